@@ -1,0 +1,45 @@
+# The commands of README.md. Each installs what is missing, builds, and is quick when nothing changed.
+PRESET ?= cpu
+CONFIG ?= configs/fashion_mnist_cnn_int8.yaml
+NAME   ?= step
+ARGS   ?=
+BUILD  := build/$(PRESET)
+CMAKE  := .venv/bin/cmake
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: train test build setup bench format tidy clean help
+help:
+	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
+
+setup:
+	@tools/setup.sh
+
+## make build  PRESET=cpu|cuda|asan|tsan|tidy    install what is missing, configure, compile
+build: setup
+	@test -f $(BUILD)/build.ninja || $(CMAKE) --preset $(PRESET)
+	@$(CMAKE) --build $(BUILD)
+
+## make train  CONFIG=configs/x.yaml ARGS="--set qat.epochs=1"    the main job: train, export, verify, report
+train: build
+	@$(BUILD)/bin/samebits train $(CONFIG) $(ARGS)
+
+## make test   PRESET=cpu|cuda|asan|tsan    every test, C++ and Python
+test: build
+	@.venv/bin/python tools/run_tests.py $(BUILD) $(ARGS)
+
+## make bench  NAME=step|fake_quantize    a benchmark of tests/benchmark/, and the table it fills in README.md
+bench: build
+	@mkdir -p build/tables
+	@$(BUILD)/bin/benchmark_$(NAME) --json build/tables/$(NAME).json
+	@.venv/bin/python tools/tables.py build/tables/$(NAME).json
+
+## make format    clang-format over every C++ file
+format:
+	@git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i
+
+## make tidy    clang-tidy over every C++ file
+tidy:
+	@$(MAKE) --no-print-directory build PRESET=tidy
+
+clean:
+	@rm -rf build

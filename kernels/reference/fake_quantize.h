@@ -1,0 +1,9 @@
+#pragma once
+#include "kernels/fake_quantize.h"
+
+namespace samebits::kernels::reference {
+bool fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
+                       std::int64_t end);
+void fake_quantize_backward(const float* grad_y, const std::uint8_t* clip_mask, float* grad_x,
+                            std::int64_t begin, std::int64_t end);
+}  // namespace samebits::kernels::reference

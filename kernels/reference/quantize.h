@@ -1,0 +1,6 @@
+#pragma once
+#include "kernels/quantize.h"
+
+namespace samebits::kernels::reference {
+bool quantize_run(const QuantizeArgs& args, const AffineGrid& grid, std::int64_t begin, std::int64_t end);
+}

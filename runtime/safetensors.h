@@ -1,0 +1,38 @@
+// Reads and writes safetensors files: u64 little-endian header length, JSON header, data without gaps.
+// The bytes of a file depend on nothing but its contents. Format: huggingface.co/docs/safetensors.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace samebits::runtime {
+
+/// One tensor: `dtype` is a safetensors name (F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL); `bytes` are
+/// little-endian, row-major, as many as dtype and shape say.
+struct TensorData {
+  std::string dtype;
+  std::vector<std::int64_t> shape;
+  std::vector<std::uint8_t> bytes;
+};
+
+struct SafetensorsFile {
+  std::map<std::string, TensorData> tensors;    // by name, in name order
+  std::map<std::string, std::string> metadata;  // free text
+};
+
+/// The bytes of a file that holds `file`; the same ones as from the Python package. Throws std::runtime_error
+/// that names `path` when a tensor's bytes contradict its dtype and shape. Writes nothing.
+std::string safetensors_bytes(const SafetensorsFile& file, const std::filesystem::path& path);
+
+/// Writes to a temporary file beside `path`, syncs it and renames it: on any error (full disk, read-only
+/// folder) std::runtime_error names the path and the cause, and what stood at `path` stands there still.
+void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file);
+
+/// Throws std::runtime_error that names the path and what is wrong: missing, truncated, header not JSON,
+/// unknown dtype, offsets that overlap or leave gaps, sizes that contradict the shape.
+SafetensorsFile read_safetensors(const std::filesystem::path& path);
+
+}  // namespace samebits::runtime

@@ -1,0 +1,158 @@
+// Which implementation is chosen: the lists, SAMEBITS_ISA and the reasons that `samebits doctor` prints.
+#include "kernels/isa.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+
+#include "kernels/dequantize.h"
+#include "kernels/epilogue.h"
+#include "kernels/fake_quantize.h"
+#include "kernels/gemm_int8.h"
+#include "kernels/min_max.h"
+#include "kernels/quantize.h"
+#include "tests/kernels/kernel_test.h"
+
+namespace samebits::kernels {
+namespace {
+
+using testing::ElementsAre;
+
+/// Calls `check(name, list)` with every implementation list.
+template <class Check>
+void for_each_list(Check check) {
+  check("quantize", quantize_implementations());
+  check("dequantize", dequantize_implementations());
+  check("fake_quantize", fake_quantize_implementations());
+  check("fake_quantize_backward", fake_quantize_backward_implementations());
+  check("min_max", min_max_implementations());
+  check("gemm_int8", gemm_int8_implementations());
+  check("epilogue_row", epilogue_row_implementations());
+  check("epilogue_channel", epilogue_channel_implementations());
+  check("epilogue_group", epilogue_group_implementations());
+  check("epilogue_groups_end", epilogue_groups_end_implementations());
+}
+
+TEST(Isa, EveryListIsOrderedAndClosedByTheReference) {
+  for_each_list([](const char* name, auto list) {
+    SCOPED_TRACE(name);
+    std::vector<std::string> names;
+    for (const auto& entry : list) names.push_back(entry.name);
+#if defined(__x86_64__)
+    EXPECT_THAT(names, ElementsAre("avx512", "avx2", "reference"));
+#else
+    EXPECT_THAT(names, ElementsAre("neon", "reference"));
+#endif
+    EXPECT_EQ(list.back().why_not(), "");
+  });
+}
+
+class ForcedIsa : public KernelTest {};
+
+std::string best_of_this_processor() {
+  if (isa::why_not_avx512().empty()) return "avx512";
+  if (isa::why_not_avx2().empty()) return "avx2";
+  return isa::why_not_neon().empty() ? "neon" : "reference";
+}
+
+TEST_F(ForcedIsa, ChoosesWhatSamebitsIsaNamesAndElseTheBestThereIs) {
+  const std::string expected = isa::forced().empty() ? best_of_this_processor() : isa::forced();
+  for_each_list([&](const char* name, auto list) {
+    SCOPED_TRACE(name);
+    EXPECT_EQ(first_usable(list).name, expected);
+  });
+}
+
+/// The reason of a name that the processor has or lacks, when `levels` are the values that exclude it.
+void expect_reason(const std::string& reason, const std::string& name, bool present,
+                   const std::vector<std::string>& levels) {
+  const bool excluded = std::find(levels.begin(), levels.end(), isa::forced()) != levels.end();
+  const std::string missing = present ? "" : "the processor has no " + name;
+  EXPECT_EQ(reason, excluded ? "SAMEBITS_ISA=" + isa::forced() : missing);
+}
+
+bool has_feature(const std::string& name) {
+  for (const isa::Feature& feature : isa::processor_features())
+    if (feature.name == name) return feature.present;
+  return false;
+}
+
+TEST_F(ForcedIsa, GivesTheReasonOfWhatIsExcluded) {
+  expect_reason(isa::why_not_reference(), "reference", true, {});
+  expect_reason(isa::why_not_neon(), "neon", has_feature("neon"), {"reference"});
+  expect_reason(isa::why_not_avx2(), "avx2", has_feature("avx2"), {"reference", "neon"});
+  expect_reason(isa::why_not_avx512(), "avx512", has_feature("avx512bw"), {"reference", "neon", "avx2"});
+}
+
+TEST(Isa, NamesTheFeaturesThatKernelsChooseBy) {
+  std::vector<std::string> names;
+  for (const isa::Feature& feature : isa::processor_features()) names.push_back(feature.name);
+#if defined(__x86_64__)
+  EXPECT_THAT(names,
+              ElementsAre("avx2", "fma", "avx512f", "avx512bw", "avx512_vnni", "amx_int8", "amx_bf16"));
+#else
+  EXPECT_THAT(names, ElementsAre("neon"));
+#endif
+}
+
+// The variable is read once, so that each value needs a process of its own.
+[[noreturn]] void print_forced(const char* value) {
+  setenv("SAMEBITS_ISA", value, 1);
+  try {
+    std::fputs(isa::forced().c_str(), stderr);
+    std::exit(0);
+  } catch (const std::invalid_argument& error) {
+    std::fputs(error.what(), stderr);
+    std::exit(1);
+  }
+}
+
+TEST(IsaDeathTest, RefusesAnUnknownNameAndListsTheKnownOnes) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      print_forced("sse2"), testing::ExitedWithCode(1),
+      testing::StrEq("[isa] SAMEBITS_ISA: expected reference, neon, avx2, avx512, avx512_vnni or amx, got "
+                     "\"sse2\"; unset it to let the processor decide"));
+}
+
+TEST(IsaDeathTest, TakesEveryKnownNameAndAnEmptyValueAsUnset) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  for (const char* name : {"", "reference", "neon", "avx2", "avx512", "avx512_vnni", "amx"})
+    EXPECT_EXIT(print_forced(name), testing::ExitedWithCode(0), testing::StrEq(name));
+}
+
+int one() {
+  return 1;
+}
+int two() {
+  return 2;
+}
+std::string missing() {
+  return "the processor has no such thing";
+}
+std::string nothing_missing() {
+  return {};
+}
+
+TEST(Implementation, FirstUsableIsTheFirstEntryWithoutAReason) {
+  using List = std::vector<Implementation<int()>>;
+  struct Case {
+    const char* why;
+    List list;
+    const char* chosen;
+  };
+  const Case cases[] = {
+      {"the best one runs", {{"a", one, nothing_missing}, {"b", two, nothing_missing}}, "a"},
+      {"the best one cannot run", {{"a", one, missing}, {"b", two, nothing_missing}}, "b"},
+      {"the reference needs no question", {{"a", one, missing}, {"b", two, missing}}, "b"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    EXPECT_STREQ(first_usable(std::span<const Implementation<int()>>(c.list)).name, c.chosen);
+  }
+}
+
+}  // namespace
+}  // namespace samebits::kernels

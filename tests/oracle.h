@@ -1,0 +1,214 @@
+// The numerics contract written a second time, from docs/numerics.md and with nothing of kernels/: double and
+// int64 arithmetic, floor instead of rint, plain index arithmetic. Every float32 rounding of the contract is
+// one named call.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace samebits::oracle {
+
+// One float32 rounding each. 53 bits are enough for the second rounding to be harmless (docs/numerics.md §3).
+inline float divide(float a, float b) {
+  return static_cast<float>(double{a} / double{b});
+}
+inline float multiply(float a, float b) {
+  return static_cast<float>(double{a} * double{b});
+}
+inline float add(float a, float b) {
+  return static_cast<float>(double{a} + double{b});
+}
+inline float to_float(std::int64_t v) {
+  return static_cast<float>(v);
+}
+
+inline double round_half_even(double v) {
+  const double below = std::floor(v), rest = v - below;
+  if (rest != 0.5) return rest < 0.5 ? below : below + 1;
+  return std::fmod(below, 2) == 0 ? below : below + 1;
+}
+
+struct Grid {
+  float scale = 1.0f;
+  int zero_point = 0, qmin = -128, qmax = 127;
+};
+
+/// rint(r / scale) + zero_point before clipping; infinities and NaN pass through.
+inline double position(float r, const Grid& grid) {
+  const float quotient = divide(r, grid.scale);
+  if (!std::isfinite(quotient)) return quotient;
+  return round_half_even(quotient) + grid.zero_point;
+}
+
+/// Whether the clip mask has a 1.
+inline bool is_clipped(float r, const Grid& grid) {
+  const double p = position(r, grid);
+  return std::isnan(p) || p < grid.qmin || p > grid.qmax;
+}
+
+inline int code(float r, const Grid& grid) {
+  const double p = position(r, grid);
+  if (std::isnan(p)) return grid.zero_point;
+  if (p < grid.qmin) return grid.qmin;
+  if (p > grid.qmax) return grid.qmax;
+  return static_cast<int>(p);
+}
+
+inline float dequantize(int code, const Grid& grid) {
+  return multiply(static_cast<float>(code - grid.zero_point), grid.scale);
+}
+
+inline float fake_quantize(float r, const Grid& grid) {
+  return dequantize(code(r, grid), grid);
+}
+
+/// The grid that covers [min, max], both finite, and 0.
+inline Grid grid_of_range(float min, float max, int qmin, int qmax, bool symmetric) {
+  const float low = std::fmin(min, 0.0f), high = std::fmax(max, 0.0f);
+  Grid grid{1.0f, 0, qmin, qmax};
+  if (low == high) {
+    if (qmin > 0 || qmax < 0) grid.zero_point = qmin;
+    return grid;
+  }
+  if (symmetric) {
+    grid.scale = std::fmax(divide(low, to_float(qmin)), divide(high, to_float(qmax)));
+  } else {
+    const float half_range = add(multiply(high, 0.5f), -multiply(low, 0.5f));
+    grid.scale = divide(half_range, multiply(to_float(qmax - qmin), 0.5f));
+  }
+  grid.scale = std::fmax(grid.scale, std::numeric_limits<float>::min());
+  if (!symmetric) {
+    const double zero = qmin - round_half_even(divide(low, grid.scale));
+    grid.zero_point = static_cast<int>(std::fmin(std::fmax(zero, qmin), qmax));
+  }
+  return grid;
+}
+
+/// Codes [n][k]; scale and zero_point hold 1 value, n, or [n][ceil(k / group_size)]. No zero points:
+/// symmetric.
+struct Weights {
+  std::int64_t n, k;
+  std::int64_t group_size = 0;  // 0: no groups
+  std::vector<std::int8_t> codes;
+  std::vector<float> scale;
+  std::vector<std::int32_t> zero_point;
+
+  std::int64_t groups() const { return group_size == 0 ? 1 : (k + group_size - 1) / group_size; }
+  std::int64_t index(std::int64_t row, std::int64_t column) const {
+    if (scale.size() == 1) return 0;
+    return row * groups() + (group_size == 0 ? 0 : column / group_size);
+  }
+  /// The code minus its zero point.
+  std::int64_t centered(std::int64_t row, std::int64_t column) const {
+    const std::int64_t zero = zero_point.empty() ? 0 : zero_point[index(row, column)];
+    return codes[row * k + column] - zero;
+  }
+};
+
+/// accumulator -> y without groups.
+inline float scale_and_bias(std::int64_t accumulator, float x_scale, float weight_scale, const float* bias) {
+  const float product = multiply(to_float(accumulator), multiply(x_scale, weight_scale));
+  return bias == nullptr ? product : add(product, *bias);
+}
+
+/// y[m][n] of x_codes[m][k]. `bias`: n values, or empty for none.
+inline std::vector<float> linear(const std::vector<std::int8_t>& x_codes, std::int64_t m, const Grid& x_grid,
+                                 const Weights& weights, const std::vector<float>& bias) {
+  std::vector<float> y(m * weights.n);
+  const std::int64_t length = weights.group_size == 0 ? weights.k : weights.group_size;
+  for (std::int64_t row = 0; row < m; ++row) {
+    for (std::int64_t c = 0; c < weights.n; ++c) {
+      const float* channel_bias = bias.empty() ? nullptr : &bias[c];
+      float total = 0.0f;
+      for (std::int64_t first = 0; first < weights.k; first += length) {
+        std::int64_t accumulator = 0;
+        for (std::int64_t i = first; i < first + length && i < weights.k; ++i)
+          accumulator += (x_codes[row * weights.k + i] - x_grid.zero_point) * weights.centered(c, i);
+        const float weight_scale = weights.scale[weights.index(c, first)];
+        if (weights.group_size == 0)
+          total = scale_and_bias(accumulator, x_grid.scale, weight_scale, channel_bias);
+        else
+          total = add(total, multiply(to_float(accumulator), weight_scale));
+      }
+      if (weights.group_size != 0) {
+        total = multiply(total, x_grid.scale);
+        if (channel_bias != nullptr) total = add(total, *channel_bias);
+      }
+      y[row * weights.n + c] = total;
+    }
+  }
+  return y;
+}
+
+struct Conv2d {
+  std::int64_t in_channels, height, width;
+  std::int64_t out_channels, kernel_height, kernel_width;
+  std::int64_t stride_height = 1, stride_width = 1;
+  std::int64_t padding_height = 0, padding_width = 0;
+  std::int64_t dilation_height = 1, dilation_width = 1;
+  std::int64_t groups = 1;
+
+  /// How often the kernel fits, counted.
+  static std::int64_t outputs(std::int64_t size, std::int64_t kernel, std::int64_t stride,
+                              std::int64_t padding, std::int64_t dilation) {
+    std::int64_t count = 0;
+    for (std::int64_t first = -padding; first + dilation * (kernel - 1) < size + padding; first += stride)
+      ++count;
+    return count;
+  }
+  std::int64_t out_height() const {
+    return outputs(height, kernel_height, stride_height, padding_height, dilation_height);
+  }
+  std::int64_t out_width() const {
+    return outputs(width, kernel_width, stride_width, padding_width, dilation_width);
+  }
+};
+
+/// The sum of one output pixel. Outside the image x is the real 0, so that its centered code is 0.
+inline std::int64_t conv2d_accumulator(const Conv2d& shape, const std::int8_t* image, int x_zero_point,
+                                       const Weights& weights, std::int64_t channel, std::int64_t row,
+                                       std::int64_t column) {
+  const std::int64_t in_channels = shape.in_channels / shape.groups;
+  const std::int64_t first_in = channel / (shape.out_channels / shape.groups) * in_channels;
+  std::int64_t accumulator = 0, tap = 0;
+  for (std::int64_t c = first_in; c < first_in + in_channels; ++c) {
+    for (std::int64_t kernel_row = 0; kernel_row < shape.kernel_height; ++kernel_row) {
+      for (std::int64_t kernel_column = 0; kernel_column < shape.kernel_width; ++kernel_column, ++tap) {
+        const std::int64_t i =
+            row * shape.stride_height - shape.padding_height + kernel_row * shape.dilation_height;
+        const std::int64_t j =
+            column * shape.stride_width - shape.padding_width + kernel_column * shape.dilation_width;
+        if (i < 0 || i >= shape.height || j < 0 || j >= shape.width) continue;
+        accumulator +=
+            (image[(c * shape.height + i) * shape.width + j] - x_zero_point) * weights.centered(channel, tap);
+      }
+    }
+  }
+  return accumulator;
+}
+
+/// y[image][out_channel][row][column] of x_codes[image][in_channel][row][column]. `weights`: n =
+/// out_channels, k = in_channels / groups * kernel size, no groups along k.
+inline std::vector<float> conv2d(const std::vector<std::int8_t>& x_codes, std::int64_t images,
+                                 const Conv2d& shape, const Grid& x_grid, const Weights& weights,
+                                 const std::vector<float>& bias) {
+  std::vector<float> y;
+  for (std::int64_t image = 0; image < images; ++image) {
+    const std::int8_t* x = x_codes.data() + image * shape.in_channels * shape.height * shape.width;
+    for (std::int64_t channel = 0; channel < shape.out_channels; ++channel) {
+      for (std::int64_t row = 0; row < shape.out_height(); ++row) {
+        for (std::int64_t column = 0; column < shape.out_width(); ++column) {
+          const std::int64_t accumulator =
+              conv2d_accumulator(shape, x, x_grid.zero_point, weights, channel, row, column);
+          y.push_back(scale_and_bias(accumulator, x_grid.scale, weights.scale[weights.index(channel, 0)],
+                                     bias.empty() ? nullptr : &bias[channel]));
+        }
+      }
+    }
+  }
+  return y;
+}
+
+}  // namespace samebits::oracle

@@ -1,0 +1,35 @@
+"""Runs a folder of NAME.onnx with NAME.safetensors ("x", expected "y") through onnxruntime. As a program it prints
+the cases that differ, so that it can run under an emulator of another processor:
+
+    python onnx_cases.py FOLDER
+"""
+
+import sys
+from pathlib import Path
+
+import numpy
+import onnxruntime
+from safetensors.numpy import load_file, save_file  # noqa: F401 (tests write cases too)
+
+
+def differing(folder: Path, optimize: bool, threads: int) -> dict[str, int | str]:
+    """Of each case that is not bit for bit as expected: how many elements differ, or the wrong shape."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    result = {}
+    for path in sorted(folder.glob("*.onnx")):
+        tensors = load_file(path.with_suffix(".safetensors"))
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        [y] = session.run(None, {session.get_inputs()[0].name: tensors["x"]})
+        if y.shape != tensors["y"].shape:
+            result[path.stem] = f"shape {y.shape}"
+        elif count := int((y.view(numpy.uint32) != tensors["y"].view(numpy.uint32)).sum()):
+            result[path.stem] = count
+    return result
+
+
+if __name__ == "__main__":
+    print(differing(Path(sys.argv[1]), optimize=True, threads=1))

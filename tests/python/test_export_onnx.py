@@ -1,0 +1,65 @@
+"""Every graph that export_onnx_cases writes is a sound ONNX file whose bits are the oracle's, in onnxruntime as it
+comes, with its optimizations off, and on processors that this machine is not."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import onnx
+import pytest
+from safetensors.numpy import load_file
+
+import onnx_cases
+
+CASE_COUNT = 103
+
+
+@pytest.fixture(scope="session")
+def cases(program, tmp_path_factory) -> Path:
+    """The folder of the cases."""
+    folder = tmp_path_factory.mktemp("export_onnx")
+    subprocess.run([program("export_onnx_cases"), folder], check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
+def test_there_are_as_many_cases_as_the_tests_count_on(cases):
+    assert len(list(cases.glob("*.onnx"))) == CASE_COUNT
+
+
+def test_every_file_passes_the_checker_with_shape_inference(cases):
+    for path in cases.glob("*.onnx"):
+        onnx.checker.check_model(path, full_check=True)
+
+
+def test_the_declared_output_shape_is_that_of_the_expected_output(cases):
+    for path in cases.glob("*.onnx"):
+        [output] = onnx.load(path).graph.output
+        batch, *sizes = output.type.tensor_type.shape.dim
+        assert batch.dim_param == "batch", path.name
+        assert [size.dim_value for size in sizes] == list(load_file(path.with_suffix(".safetensors"))["y"].shape[1:])
+
+
+@pytest.mark.parametrize("optimize", [True, False], ids=["optimized", "as_written"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_onnxruntime_gives_the_expected_bits(cases, optimize, threads):
+    assert onnx_cases.differing(cases, optimize, threads) == {}
+
+
+# Haswell multiplies pairs of bytes with saturation, Nehalem has no AVX, EPYC is the Zen 1 of many clouds.
+@pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="qemu-x86_64 (Debian: qemu-user) is not installed")
+@pytest.mark.parametrize("cpu", ["Haswell", "Nehalem", "EPYC"])
+def test_other_processors_give_the_expected_bits(cases, cpu):
+    command = ["qemu-x86_64", "-cpu", cpu, sys.executable, onnx_cases.__file__, cases]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert run.stdout == "{}\n", run.stderr
+
+
+def test_a_changed_bit_is_seen(cases, tmp_path):
+    for name in ("relu.onnx", "relu.safetensors"):
+        shutil.copy(cases / name, tmp_path)
+    tensors = load_file(tmp_path / "relu.safetensors")
+    tensors["y"].view(numpy.uint32)[0, 5] ^= 1
+    onnx_cases.save_file(tensors, tmp_path / "relu.safetensors")
+    assert onnx_cases.differing(tmp_path, True, 1) == {"relu": 1}

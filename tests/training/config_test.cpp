@@ -1,0 +1,360 @@
+// Whole files in, whole messages out; what to_yaml() writes is read back equal.
+#include "training/config.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/torch_ext/config_error.h"
+#include "tests/training/output_folder.h"
+#include "tests/training/random_config.h"
+
+namespace samebits::training {
+namespace {
+
+using Assignments = std::vector<std::string>;
+
+// A file c.yaml in the working directory, so that messages name it shortly.
+class ConfigFile : public testing::Test {
+ protected:
+  void SetUp() override {
+    home_ = std::filesystem::current_path();
+    std::filesystem::current_path(folder_);
+  }
+  void TearDown() override {
+    std::filesystem::current_path(home_);
+    std::filesystem::remove_all(folder_);
+  }
+  static Config load(const std::string& text, const Assignments& assignments = {}) {
+    std::ofstream("c.yaml", std::ios::binary) << text;
+    return load_config("c.yaml", assignments);
+  }
+
+ private:
+  std::filesystem::path folder_ = output_folder("config");
+  std::filesystem::path home_;
+};
+
+// As README and docs show it.
+const char* const kExample = R"(name: fashion_mnist_cnn_int8
+seed: 0
+data: {name: fashion_mnist, batch_size: 256}
+model: {name: cnn, channels: [32, 64], hidden: 256}
+train: {epochs: 6, optimizer: {name: adamw, lr: 1e-3}, schedule: {name: cosine, warmup_steps: 100}}
+qat:
+  epochs: 2
+  optimizer: {lr: 2e-4}
+  observe_steps: 200
+  weight: {bits: 8, granularity: per_channel, symmetric: true}
+  activation: {bits: 8, observer: moving_average}
+  layers: {"fc.*": {weight: {bits: 4, group_size: 32}}}     # by name, glob
+export: [package, onnx]
+)";
+
+TEST_F(ConfigFile, ReadsTheExampleOfTheReadme) {
+  Config expected;
+  expected.name = "fashion_mnist_cnn_int8";
+  expected.train.schedule.warmup_steps = 100;
+  LayerConfig fc;
+  fc.weight.bits = 4;
+  fc.weight.granularity = Granularity::kPerGroup;
+  fc.weight.group_size = 32;
+  expected.qat.qconfig.layers = {{"fc.*", fc}};
+  EXPECT_EQ(load(kExample), expected);
+}
+
+TEST_F(ConfigFile, NeedsNothingButAName) {
+  Config expected;
+  expected.name = "a";
+  EXPECT_EQ(load("name: a\n"), expected);
+}
+
+TEST_F(ConfigFile, ReadsEveryKey) {
+  Config c = load(R"(name: a.b-C_1
+seed: 9223372036854775807
+threads: 3
+checkpoint_every: 50
+output: /tmp/elsewhere
+data:
+  root: ../data
+  batch_size: 7
+  train_limit: 100
+  test_limit: 10
+  augment: {flip: true, crop_padding: 2}
+model: {hidden: [8, 4], channels: 5}
+train:
+  epochs: 9
+  optimizer: {name: sgd, lr: 0.5, weight_decay: 1e-4, momentum: 0}
+  schedule: {name: constant, warmup_steps: 5}
+qat:
+  epochs: 3
+  optimizer: {name: adamw, lr: .25, weight_decay: 0, beta1: 0, beta2: 0.5}
+  schedule: {name: cosine, warmup_steps: 6}
+  observe_steps: 1
+  freeze_at: 1
+  calibration_batches: 2
+  activation: {bits: 6}
+export: [onnx]
+)");
+  EXPECT_EQ(c.name, "a.b-C_1");
+  EXPECT_EQ(c.seed, 9223372036854775807u);
+  EXPECT_EQ(c.threads, 3);
+  EXPECT_EQ(c.checkpoint_every, 50);
+  EXPECT_EQ(c.output, "/tmp/elsewhere");
+  EXPECT_EQ(c.data, (DataConfig{.root = "../data",
+                                .batch_size = 7,
+                                .train_limit = 100,
+                                .test_limit = 10,
+                                .augment = {.flip = true, .crop_padding = 2}}));
+  EXPECT_EQ(c.model, (ModelConfig{.channels = {5}, .hidden = {8, 4}}));
+  EXPECT_EQ(c.train,
+            (TrainConfig{.epochs = 9,
+                         .optimizer = {.name = "sgd", .lr = 0.5, .weight_decay = 1e-4, .momentum = 0},
+                         .schedule = {.name = "constant", .warmup_steps = 5}}));
+  QatConfig qat{.epochs = 3,
+                .optimizer = {.name = "adamw", .lr = 0.25, .momentum = 0, .beta1 = 0, .beta2 = 0.5},
+                .schedule = {.name = "cosine", .warmup_steps = 6},
+                .observe_steps = 1,
+                .freeze_at = 1,
+                .calibration_batches = 2};
+  qat.qconfig.defaults.activation.bits = 6;
+  EXPECT_EQ(c.qat, qat);
+  EXPECT_EQ(c.exports, std::vector<std::string>{"onnx"});
+}
+
+TEST_F(ConfigFile, QatInheritsTheOptimizerAndTheNameOfTheSchedule) {
+  const QatConfig qat = load(R"(name: a
+qat: {optimizer: {weight_decay: 0.5}}
+train: {optimizer: {name: sgd, lr: 1, momentum: 0.25}, schedule: {name: constant, warmup_steps: 9}}
+)")
+                            .qat;
+  EXPECT_EQ(qat.optimizer,
+            (OptimizerConfig{.name = "sgd", .lr = 0.2, .weight_decay = 0.5, .momentum = 0.25}));
+  EXPECT_EQ(qat.schedule, (ScheduleConfig{.name = "constant", .warmup_steps = 0}));
+}
+
+TEST_F(ConfigFile, AssignmentsWinInTheirOrder) {
+  const Config c =
+      load(kExample, {"qat.epochs=5", "train.optimizer.lr=1e-2", "model={name: mlp, hidden: [3]}",
+                      "qat.layers.\"fc.*\".skip=true", "qat.epochs=7"});
+  EXPECT_EQ(c.qat.epochs, 7);
+  EXPECT_EQ(c.train.optimizer.lr, 1e-2);
+  EXPECT_EQ(c.model, (ModelConfig{.name = "mlp", .hidden = {3}}));
+  EXPECT_TRUE(c.qat.qconfig.layer("fc.1").skip);
+}
+
+struct BadFile {
+  const char* text;
+  Assignments assignments;
+  const char* message;
+};
+
+const BadFile kBadFiles[] = {
+    {"", {}, "[config] c.yaml: expected a map, got an empty document"},
+    {"# nothing\n", {}, "[config] c.yaml:1: expected a map, got an empty document\n  1 | # nothing\n      ^"},
+    {"- name: a\n", {}, "[config] c.yaml:1: expected a map, got a list\n  1 | - name: a\n      ^"},
+    {"seed: 1\n",
+     {},
+     "[config] c.yaml:1: name: expected a value, got nothing; add the key\n  1 | seed: 1\n      ^"},
+    {"name: a/b\n",
+     {},
+     "[config] c.yaml:1: name: expected up to 100 letters, digits, \".\", \"_\" or \"-\", first a letter or "
+     "a "
+     "digit, got \"a/b\"; it names a folder\n  1 | name: a/b\n            ^"},
+    {"name: ..\n",
+     {},
+     "[config] c.yaml:1: name: expected up to 100 letters, digits, \".\", \"_\" or \"-\", first a letter or "
+     "a "
+     "digit, got \"..\"; it names a folder\n  1 | name: ..\n            ^"},
+    {"name: a\nsede: 1\n",
+     {},
+     "[config] c.yaml:2: sede: unknown key; did you mean \"seed\"?\n  2 | sede: 1\n      ^"},
+    {"name: a\nbatch_size: 1\n",
+     {},
+     "[config] c.yaml:2: batch_size: unknown key; expected name, seed, threads, checkpoint_every, output, "
+     "data, "
+     "model, train, qat or export\n  2 | batch_size: 1\n      ^"},
+    {"name: a\nqat:\n  activaton: {bits: 8}\n",
+     {},
+     "[config] c.yaml:3: qat.activaton: unknown key; did you mean \"activation\"?\n"
+     "  3 |   activaton: {bits: 8}\n        ^"},
+    {"name: a\nname: b\n",
+     {},
+     "[config] c.yaml:2: name: duplicate key, first on line 1; keep one of them\n  2 | name: b\n      ^"},
+    {"name: a\nseed: -1\n",
+     {},
+     "[config] c.yaml:2: seed: expected an integer >= 0, got -1\n  2 | seed: -1\n            ^"},
+    {"name: a\noutput: ''\n",
+     {},
+     "[config] c.yaml:2: output: expected a text that is not empty, got \"\"\n  2 | output: ''\n             "
+     " ^"},
+    {"name: a\ndata:\n", {}, "[config] c.yaml:2: data: expected a map, got nothing\n  2 | data:\n      ^"},
+    {"name: a\ndata: [1]\n",
+     {},
+     "[config] c.yaml:2: data: expected a map, got a list\n  2 | data: [1]\n            ^"},
+    {"name: a\ndata: {batch_size: 0}\n",
+     {},
+     "[config] c.yaml:2: data.batch_size: expected an integer >= 1, got 0\n"
+     "  2 | data: {batch_size: 0}\n                         ^"},
+    {"name: a\ndata: {name: mnist}\n",
+     {},
+     "[config] c.yaml:2: data.name: expected fashion_mnist, got \"mnist\"\n"
+     "  2 | data: {name: mnist}\n                   ^"},
+    {"name: a\ndata: {augment: {crop_padding: 29}}\n",
+     {},
+     "[config] c.yaml:2: data.augment.crop_padding: expected an integer in 0..28, got 29\n"
+     "  2 | data: {augment: {crop_padding: 29}}\n                                     ^"},
+    {"name: a\nmodel: {channels: []}\n",
+     {},
+     "[config] c.yaml:2: model.channels: expected at least one size, got a list; for example [64]\n"
+     "  2 | model: {channels: []}\n                        ^"},
+    {"name: a\nmodel: {hidden: [256, 0]}\n",
+     {},
+     "[config] c.yaml:2: model.hidden[1]: expected an integer in 1..65536, got 0\n"
+     "  2 | model: {hidden: [256, 0]}\n                            ^"},
+    {"name: a\nmodel: {name: mlp, channels: [32]}\n",
+     {},
+     "[config] c.yaml:2: model.channels: expected no channels with model mlp, got a list; remove the key\n"
+     "  2 | model: {name: mlp, channels: [32]}\n                                   ^"},
+    {"name: a\ntrain: {epochs: 0}\n",
+     {},
+     "[config] c.yaml:2: train.epochs: expected an integer >= 1, got 0\n"
+     "  2 | train: {epochs: 0}\n                      ^"},
+    {"name: a\ntrain: {optimizer: {lr: .nan}}\n",
+     {},
+     "[config] c.yaml:2: train.optimizer.lr: expected a number > 0, got .nan\n"
+     "  2 | train: {optimizer: {lr: .nan}}\n                              ^"},
+    {"name: a\ntrain: {optimizer: {lr: 0}}\n",
+     {},
+     "[config] c.yaml:2: train.optimizer.lr: expected a number > 0, got 0\n"
+     "  2 | train: {optimizer: {lr: 0}}\n                              ^"},
+    {"name: a\ntrain: {optimizer: {lr: .inf}}\n",
+     {},
+     "[config] c.yaml:2: train.optimizer.lr: expected a number > 0, got .inf\n"
+     "  2 | train: {optimizer: {lr: .inf}}\n                              ^"},
+    {"name: a\ntrain: {optimizer: {name: adam}}\n",
+     {},
+     "[config] c.yaml:2: train.optimizer.name: expected adamw or sgd, got \"adam\"; did you mean \"adamw\"?\n"
+     "  2 | train: {optimizer: {name: adam}}\n                                ^"},
+    {"name: a\ntrain: {optimizer: {momentum: 0.9}}\n",
+     {},
+     "[config] c.yaml:2: train.optimizer.momentum: expected no momentum with optimizer adamw, got 0.9; "
+     "remove the "
+     "key\n  2 | train: {optimizer: {momentum: 0.9}}\n                                    ^"},
+    {"name: a\ntrain: {optimizer: {name: sgd, beta1: 0.9}}\n",
+     {},
+     "[config] c.yaml:2: train.optimizer.beta1: expected no beta1 with optimizer sgd, got 0.9; remove the "
+     "key\n"
+     "  2 | train: {optimizer: {name: sgd, beta1: 0.9}}\n                                            ^"},
+    {"name: a\ntrain: {optimizer: {beta2: 1}}\n",
+     {},
+     "[config] c.yaml:2: train.optimizer.beta2: expected a number >= 0 and < 1, got 1\n"
+     "  2 | train: {optimizer: {beta2: 1}}\n                                 ^"},
+    {"name: a\nqat: {freeze_at: 1.5}\n",
+     {},
+     "[config] c.yaml:2: qat.freeze_at: expected a number in 0..1, got 1.5\n"
+     "  2 | qat: {freeze_at: 1.5}\n                       ^"},
+    {"name: a\nqat: {weight: {bits: 9}}\n",
+     {},
+     "[config] c.yaml:2: qat.weight.bits: expected an integer in 2..8, got 9\n"
+     "  2 | qat: {weight: {bits: 9}}\n                           ^"},
+    {"name: a\nexport: onnx\n",
+     {},
+     "[config] c.yaml:2: export: expected a list, got \"onnx\"\n  2 | export: onnx\n              ^"},
+    {"name: a\nexport: []\n",
+     {},
+     "[config] c.yaml:2: export: expected at least one of package or onnx, got a list\n"
+     "  2 | export: []\n              ^"},
+    {"name: a\nexport: [onnx, onnx]\n",
+     {},
+     "[config] c.yaml:2: export[1]: expected each name once, got \"onnx\"\n"
+     "  2 | export: [onnx, onnx]\n                     ^"},
+    {"name: a\n", {"qat.epochs"}, "[config] --set qat.epochs: expected KEY.PATH=VALUE, got no \"=\""},
+    {"name: a\n",
+     {"qat.epoch=1"},
+     "[config] --set qat.epoch=1: qat.epoch: unknown key; did you mean \"epochs\"?"},
+    {"name: a\n",
+     {"name.first=b"},
+     "[config] --set name.first=b: name: expected a map, got \"a\"; assign the whole value"},
+    {"name: a\n",
+     {"qat.epochs=1e3"},
+     "[config] --set qat.epochs=1e3: qat.epochs: expected an integer >= 1, got 1e3"},
+    {"name: a\n", {"name="}, "[config] --set name=: name: expected a text, got nothing"},
+};
+
+TEST_F(ConfigFile, RefusesWhatNoRunCanUse) {
+  for (const BadFile& bad : kBadFiles) {
+    SCOPED_TRACE(bad.text);
+    EXPECT_EQ(config_error([&] { load(bad.text, bad.assignments); }), bad.message);
+  }
+}
+
+TEST_F(ConfigFile, NamesAFileThatIsMissing) {
+  EXPECT_EQ(
+      config_error([] { load_config("nowhere/c.yaml", {}); }),
+      "[config] nowhere/c.yaml: expected a readable file, got \"No such file or directory\"; check the path");
+}
+
+TEST_F(ConfigFile, LoadsEveryFileOfConfigsUnderItsNameAndBackFromItsText) {
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(SAMEBITS_SOURCE_DIR "/configs")) {
+    SCOPED_TRACE(entry.path());
+    const Config config = load_config(entry.path().string(), {});
+    EXPECT_EQ(config.name, entry.path().stem());
+    EXPECT_NO_THROW(config.qat.qconfig.check());
+    EXPECT_EQ(load(to_yaml(config)), config) << to_yaml(config);
+    ++files;
+  }
+  EXPECT_GE(files, 3);
+}
+
+std::string read_docs() {
+  std::ifstream stream(SAMEBITS_SOURCE_DIR "/docs/configuration.md");
+  return std::string(std::istreambuf_iterator<char>(stream), {});
+}
+
+TEST_F(ConfigFile, TheExampleOfTheDocsLoads) {
+  const std::string docs = read_docs(), fence = "```yaml\n";
+  const std::size_t begin = docs.find(fence) + fence.size();
+  const Config config = load(docs.substr(begin, docs.find("```", begin) - begin));
+  EXPECT_EQ(config.qat.qconfig.layer("fc1").weight.group_size, 32);
+  EXPECT_EQ(config.qat.qconfig.layer("fc2").weight.bits, 8);
+}
+
+// Expects a table row for every key below `map`: by its path, or in the section's own table by its name.
+void expect_documented(YamlValue map, const std::string& docs) {
+  for (const std::string& key : map.keys()) {
+    YamlValue value = map.at(key);
+    const std::string path = value.path();
+    const bool is_inherited = path.starts_with("qat.optimizer.");
+    if (value.is_map() && path != "qat.layers") {
+      expect_documented(value, docs);
+    } else if (!is_inherited) {
+      const bool is_named = docs.find("`" + path + "`") != std::string::npos ||
+                            docs.find("| `" + key + "` |") != std::string::npos ||
+                            docs.find("`." + key + "`") != std::string::npos;
+      EXPECT_TRUE(is_named) << path << " is missing in docs/configuration.md";
+    }
+  }
+}
+
+TEST_F(ConfigFile, TheDocsNameEveryKey) {
+  for (const char* optimizer : {"adamw", "sgd"}) {
+    Config config = load("name: a\nqat: {weight: {group_size: 32, bits: 4}}\n");
+    config.train.optimizer.name = optimizer;
+    expect_documented(YamlValue::parse(to_yaml(config), "resolved.yaml"), read_docs());
+  }
+}
+
+TEST_F(ConfigFile, EveryConfigIsReadBackEqualFromItsText) {
+  RandomConfig random(7);
+  for (int i = 0; i < 500; ++i) {
+    const Config config = random.draw();
+    const std::string text = to_yaml(config);
+    ASSERT_EQ(load(text), config) << text;
+  }
+}
+
+}  // namespace
+}  // namespace samebits::training

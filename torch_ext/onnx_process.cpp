@@ -1,0 +1,119 @@
+#include "torch_ext/onnx_process.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "runtime/safetensors.h"
+#include "torch_ext/verify.h"
+
+namespace samebits {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder that is removed with everything in it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (fs::temp_directory_path() / "samebits-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr)
+      throw std::runtime_error("[onnx] " + pattern + ": expected to make a folder, got: " + std::strerror(errno));
+    path_ = pattern;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+std::string python() {
+  if (const char* chosen = std::getenv("SAMEBITS_PYTHON")) return chosen;
+  return fs::exists(SAMEBITS_DEFAULT_PYTHON) ? SAMEBITS_DEFAULT_PYTHON : "python3";
+}
+
+/// The environment of this process with PYTHONPATH replaced.
+std::vector<std::string> child_environment() {
+  std::vector<std::string> variables;
+  for (char** each = environ; *each != nullptr; ++each)
+    if (std::strncmp(*each, "PYTHONPATH=", 11) != 0) variables.emplace_back(*each);
+  const char* earlier = std::getenv("PYTHONPATH");
+  variables.push_back(std::string("PYTHONPATH=") + SAMEBITS_PYTHON_PATH +
+                      (earlier == nullptr || *earlier == '\0' ? "" : std::string(":") + earlier));
+  return variables;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  for (std::string& text : texts) result.push_back(text.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+std::string file_text(const fs::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+/// Runs a program with its messages in `log`; its exit code.
+int run(std::vector<std::string> arguments, const fs::path& log) {
+  std::vector<std::string> environment = child_environment();
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  pid_t child = 0;
+  const int error = posix_spawnp(&child, arguments[0].c_str(), &actions, nullptr, pointers(arguments).data(),
+                                 pointers(environment).data());
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0)
+    throw MissingDependency("[onnx] " + arguments[0] + ": expected a Python with onnxruntime, got: " +
+                            std::strerror(error) + "; set SAMEBITS_PYTHON");
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+torch::Tensor run_onnx(const fs::path& file, const torch::Tensor& x_any) {
+  const TemporaryFolder folder;
+  const torch::Tensor x = x_any.contiguous();
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(x.const_data_ptr<float>());
+  runtime::SafetensorsFile input;
+  input.tensors["x"] = {"F32", x.sizes().vec(), {bytes, bytes + x.nbytes()}};
+  const fs::path input_path = folder.path() / "x.safetensors", output_path = folder.path() / "y.safetensors";
+  runtime::write_safetensors(input_path, input);
+  const fs::path log = folder.path() / "log.txt";
+  const int code = run({python(), "-m", "samebits.onnx_runner", file.string(), input_path.string(),
+                        output_path.string()},
+                       log);
+  if (code == 3) throw MissingDependency(file_text(log));
+  if (code != 0)
+    throw std::runtime_error("[onnx] " + file.string() + ": expected onnxruntime to run it, got exit code " +
+                             std::to_string(code) + ": " + file_text(log));
+  const runtime::SafetensorsFile output = runtime::read_safetensors(output_path);
+  const runtime::TensorData& y = output.tensors.at("y");
+  torch::Tensor result = torch::empty(y.shape);
+  TORCH_CHECK(result.nbytes() == y.bytes.size(), "[onnx] ", file.string(), ": expected float32 results");
+  std::memcpy(result.mutable_data_ptr<float>(), y.bytes.data(), y.bytes.size());
+  return result;
+}
+
+}  // namespace samebits

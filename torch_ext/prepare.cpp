@@ -1,0 +1,213 @@
+#include "torch_ext/prepare.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "torch_ext/layer_watch.h"
+#include "torch_ext/qat_conv2d.h"
+#include "torch_ext/qat_linear.h"
+
+namespace samebits {
+namespace {
+
+/// A float layer that stands in a Sequential, and the layer that will take its place.
+struct Replacement {
+  std::shared_ptr<torch::nn::SequentialImpl> holder;
+  std::size_t index = 0;
+  std::string name;  // in the holder
+  std::shared_ptr<QATLayer> layer;
+};
+
+/// Everything that prepare() will change, found before it changes anything.
+struct Plan {
+  std::vector<std::pair<std::string, std::shared_ptr<QATLayer>>> layers;  // by path
+  std::vector<Replacement> replacements;
+  std::vector<std::shared_ptr<QATLayer>> floats;  // an earlier prepare() may have set them up
+  std::vector<LayerStatus> skipped;
+  std::vector<std::string> problems;
+};
+
+bool is_float_layer(const torch::nn::Module& module) {
+  return dynamic_cast<const torch::nn::LinearImpl*>(&module) != nullptr ||
+         dynamic_cast<const torch::nn::Conv2dImpl*>(&module) != nullptr;
+}
+
+std::shared_ptr<QATLayer> converted(torch::nn::Module& module) {
+  if (auto* linear = dynamic_cast<torch::nn::LinearImpl*>(&module)) return std::make_shared<QATLinearImpl>(*linear);
+  return std::make_shared<QATConv2dImpl>(dynamic_cast<torch::nn::Conv2dImpl&>(module));
+}
+
+std::string kind_of(const torch::nn::Module& module) {
+  return dynamic_cast<const torch::nn::LinearImpl*>(&module) != nullptr ? "nn::Linear" : "nn::Conv2d";
+}
+
+/// Walks the children of `module`; `path` is empty or ends with a dot.
+void collect(const std::shared_ptr<torch::nn::Module>& shared, torch::nn::Module& module, const std::string& path,
+             const QConfig& config, Plan& plan) {
+  const auto sequential = std::dynamic_pointer_cast<torch::nn::SequentialImpl>(shared);
+  std::size_t index = 0;
+  for (const auto& child : module.named_children()) {
+    const std::string child_path = path + child.key();
+    const bool skip = config.layer(child_path).skip;
+    if (auto layer = as_qat_layer(child.value())) {
+      if (skip) {
+        plan.floats.push_back(layer);
+        plan.skipped.push_back({child_path, layer->kind(), "", "", false, "the configuration skips it"});
+      } else {
+        plan.layers.emplace_back(child_path, layer);
+      }
+    } else if (is_float_layer(*child.value())) {
+      if (skip) {
+        plan.skipped.push_back({child_path, kind_of(*child.value()), "", "", false, "the configuration skips it"});
+      } else if (sequential != nullptr) {
+        plan.replacements.push_back({sequential, index, child.key(), converted(*child.value())});
+        plan.layers.emplace_back(child_path, plan.replacements.back().layer);
+      } else {
+        const std::string kind = kind_of(*child.value());
+        plan.problems.push_back(child_path + ": expected a samebits layer or a member of a Sequential, got " + kind +
+                                " in a typed member; declare it samebits::QAT" + kind.substr(4) + " or skip it");
+      }
+    } else {
+      collect(child.value(), *child.value(), child_path + ".", config, plan);
+    }
+    ++index;
+  }
+}
+
+/// Both of the Sequential's lists: the one that forward walks, and the one that parameters() walks.
+void replace(const Replacement& r) {
+  auto place = r.holder->begin() + static_cast<std::ptrdiff_t>(r.index);
+  if (auto linear = std::dynamic_pointer_cast<QATLinearImpl>(r.layer)) {
+    *place = torch::nn::AnyModule(linear);
+    r.holder->replace_module(r.name, linear);
+  } else {
+    const auto conv = std::dynamic_pointer_cast<QATConv2dImpl>(r.layer);
+    *place = torch::nn::AnyModule(conv);
+    r.holder->replace_module(r.name, conv);
+  }
+}
+
+LayerConfig config_for(const QATLayer& layer, const std::string& path, const QConfig& config) {
+  return layer.own_config().value_or(config.layer(path));
+}
+
+LayerStatus status_of(const QATLayer& layer, const LayerConfig& asked) {
+  LayerStatus status{layer.path(), layer.kind(), scheme_text(layer.config().weight),
+                     scheme_text(layer.config().activation), true, ""};
+  if (layer.config().weight.granularity != asked.weight.granularity)
+    status.note = "groups became channels: " + std::string(layer.kind()) + " has none";
+  else if (layer.own_config().has_value())
+    status.note = "scheme of its own options";
+  return status;
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += (text.empty() ? "" : "; ") + line;
+  return text;
+}
+
+}  // namespace
+
+std::string scheme_text(const QScheme& scheme) {
+  std::string text = "int" + std::to_string(scheme.bits) + (scheme.symmetric ? "" : " affine");
+  if (scheme.granularity == Granularity::kPerChannel) text += " per channel";
+  if (scheme.granularity == Granularity::kPerGroup) text += " groups of " + std::to_string(scheme.group_size);
+  return text;
+}
+
+Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tensor& example,
+                 std::int64_t observe_steps) {
+  config.check();
+  Plan plan;
+  collect(model.module.weak_from_this().lock(), model.module, "", config, plan);
+  TORCH_CHECK(plan.problems.empty(), "[prepare] ", joined(plan.problems));
+  TORCH_CHECK(!plan.layers.empty(),
+              "[prepare] model: expected at least one layer to convert, got none; build it of QATLinear and QATConv2d");
+  for (const auto& [path, layer] : plan.layers)
+    layer->configure(config_for(*layer, path, config), path, observe_steps);
+  for (const auto& layer : plan.floats) layer->set_state(QuantizerState::kFloat);
+
+  for (const Replacement& each : plan.replacements) replace(each);
+  std::set<const QATLayer*> reached;
+  {
+    const EvalGuard eval(model.module);
+    const torch::NoGradGuard no_grad;
+    const LayerWatch watch(
+        [&](const QATLayer& layer, const torch::Tensor&, const torch::Tensor&) { reached.insert(&layer); });
+    model.forward(example);
+  }
+  std::vector<std::string> unreached;
+  for (const auto& [path, layer] : plan.layers)
+    if (reached.count(layer.get()) == 0) unreached.push_back(path);
+  TORCH_CHECK(unreached.empty(), "[prepare] ", joined(unreached),
+              ": expected to be reached by the example input, got no call; use the layer in forward, or skip it");
+
+  Prepared prepared;
+  for (const auto& [path, layer] : plan.layers) {
+    layer->train(model.module.is_training());
+    layer->set_state(QuantizerState::kObserving);
+    prepared.layers_.push_back(layer);
+    prepared.statuses_.push_back(status_of(*layer, config_for(*layer, path, config)));
+  }
+  prepared.statuses_.insert(prepared.statuses_.end(), plan.skipped.begin(), plan.skipped.end());
+  return prepared;
+}
+
+void calibrate(const ModelRef& model, Prepared& prepared, const std::vector<torch::Tensor>& batches) {
+  const EvalGuard eval(model.module);
+  const torch::NoGradGuard no_grad;
+  for (const auto& layer : prepared.layers()) layer->input().set_calibrating(true);
+  try {
+    for (const torch::Tensor& batch : batches) {
+      prepared.observe();  // a layer may have seen observe_steps batches by now
+      model.forward(batch);
+    }
+  } catch (...) {
+    for (const auto& layer : prepared.layers()) layer->input().set_calibrating(false);
+    throw;
+  }
+  for (const auto& layer : prepared.layers()) layer->input().set_calibrating(false);
+  prepared.freeze();
+}
+
+void Prepared::set_state(QuantizerState state) {
+  for (const auto& layer : layers_) layer->set_state(state);
+}
+
+QuantizerState Prepared::state() const {
+  QuantizerState least = QuantizerState::kFrozen;
+  for (const auto& layer : layers_) least = std::min(least, layer->state());
+  return least;
+}
+
+std::string Prepared::report() const {
+  std::size_t path_width = 5, kind_width = 4, weight_width = 6, input_width = 5;
+  for (const LayerStatus& each : statuses_) {
+    path_width = std::max(path_width, each.path.size());
+    kind_width = std::max(kind_width, each.kind.size());
+    weight_width = std::max(weight_width, each.weight.size());
+    input_width = std::max(input_width, each.input.size());
+  }
+  std::ostringstream out;
+  const auto cell = [&](const std::string& text, std::size_t width) {
+    out << text << std::string(width - text.size() + 2, ' ');
+  };
+  const auto row = [&](const LayerStatus& each, const std::string& result) {
+    cell(each.path, path_width);
+    cell(each.kind, kind_width);
+    cell(each.weight, weight_width);
+    cell(each.input, input_width);
+    out << result << '\n';
+  };
+  row({"layer", "kind", "weight", "input", false, ""}, "result");
+  for (const LayerStatus& each : statuses_)
+    row(each, each.converted ? (each.note.empty() ? "converted" : "converted (" + each.note + ")")
+                             : "skipped (" + each.note + ")");
+  return out.str();
+}
+
+}  // namespace samebits

@@ -1,0 +1,72 @@
+// Turns a float model into one that observes and then trains on integers: every QATLinear and QATConv2d below the
+// model gets its scheme, and torch::nn::Linear and Conv2d inside a Sequential are replaced, parameters and all.
+#pragma once
+
+#include <torch/nn.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "torch_ext/forward.h"
+#include "torch_ext/qat_layer.h"
+#include "torch_ext/qconfig.h"
+
+namespace samebits {
+
+/// One layer that prepare() met.
+struct LayerStatus {
+  std::string path;     // "features.0"
+  std::string kind;     // "linear", "conv2d", or the float module's name
+  std::string weight;   // "int4 groups of 32"; empty when skipped
+  std::string input;    // "int8 affine"
+  bool converted = false;
+  std::string note;     // why skipped; what was changed
+};
+
+/// A prepared model's layers: what prepare() returns. Shares the layers with the model.
+class Prepared {
+ public:
+  /// A table: layer, kind, weight, input, and converted or skipped (why).
+  std::string report() const;
+
+  const std::vector<std::shared_ptr<QATLayer>>& layers() const { return layers_; }
+  const std::vector<LayerStatus>& statuses() const { return statuses_; }
+
+  /// All layers at once; from observing on this happens by itself after observe_steps.
+  void observe() { set_state(QuantizerState::kObserving); }
+  void quantize() { set_state(QuantizerState::kQuantizing); }
+  void freeze() { set_state(QuantizerState::kFrozen); }
+  void set_state(QuantizerState state);
+  /// The state of the layer that is furthest behind.
+  QuantizerState state() const;
+
+ private:
+  friend Prepared prepare(const ModelRef&, const QConfig&, const torch::Tensor&, std::int64_t);
+  std::vector<std::shared_ptr<QATLayer>> layers_;
+  std::vector<LayerStatus> statuses_;
+};
+
+/// Sets up every layer by `config` and leaves it observing; after `observe_steps` training forwards a layer computes
+/// on integers (0: only when told). Runs `example` once, in eval mode. Throws c10::Error when a layer is not reached
+/// by it, or a torch::nn::Linear or Conv2d cannot be converted, unless the configuration skips it; the model computes
+/// what it did before then.
+Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tensor& example,
+                 std::int64_t observe_steps = 200);
+template <class Model>
+Prepared prepare(Model& model, const QConfig& config, const torch::Tensor& example,
+                 std::int64_t observe_steps = 200) {
+  return prepare(model_ref(model), config, example, observe_steps);
+}
+
+/// Post-training quantization: observes each batch in eval mode without gradients, then freezes.
+void calibrate(const ModelRef& model, Prepared& prepared, const std::vector<torch::Tensor>& batches);
+template <class Model>
+void calibrate(Model& model, Prepared& prepared, const std::vector<torch::Tensor>& batches) {
+  calibrate(model_ref(model), prepared, batches);
+}
+
+/// "int8 per channel", "int4 groups of 32", "int7 affine per tensor".
+std::string scheme_text(const QScheme& scheme);
+
+}  // namespace samebits

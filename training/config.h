@@ -1,0 +1,92 @@
+// One training run as a YAML file describes it. docs/configuration.md lists every key; configs/ has examples.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "torch_ext/qconfig.h"
+#include "torch_ext/yaml_reader.h"
+
+namespace samebits::training {
+
+struct AugmentConfig {
+  bool flip = false;              // mirror an image with probability 1/2
+  std::int64_t crop_padding = 0;  // pixels of zeros around an image before a random crop to its size
+  friend bool operator==(const AugmentConfig&, const AugmentConfig&) = default;
+};
+
+struct DataConfig {
+  std::string name = "fashion_mnist";
+  std::string root = "/usr/share/datasets/fashion-mnist";  // folder of the IDX files
+  std::int64_t batch_size = 256;
+  std::int64_t train_limit = 0, test_limit = 0;  // the first N images; 0: all
+  AugmentConfig augment;                         // of training images
+  friend bool operator==(const DataConfig&, const DataConfig&) = default;
+};
+
+struct ModelConfig {
+  std::string name = "cnn";                       // cnn | mlp
+  std::vector<std::int64_t> channels = {32, 64};  // cnn: of conv1, conv2, …
+  std::vector<std::int64_t> hidden = {256};       // features of fc1, fc2, … before the classifier
+  friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
+};
+
+struct OptimizerConfig {
+  std::string name = "adamw";  // adamw | sgd
+  double lr = 1e-3;
+  double weight_decay = 0.0;
+  double momentum = 0.9;              // sgd
+  double beta1 = 0.9, beta2 = 0.999;  // adamw
+  friend bool operator==(const OptimizerConfig&, const OptimizerConfig&) = default;
+};
+
+struct ScheduleConfig {
+  std::string name = "cosine";    // cosine | constant
+  std::int64_t warmup_steps = 0;  // optimizer steps from 0 to lr
+  friend bool operator==(const ScheduleConfig&, const ScheduleConfig&) = default;
+};
+
+/// The float training.
+struct TrainConfig {
+  std::int64_t epochs = 6;
+  OptimizerConfig optimizer;
+  ScheduleConfig schedule;
+  friend bool operator==(const TrainConfig&, const TrainConfig&) = default;
+};
+
+/// The quantization-aware training that follows it.
+struct QatConfig {
+  std::int64_t epochs = 2;
+  OptimizerConfig optimizer{.lr = 2e-4};  // in YAML, what is not named comes from train.optimizer, lr / 5
+  ScheduleConfig schedule;                // in YAML, the name comes from train.schedule
+  std::int64_t observe_steps = 200;       // steps in float, while ranges are observed
+  double freeze_at = 0.75;                // fraction of the steps after which activation scales stay
+  std::int64_t calibration_batches = 16;  // of post-training quantization, the report's comparison
+  QConfig qconfig;                        // the keys weight, activation, skip, layers
+  friend bool operator==(const QatConfig&, const QatConfig&) = default;
+};
+
+struct Config {
+  std::string name;                   // of the run and its folder
+  std::uint64_t seed = 0;             // < 2^63
+  std::int64_t threads = 0;           // 0: all cores
+  std::int64_t checkpoint_every = 0;  // steps between checkpoints within an epoch; 0: at epoch ends only
+  std::string output = "runs";        // the folder that holds the runs
+  DataConfig data;
+  ModelConfig model;
+  TrainConfig train;
+  QatConfig qat;
+  std::vector<std::string> exports = {"package", "onnx"};  // key: export
+  friend bool operator==(const Config&, const Config&) = default;
+};
+
+/// Reads `file` and then applies `assignments` ("a.b=c", as after --set) in order. Throws ConfigError on
+/// anything that is unknown, misplaced or out of range.
+Config load_config(const std::string& file, const std::vector<std::string>& assignments);
+
+/// All of `config` as YAML. load_config() of it gives an equal Config, provided that fields which the chosen
+/// names do not use (mlp: channels; adamw: momentum; sgd: beta1, beta2) hold what load_config() leaves there.
+std::string to_yaml(const Config& config);
+
+}  // namespace samebits::training

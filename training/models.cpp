@@ -1,0 +1,77 @@
+#include "training/models.h"
+
+#include <string>
+#include <vector>
+
+#include "torch_ext/qat_conv2d.h"
+#include "torch_ext/qat_linear.h"
+
+namespace samebits::training {
+namespace {
+
+/// The fully connected end that both models share: fc1, relu, …, fcN on flattened input.
+class Classifier : public Model {
+ protected:
+  void add_linears(std::int64_t in_features, const std::vector<std::int64_t>& hidden, std::int64_t classes) {
+    std::vector<std::int64_t> sizes = hidden;
+    sizes.push_back(classes);
+    for (const std::int64_t size : sizes) {
+      linears_.push_back(register_module("fc" + std::to_string(linears_.size() + 1), QATLinear(in_features, size)));
+      in_features = size;
+    }
+  }
+
+  torch::Tensor classify(torch::Tensor x) {
+    x = torch::flatten(x, 1);
+    for (std::size_t i = 0; i < linears_.size(); ++i) {
+      if (i > 0) x = torch::relu(x);
+      x = linears_[i]->forward(x);
+    }
+    return x;
+  }
+
+ private:
+  std::vector<QATLinear> linears_;
+};
+
+class Mlp : public Classifier {
+ public:
+  Mlp(const ModelConfig& config, const ImageShape& shape) {
+    add_linears(shape.height * shape.width, config.hidden, shape.classes);
+  }
+  torch::Tensor forward(const torch::Tensor& x) override { return classify(x); }
+};
+
+class Cnn : public Classifier {
+ public:
+  Cnn(const ModelConfig& config, ImageShape shape) {
+    std::int64_t in_channels = 1;
+    for (const std::int64_t channels : config.channels) {
+      convs_.push_back(register_module("conv" + std::to_string(convs_.size() + 1),
+                                       QATConv2d(QATConv2dOptions(in_channels, channels, 3).padding(1))));
+      in_channels = channels;
+      shape.height /= 2;
+      shape.width /= 2;
+    }
+    TORCH_CHECK(shape.height > 0 && shape.width > 0, "[model] cnn: expected at most ", convs_.size() - 1,
+                " channels entries for this image size, got ", convs_.size(), "; each halves the image");
+    add_linears(in_channels * shape.height * shape.width, config.hidden, shape.classes);
+  }
+  torch::Tensor forward(const torch::Tensor& images) override {
+    torch::Tensor x = images;
+    for (auto& conv : convs_) x = torch::max_pool2d(torch::relu(conv->forward(x)), 2);
+    return classify(x);
+  }
+
+ private:
+  std::vector<QATConv2d> convs_;
+};
+
+}  // namespace
+
+std::shared_ptr<Model> make_model(const ModelConfig& config, const ImageShape& shape) {
+  if (config.name == "mlp") return std::make_shared<Mlp>(config, shape);
+  return std::make_shared<Cnn>(config, shape);
+}
+
+}  // namespace samebits::training

@@ -1,0 +1,83 @@
+#include "training/optimizer.h"
+
+#include <cmath>
+#include <numbers>
+#include <stdexcept>
+
+namespace samebits::training {
+namespace {
+
+using torch::optim::AdamWParamState;
+using torch::optim::SGDParamState;
+
+torch::Tensor find(const std::map<std::string, torch::Tensor>& state, const std::string& name) {
+  const auto found = state.find(name);
+  if (found == state.end())
+    throw std::runtime_error("[checkpoint] optimizer." + name + ": expected in the checkpoint, not there");
+  return found->second.clone();
+}
+
+}  // namespace
+
+std::unique_ptr<torch::optim::Optimizer> make_optimizer(const OptimizerConfig& config, torch::nn::Module& module) {
+  if (config.name == "sgd")
+    return std::make_unique<torch::optim::SGD>(
+        module.parameters(),
+        torch::optim::SGDOptions(config.lr).momentum(config.momentum).weight_decay(config.weight_decay));
+  return std::make_unique<torch::optim::AdamW>(
+      module.parameters(), torch::optim::AdamWOptions(config.lr)
+                               .betas({config.beta1, config.beta2})
+                               .weight_decay(config.weight_decay));
+}
+
+double learning_rate(const OptimizerConfig& optimizer, const ScheduleConfig& schedule, std::int64_t step,
+                     std::int64_t steps) {
+  if (step < schedule.warmup_steps)
+    return optimizer.lr * static_cast<double>(step + 1) / static_cast<double>(schedule.warmup_steps);
+  if (schedule.name == "constant") return optimizer.lr;
+  const double total = static_cast<double>(std::max<std::int64_t>(steps - schedule.warmup_steps, 1));
+  const double progress = static_cast<double>(step - schedule.warmup_steps) / total;
+  return optimizer.lr * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+}
+
+void set_learning_rate(torch::optim::Optimizer& optimizer, double lr) {
+  for (auto& group : optimizer.param_groups()) group.options().set_lr(lr);
+}
+
+std::map<std::string, torch::Tensor> optimizer_state(torch::optim::Optimizer& optimizer, torch::nn::Module& module) {
+  std::map<std::string, torch::Tensor> state;
+  for (const auto& parameter : module.named_parameters()) {
+    const auto found = optimizer.state().find(parameter.value().unsafeGetTensorImpl());
+    if (found == optimizer.state().end()) continue;
+    if (const auto* adam = dynamic_cast<const AdamWParamState*>(found->second.get())) {
+      state[parameter.key() + ".step"] = torch::tensor(adam->step(), torch::kLong);
+      state[parameter.key() + ".exp_avg"] = adam->exp_avg();
+      state[parameter.key() + ".exp_avg_sq"] = adam->exp_avg_sq();
+    } else if (const auto* sgd = dynamic_cast<const SGDParamState*>(found->second.get())) {
+      if (sgd->momentum_buffer().defined()) state[parameter.key() + ".momentum_buffer"] = sgd->momentum_buffer();
+    }
+  }
+  return state;
+}
+
+void load_optimizer_state(torch::optim::Optimizer& optimizer, torch::nn::Module& module,
+                          const std::map<std::string, torch::Tensor>& state) {
+  if (state.empty()) return;
+  const bool is_adam = dynamic_cast<torch::optim::AdamW*>(&optimizer) != nullptr;
+  for (const auto& parameter : module.named_parameters()) {
+    auto& slot = optimizer.state()[parameter.value().unsafeGetTensorImpl()];
+    if (is_adam) {
+      auto adam = std::make_unique<AdamWParamState>();
+      adam->step(find(state, parameter.key() + ".step").item<std::int64_t>());
+      adam->exp_avg(find(state, parameter.key() + ".exp_avg"));
+      adam->exp_avg_sq(find(state, parameter.key() + ".exp_avg_sq"));
+      slot = std::move(adam);
+    } else {
+      auto sgd = std::make_unique<SGDParamState>();
+      sgd->momentum_buffer(find(state, parameter.key() + ".momentum_buffer"));
+      slot = std::move(sgd);
+    }
+  }
+}
+
+}  // namespace samebits::training
