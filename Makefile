@@ -7,7 +7,7 @@ BUILD  := build/$(PRESET)
 CMAKE  := .venv/bin/cmake
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: train test build setup bench format tidy clean help
+.PHONY: train test build setup bench results format tidy clean help
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -32,6 +32,11 @@ bench: build
 	@mkdir -p build/tables
 	@$(BUILD)/bin/benchmark_$(NAME) --json build/tables/$(NAME).json
 	@.venv/bin/python tools/tables.py build/tables/$(NAME).json
+
+## make results    train the experiments of README.md's first table, and fill it
+results: build
+	@.venv/bin/python tools/results.py $(BUILD)/bin/samebits build/tables/results.json
+	@.venv/bin/python tools/tables.py build/tables/results.json
 
 ## make format    clang-format over every C++ file
 format:

@@ -8,24 +8,27 @@
 namespace samebits::ops {
 namespace {
 
-int64_t row_length(const at::Tensor& x) { return x.dim() == 0 || x.size(0) == 0 ? x.numel() : x.numel() / x.size(0); }
+int64_t row_length(const at::Tensor& x) {
+  return x.dim() == 0 || x.size(0) == 0 ? x.numel() : x.numel() / x.size(0);
+}
 
 int64_t wrapped_axis(const GridArguments& a, const at::Tensor& x) {
-  TORCH_CHECK(-x.dim() <= a.axis && a.axis < x.dim(), "[", a.op, "] axis: expected a value in ", -x.dim(), "..",
-              x.dim() - 1, ", got ", a.axis);
+  TORCH_CHECK(-x.dim() <= a.axis && a.axis < x.dim(), "[", a.op, "] axis: expected a value in ", -x.dim(),
+              "..", x.dim() - 1, ", got ", a.axis);
   return a.axis < 0 ? a.axis + x.dim() : a.axis;
 }
 
 void check_group_shape(const GridArguments& a, const at::Tensor& x) {
   const int64_t groups = (row_length(x) + a.group_size - 1) / a.group_size;
   TORCH_CHECK(x.dim() >= 1 && a.scale.numel() == x.size(0) * groups, "[", a.op, "] ", a.prefix,
-              "scale: expected ", x.dim() == 0 ? 1 : x.size(0), " x ", groups, " values for groups of ", a.group_size,
-              ", got ", a.scale.numel());
+              "scale: expected ", x.dim() == 0 ? 1 : x.size(0), " x ", groups, " values for groups of ",
+              a.group_size, ", got ", a.scale.numel());
 }
 
 kernels::GridTable table_shape(const GridArguments& a, const at::Tensor& x) {
   const int64_t n = std::max<int64_t>(x.numel(), 1);
-  kernels::GridTable table{nullptr, nullptr, static_cast<int32_t>(a.qmin), static_cast<int32_t>(a.qmax), n, n, 1};
+  kernels::GridTable table{nullptr, nullptr, static_cast<int32_t>(a.qmin), static_cast<int32_t>(a.qmax), n,
+                           n,       1};
   if (a.group_size > 0) {
     table.row_length = std::max<int64_t>(row_length(x), 1);
     table.group_size = a.group_size;
@@ -42,14 +45,15 @@ kernels::GridTable table_shape(const GridArguments& a, const at::Tensor& x) {
 
 void check_values(const GridArguments& a, const Grids& grids) {
   const float* scale = grids.scale.const_data_ptr<float>();
-  const int32_t* zero_point = grids.zero_point.defined() ? grids.zero_point.const_data_ptr<int32_t>() : nullptr;
+  const int32_t* zero_point =
+      grids.zero_point.defined() ? grids.zero_point.const_data_ptr<int32_t>() : nullptr;
   for (int64_t i = 0; i < grids.scale.numel(); ++i) {
     TORCH_CHECK(std::isfinite(scale[i]) && scale[i] >= kernels::kMinScale, "[", a.op, "] ", a.prefix,
                 "scale: expected a finite value >= 2^-126, got ", scale[i],
                 "; observe at least one batch before quantizing");
     const int32_t z = zero_point == nullptr ? 0 : zero_point[i];
-    TORCH_CHECK(a.qmin <= z && z <= a.qmax, "[", a.op, "] ", a.prefix, "zero_point: expected a value in ", a.qmin,
-                "..", a.qmax, ", got ", z);
+    TORCH_CHECK(a.qmin <= z && z <= a.qmax, "[", a.op, "] ", a.prefix, "zero_point: expected a value in ",
+                a.qmin, "..", a.qmax, ", got ", z);
   }
 }
 
@@ -64,8 +68,8 @@ void check_grid_shapes(const GridArguments& a, const at::Tensor& x) {
     check_group_shape(a, x);
   } else if (a.scale.numel() != 1) {
     const int64_t channels = x.dim() == 0 ? 1 : x.size(wrapped_axis(a, x));
-    TORCH_CHECK(a.scale.numel() == channels, "[", a.op, "] ", a.prefix, "scale: expected 1 value or ", channels,
-                " (one a channel of axis ", a.axis, "), got ", a.scale.numel());
+    TORCH_CHECK(a.scale.numel() == channels, "[", a.op, "] ", a.prefix, "scale: expected 1 value or ",
+                channels, " (one a channel of axis ", a.axis, "), got ", a.scale.numel());
   }
   if (!a.zero_point.defined()) return;
   check_dtype(a.op, (prefix + "zero_point").c_str(), a.zero_point, at::kInt);

@@ -7,6 +7,7 @@
 #include "kernels/gemm_int8.h"
 #include "kernels/min_max.h"
 #include "kernels/quantize.h"
+#include "kernels/relu.h"
 
 namespace samebits::ops {
 namespace {
@@ -34,6 +35,7 @@ std::vector<KernelStatus> kernel_statuses() {
       {"fake_quantize_backward", statuses(kernels::fake_quantize_backward_implementations())},
       {"quantize", statuses(kernels::quantize_implementations())},
       {"dequantize", statuses(kernels::dequantize_implementations())},
+      {"relu", statuses(kernels::relu_implementations())},
       {"min_max", statuses(kernels::min_max_implementations())},
       {"epilogue", statuses(kernels::epilogue_row_implementations())},
       {"gemm_int8", statuses(kernels::gemm_int8_implementations())},

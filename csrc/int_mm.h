@@ -9,7 +9,8 @@
 
 namespace samebits::ops {
 
-/// Empty when it may be used, else the reason: SAMEBITS_ISA is set, or it failed its self-test here. Decided once.
+/// Empty when it may be used, else the reason: SAMEBITS_ISA is set, or it failed its self-test here. Decided
+/// once.
 const std::string& why_not_int_mm();
 
 /// at::_int_mm mistakes the strides of a b of one column and gives wrong sums.

@@ -12,10 +12,13 @@ using at::Tensor;
 
 namespace {
 
-bool is_affine(const WeightGrid& grid) { return grid.zero_point.has_value() && grid.zero_point->defined(); }
+bool is_affine(const WeightGrid& grid) {
+  return grid.zero_point.has_value() && grid.zero_point->defined();
+}
 
 Tensor zero_point_of(const WeightGrid& grid) {
-  return is_affine(grid) ? *grid.zero_point : at::zeros_like(grid.scale, grid.scale.options().dtype(at::kInt));
+  return is_affine(grid) ? *grid.zero_point
+                         : at::zeros_like(grid.scale, grid.scale.options().dtype(at::kInt));
 }
 
 void check_bias(const LayerArguments& a) {
@@ -31,7 +34,8 @@ void check_layer(const LayerArguments& a, int64_t depth, const char* depth_name)
   check_dtype(a.op, "x", a.x, at::kFloat);
   check_dtype(a.op, "weight", a.weight, at::kFloat);
   check_bias(a);
-  TORCH_CHECK(a.x_grid.scale.numel() == 1, "[", a.op, "] x_scale: expected 1 value, got ", a.x_grid.scale.numel());
+  TORCH_CHECK(a.x_grid.scale.numel() == 1, "[", a.op, "] x_scale: expected 1 value, got ",
+              a.x_grid.scale.numel());
   check_grid_shapes({a.op, "x_", a.x_grid.scale, a.x_grid.zero_point, a.x_grid.qmin, a.x_grid.qmax}, a.x);
   const Tensor weight_zero_point = is_affine(a.weight_grid) ? *a.weight_grid.zero_point : Tensor();
   check_grid_shapes({a.op, "weight_", a.weight_grid.scale, weight_zero_point, a.weight_grid.qmin,
@@ -45,15 +49,16 @@ void check_layer(const LayerArguments& a, int64_t depth, const char* depth_name)
   const int32_t magnitude =
       kernels::max_weight_magnitude(static_cast<int32_t>(a.weight_grid.qmin),
                                     static_cast<int32_t>(a.weight_grid.qmax), !is_affine(a.weight_grid));
-  const int64_t bound = kernels::max_depth(static_cast<int32_t>(a.x_grid.qmin),
-                                           static_cast<int32_t>(a.x_grid.qmax), magnitude);
+  const int64_t bound =
+      kernels::max_depth(static_cast<int32_t>(a.x_grid.qmin), static_cast<int32_t>(a.x_grid.qmax), magnitude);
   const int64_t sum_length = a.weight_grid.group_size > 0 ? std::min(depth, a.weight_grid.group_size) : depth;
   TORCH_CHECK(sum_length <= bound, "[", a.op, "] ", depth_name, ": expected <= ", bound,
               " for these codes' sums in int32, got ", depth, "; use fewer bits, groups, or split the layer");
 }
 
 kernels::AffineGrid activation_grid(const char* op, const ActivationGrid& grid) {
-  const Grids grids = checked_grids({op, "x_", grid.scale, grid.zero_point, grid.qmin, grid.qmax}, grid.scale);
+  const Grids grids =
+      checked_grids({op, "x_", grid.scale, grid.zero_point, grid.qmin, grid.qmax}, grid.scale);
   return grids.table.grid(0);
 }
 

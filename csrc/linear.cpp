@@ -20,7 +20,8 @@ using OptionalTensor = std::optional<Tensor>;
 
 TORCH_LIBRARY_FRAGMENT(samebits, library) {
   library.def(
-      "linear(Tensor x, Tensor weight, Tensor? bias, Tensor x_scale, Tensor x_zero_point, int x_qmin, int x_qmax,"
+      "linear(Tensor x, Tensor weight, Tensor? bias, Tensor x_scale, Tensor x_zero_point, int x_qmin, int "
+      "x_qmax,"
       " Tensor weight_scale, Tensor? weight_zero_point, int weight_qmin, int weight_qmax, int group_size=0)"
       " -> (Tensor y, Tensor x_codes, Tensor clip_mask, Tensor saw_nan)");
 }
@@ -28,14 +29,14 @@ TORCH_LIBRARY_FRAGMENT(samebits, library) {
 namespace {
 
 using LinearSignature = LayerOutputs(const Tensor&, const Tensor&, const OptionalTensor&, const Tensor&,
-                                     const Tensor&, int64_t, int64_t, const Tensor&, const OptionalTensor&, int64_t,
-                                     int64_t, int64_t);
+                                     const Tensor&, int64_t, int64_t, const Tensor&, const OptionalTensor&,
+                                     int64_t, int64_t, int64_t);
 
 void check_linear(const LayerArguments& a) {
   TORCH_CHECK(a.weight.dim() == 2, "[linear] weight: expected [out_features, in_features], got shape ",
               a.weight.sizes());
-  TORCH_CHECK(a.x.dim() >= 1 && a.x.size(-1) == a.weight.size(1), "[linear] x: expected [..., ", a.weight.size(1),
-              "], got shape ", a.x.sizes());
+  TORCH_CHECK(a.x.dim() >= 1 && a.x.size(-1) == a.weight.size(1), "[linear] x: expected [..., ",
+              a.weight.size(1), "], got shape ", a.x.sizes());
   check_layer(a, a.weight.size(1), "in_features");
 }
 
@@ -45,10 +46,10 @@ Tensor empty_output(const Tensor& x, const Tensor& weight) {
   return at::empty(shape, x.options());
 }
 
-LayerOutputs linear_meta(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, const Tensor& x_scale,
-                         const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax, const Tensor& weight_scale,
-                         const OptionalTensor& weight_zero_point, int64_t weight_qmin, int64_t weight_qmax,
-                         int64_t group_size) {
+LayerOutputs linear_meta(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                         const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax,
+                         const Tensor& weight_scale, const OptionalTensor& weight_zero_point,
+                         int64_t weight_qmin, int64_t weight_qmax, int64_t group_size) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax, group_size};
   check_linear({"linear", x, weight, bias, x_grid, weight_grid});
@@ -59,20 +60,22 @@ LayerOutputs linear_meta(const Tensor& x, const Tensor& weight, const OptionalTe
 /// Products by at::_int_mm, then the epilogue row by row.
 void linear_by_int_mm(const kernels::PreparedWeights& weights, const kernels::LayerTerms& terms,
                       const Tensor& x_codes, float* y) {
-  const Tensor centered = at::from_blob(const_cast<int8_t*>(weights.centered.data()), {weights.n, weights.k}, at::kChar);
+  const Tensor centered =
+      at::from_blob(const_cast<int8_t*>(weights.centered.data()), {weights.n, weights.k}, at::kChar);
   const Tensor products = int_mm(x_codes.reshape({-1, weights.k}), centered).contiguous();
   const kernels::ChannelTerms channel_terms{terms.correction.data(), terms.scale.data(), terms.bias};
   const int32_t* data = products.const_data_ptr<int32_t>();
-  at::parallel_for(0, products.size(0), 1 + at::internal::GRAIN_SIZE / weights.n, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      kernels::epilogue_row(data + row * weights.n, channel_terms, y + row * weights.n, weights.n);
-  });
+  at::parallel_for(
+      0, products.size(0), 1 + at::internal::GRAIN_SIZE / weights.n, [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row)
+          kernels::epilogue_row(data + row * weights.n, channel_terms, y + row * weights.n, weights.n);
+      });
 }
 
-LayerOutputs linear_cpu(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, const Tensor& x_scale,
-                        const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax, const Tensor& weight_scale,
-                        const OptionalTensor& weight_zero_point, int64_t weight_qmin, int64_t weight_qmax,
-                        int64_t group_size) {
+LayerOutputs linear_cpu(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                        const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax,
+                        const Tensor& weight_scale, const OptionalTensor& weight_zero_point,
+                        int64_t weight_qmin, int64_t weight_qmax, int64_t group_size) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax, group_size};
   const LayerArguments arguments{"linear", x, weight, bias, x_grid, weight_grid};
@@ -91,9 +94,10 @@ LayerOutputs linear_cpu(const Tensor& x, const Tensor& weight, const OptionalTen
     linear_by_int_mm(weights, terms, codes, y_data);
   } else {
     const int64_t work = std::max<int64_t>(weights.n * weights.k, 1);
-    at::parallel_for(0, y.numel() / weights.n, 1 + (int64_t{1} << 18) / work, [&](int64_t begin, int64_t end) {
-      kernels::linear(weights, terms, codes.const_data_ptr<int8_t>(), y_data, begin, end);
-    });
+    at::parallel_for(0, y.numel() / weights.n, 1 + (int64_t{1} << 18) / work,
+                     [&](int64_t begin, int64_t end) {
+                       kernels::linear(weights, terms, codes.const_data_ptr<int8_t>(), y_data, begin, end);
+                     });
   }
   return {y, codes, clip_mask, saw_nan};
 }
@@ -104,14 +108,15 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
                                const WeightGrid& weight_grid) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     const LayerOutput out = linear(x, weight, bias, x_grid, weight_grid);
-    // The scale and zero point of x may move before backward runs: the ones of this call are kept. The weight is
-    // kept by reference, as torch's own linear does.
-    context->save_for_backward({out.x_codes, out.clip_mask, x_grid.scale.clone(), x_grid.zero_point.clone(), weight,
-                                weight_grid.scale, weight_grid.zero_point.value_or(Tensor())});
+    // The scale and zero point of x may move before backward runs: the ones of this call are kept. The weight
+    // is kept by reference, as torch's own linear does.
+    context->save_for_backward({out.x_codes, out.clip_mask, x_grid.scale.clone(), x_grid.zero_point.clone(),
+                                weight, weight_grid.scale, weight_grid.zero_point.value_or(Tensor())});
     context->saved_data["x_range"] = std::vector<int64_t>{x_grid.qmin, x_grid.qmax};
     context->saved_data["weight_range"] =
         std::vector<int64_t>{weight_grid.qmin, weight_grid.qmax, weight_grid.group_size};
-    context->saved_data["has_bias"] = bias.has_value() && bias->defined();  // an absent one is no autograd input
+    context->saved_data["has_bias"] =
+        bias.has_value() && bias->defined();  // an absent one is no autograd input
     context->mark_non_differentiable({out.x_codes, out.clip_mask, out.saw_nan});
     return {out.y, out.x_codes, out.clip_mask, out.saw_nan};
   }
@@ -122,8 +127,9 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
     const auto weight_range = context->saved_data["weight_range"].toIntVector();
     const bool has_bias = context->saved_data["has_bias"].toBool();
     const Tensor &x_codes = saved[0], &clip_mask = saved[1], &weight = saved[4];
-    const LayerReals reals = layer_reals(x_codes, {saved[2], saved[3], x_range[0], x_range[1]}, weight,
-                                         {saved[5], saved[6], weight_range[0], weight_range[1], weight_range[2]});
+    const LayerReals reals =
+        layer_reals(x_codes, {saved[2], saved[3], x_range[0], x_range[1]}, weight,
+                    {saved[5], saved[6], weight_range[0], weight_range[1], weight_range[2]});
     const Tensor grad_y = grads[0].reshape({-1, weight.size(0)});
     Tensor grad_x, grad_weight, grad_bias;
     if (context->needs_input_grad(0))
@@ -137,9 +143,10 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
 };
 
 LayerOutputs linear_autograd(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
-                             const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax,
-                             const Tensor& weight_scale, const OptionalTensor& weight_zero_point,
-                             int64_t weight_qmin, int64_t weight_qmax, int64_t group_size) {
+                             const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin,
+                             int64_t x_qmax, const Tensor& weight_scale,
+                             const OptionalTensor& weight_zero_point, int64_t weight_qmin,
+                             int64_t weight_qmax, int64_t group_size) {
   const variable_list out = LinearFunction::apply(
       x, weight, bias, ActivationGrid{x_scale, x_zero_point, x_qmin, x_qmax},
       WeightGrid{weight_scale, weight_zero_point, weight_qmin, weight_qmax, group_size});
@@ -148,8 +155,8 @@ LayerOutputs linear_autograd(const Tensor& x, const Tensor& weight, const Option
 
 }  // namespace
 
-LayerOutput linear(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, const ActivationGrid& x_grid,
-                   const WeightGrid& weight_grid) {
+LayerOutput linear(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                   const ActivationGrid& x_grid, const WeightGrid& weight_grid) {
   static const auto op = find_op<LinearSignature>("samebits::linear");
   auto [y, x_codes, clip_mask, saw_nan] =
       op.call(x, weight, bias, x_grid.scale, x_grid.zero_point, x_grid.qmin, x_grid.qmax, weight_grid.scale,
@@ -157,8 +164,14 @@ LayerOutput linear(const Tensor& x, const Tensor& weight, const OptionalTensor& 
   return {y, x_codes, clip_mask, saw_nan};
 }
 
-TORCH_LIBRARY_IMPL(samebits, CPU, library) { library.impl("linear", linear_cpu); }
-TORCH_LIBRARY_IMPL(samebits, Meta, library) { library.impl("linear", linear_meta); }
-TORCH_LIBRARY_IMPL(samebits, Autograd, library) { library.impl("linear", linear_autograd); }
+TORCH_LIBRARY_IMPL(samebits, CPU, library) {
+  library.impl("linear", linear_cpu);
+}
+TORCH_LIBRARY_IMPL(samebits, Meta, library) {
+  library.impl("linear", linear_meta);
+}
+TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
+  library.impl("linear", linear_autograd);
+}
 
 }  // namespace samebits::ops

@@ -13,13 +13,14 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/atomic_file.h"
 #include "runtime/error.h"
 
 namespace samebits::runtime {
 
-/// Throws "[write] PATH: cause" for the errno value `error`.
+/// Throws WriteError "[write] PATH: cause" for the errno value `error`.
 [[noreturn]] inline void fail_write(const std::filesystem::path& path, int error) {
-  fail("[write] ", path.string(), ": ", std::generic_category().message(error));
+  throw WriteError(join("[write] ", path.string(), ": ", std::generic_category().message(error)));
 }
 
 /// An open file or folder, closed on every way out.

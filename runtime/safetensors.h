@@ -28,7 +28,7 @@ struct SafetensorsFile {
 std::string safetensors_bytes(const SafetensorsFile& file, const std::filesystem::path& path);
 
 /// Writes to a temporary file beside `path`, syncs it and renames it: on any error (full disk, read-only
-/// folder) std::runtime_error names the path and the cause, and what stood at `path` stands there still.
+/// folder) WriteError names the path and the cause, and what stood at `path` stands there still.
 void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file);
 
 /// Throws std::runtime_error that names the path and what is wrong: missing, truncated, header not JSON,

@@ -2,6 +2,7 @@
 
 #include <torch/csrc/jit/ir/constants.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -59,7 +60,7 @@ class GraphBuilder {
 
   runtime::Graph build(const std::string& name, const torch::Tensor& example) {
     for (const jit::Node* node : traced_.graph->nodes())
-      if (needed_.count(node) != 0) add(node);
+      if (needed_.count(node) != 0 && node->kind() != jit::prim::ListConstruct) add(node);
     TORCH_CHECK(names_.count(traced_.output) != 0 && !nodes_.empty(),
                 "[export] model: expected a result computed from the input, got a constant");
     std::vector<std::int64_t> shape = example.sizes().vec();
@@ -68,7 +69,8 @@ class GraphBuilder {
   }
 
  private:
-  /// The nodes that the result depends on through tensors: the arithmetic of grids, recorded too, is not among them.
+  /// The nodes between the input and the result: neither the arithmetic of grids, recorded too, nor what is
+  /// made of parameters and constants alone.
   void mark_needed() {
     std::vector<const jit::Value*> open = {traced_.output};
     while (!open.empty()) {
@@ -78,6 +80,14 @@ class GraphBuilder {
       if (node->kind() == jit::prim::Param || !needed_.insert(node).second) continue;
       for (const jit::Value* input : tensor_inputs(node)) open.push_back(input);
     }
+    std::set<const jit::Value*> from_input = {traced_.input};
+    for (const jit::Node* node : traced_.graph->nodes()) {
+      const auto is_from_input = [&](const jit::Value* value) { return from_input.count(value) != 0; };
+      if (std::ranges::any_of(node->inputs(), is_from_input))
+        from_input.insert(node->outputs().begin(), node->outputs().end());
+      else
+        needed_.erase(node);
+    }
   }
 
   /// The inputs that carry activations: all tensors but a layer's parameters and grids.
@@ -86,40 +96,53 @@ class GraphBuilder {
     if (kind.starts_with("samebits::")) return {node->input(0)};
     std::vector<const jit::Value*> inputs;
     for (const jit::Value* input : node->inputs())
-      if (input->type()->isSubtypeOf(*c10::TensorType::get())) inputs.push_back(input);
+      if (input->type()->isSubtypeOf(*c10::TensorType::get()) ||
+          input->type()->isSubtypeOf(*c10::ListType::ofTensors()))
+        inputs.push_back(input);
     return inputs;
   }
 
   void add(const jit::Node* node) {
     static const std::map<std::string, void (GraphBuilder::*)(const jit::Node*)> kHandlers = {
-        {"samebits::linear", &GraphBuilder::add_layer},     {"samebits::conv2d", &GraphBuilder::add_layer},
-        {"aten::relu", &GraphBuilder::add_relu},            {"aten::relu_", &GraphBuilder::add_relu},
-        {"aten::max_pool2d", &GraphBuilder::add_max_pool},  {"aten::avg_pool2d", &GraphBuilder::add_avg_pool},
-        {"aten::flatten", &GraphBuilder::add_flatten},      {"aten::view", &GraphBuilder::add_view},
-        {"aten::reshape", &GraphBuilder::add_view},         {"aten::add", &GraphBuilder::add_add},
-        {"aten::add_", &GraphBuilder::add_add},             {"aten::dropout", &GraphBuilder::pass_through},
+        {"samebits::linear", &GraphBuilder::add_layer},
+        {"samebits::conv2d", &GraphBuilder::add_layer},
+        {"aten::relu", &GraphBuilder::add_relu},
+        {"aten::relu_", &GraphBuilder::add_relu},
+        {"samebits::relu", &GraphBuilder::add_relu},
+        {"aten::max_pool2d", &GraphBuilder::add_max_pool},
+        {"aten::avg_pool2d", &GraphBuilder::add_avg_pool},
+        {"aten::flatten", &GraphBuilder::add_flatten},
+        {"aten::view", &GraphBuilder::add_view},
+        {"aten::reshape", &GraphBuilder::add_view},
+        {"aten::add", &GraphBuilder::add_add},
+        {"aten::add_", &GraphBuilder::add_add},
+        {"aten::dropout", &GraphBuilder::pass_through},
         {"aten::feature_dropout", &GraphBuilder::pass_through},
-        {"aten::contiguous", &GraphBuilder::pass_through},  {"aten::detach", &GraphBuilder::pass_through},
+        {"aten::contiguous", &GraphBuilder::pass_through},
+        {"aten::detach", &GraphBuilder::pass_through},
     };
     const std::string kind = node->kind().toQualString();
     const auto handler = kHandlers.find(kind);
     if (handler != kHandlers.end()) return (this->*handler->second)(node);
-    static const std::set<std::string> kFloatLayers = {"aten::linear", "aten::addmm", "aten::matmul", "aten::mm",
-                                                       "aten::_convolution", "aten::conv2d"};
+    static const std::set<std::string> kFloatLayers = {"aten::linear", "aten::addmm",        "aten::matmul",
+                                                       "aten::mm",     "aten::_convolution", "aten::conv2d"};
     const std::string hint = kFloatLayers.count(kind) != 0
                                  ? "a float layer cannot be exported bit for bit: make it a QAT layer"
                                  : "compute it outside of the exported model";
     TORCH_CHECK(false, "[export] after ", previous(),
-                ": expected linear, conv2d, relu, max_pool2d, avg_pool2d, flatten or add, got ", kind, "; ", hint);
+                ": expected linear, conv2d, relu, max_pool2d, avg_pool2d, flatten or add, got ", kind, "; ",
+                hint);
   }
 
   std::string previous() const { return nodes_.empty() ? "the input" : nodes_.back().name; }
 
   const std::string& name_of(const jit::Value* value) const {
     const auto found = names_.find(value);
-    TORCH_CHECK(found != names_.end(), "[export] after ", previous(), ": expected a value computed from the input, got ",
-                traced_.parameters.count(value) != 0 ? "parameter " + traced_.parameters.at(value) : "a constant",
-                "; the model may use its parameters in QAT layers only");
+    TORCH_CHECK(
+        found != names_.end(), "[export] after ", previous(),
+        ": expected a value computed from the input, got ",
+        traced_.parameters.count(value) != 0 ? "parameter " + traced_.parameters.at(value) : "a constant",
+        "; the model may use its parameters in QAT layers only");
     return found->second;
   }
 
@@ -134,16 +157,18 @@ class GraphBuilder {
   /// A list of integers: the tracer builds it from constants in a node of its own.
   std::vector<std::int64_t> integers(const jit::Node* node, std::size_t input, const char* what) const {
     const jit::Node* list = node->input(input)->node();
-    if (list->kind() != jit::prim::ListConstruct) return constant<std::vector<std::int64_t>>(node, input, what);
+    if (list->kind() != jit::prim::ListConstruct)
+      return constant<std::vector<std::int64_t>>(node, input, what);
     std::vector<std::int64_t> values;
-    for (std::size_t i = 0; i < list->inputs().size(); ++i) values.push_back(constant<std::int64_t>(list, i, what));
+    for (std::size_t i = 0; i < list->inputs().size(); ++i)
+      values.push_back(constant<std::int64_t>(list, i, what));
     return values;
   }
 
   std::array<std::int64_t, 2> pair(const jit::Node* node, std::size_t input, const char* what) const {
     const std::vector<std::int64_t> values = integers(node, input, what);
-    TORCH_CHECK(values.size() == 1 || values.size() == 2, "[export] ", node->kind().toQualString(), ": expected 2 ",
-                what, ", got ", values.size());
+    TORCH_CHECK(values.size() == 1 || values.size() == 2, "[export] ", node->kind().toQualString(),
+                ": expected 2 ", what, ", got ", values.size());
     return {values.front(), values.back()};
   }
 
@@ -161,9 +186,11 @@ class GraphBuilder {
 
   void add_layer(const jit::Node* node) {
     const auto parameter = traced_.parameters.find(node->input(1));
-    TORCH_CHECK(parameter != traced_.parameters.end() && parameter->second.ends_with("weight"), "[export] after ",
-                previous(), ": expected the weight of a registered QAT layer, got a computed tensor");
-    const std::string dotted = parameter->second.substr(0, parameter->second.size() - std::string("weight").size());
+    TORCH_CHECK(parameter != traced_.parameters.end() && parameter->second.ends_with("weight"),
+                "[export] after ", previous(),
+                ": expected the weight of a registered QAT layer, got a computed tensor");
+    const std::string dotted =
+        parameter->second.substr(0, parameter->second.size() - std::string("weight").size());
     const std::string path = dotted.empty() ? dotted : dotted.substr(0, dotted.size() - 1);
     const auto found = layers_.find(path);
     TORCH_CHECK(found != layers_.end(), "[export] ", path, ": expected a QAT layer of that path, got none");
@@ -191,7 +218,7 @@ class GraphBuilder {
     return use == 1 ? path : path + "#" + std::to_string(use);
   }
 
-  void add_relu(const jit::Node* node) { finish(start(Op::kRelu, {node->input(0)}), node->output()); }
+  void add_relu(const jit::Node* node) { finish(start(Op::kRelu, {node->input(0)}), node->output(0)); }
 
   void add_max_pool(const jit::Node* node) {
     Node out = start(Op::kMaxPool2d, {node->input(0)});
@@ -215,7 +242,8 @@ class GraphBuilder {
     TORCH_CHECK(!constant<bool>(node, 4, "ceil_mode") && (counts_padding || !padded) &&
                     jit::toIValue(node->input(6))->isNone(),
                 "[export] ", out.name,
-                ": expected ceil_mode false, count_include_pad true and no divisor_override, got another average; pad "
+                ": expected ceil_mode false, count_include_pad true and no divisor_override, got another "
+                "average; pad "
                 "or crop before the pool");
     finish(std::move(out), node->output());
   }
@@ -223,11 +251,13 @@ class GraphBuilder {
   void add_flatten(const jit::Node* node) {
     const std::int64_t rank = static_cast<std::int64_t>(sizes_of(node->input(0)).size());
     Node out = start(Op::kFlatten, {node->input(0)});
-    std::int64_t start_dim = constant<std::int64_t>(node, 1, "start_dim"), end_dim = constant<std::int64_t>(node, 2, "end_dim");
+    std::int64_t start_dim = constant<std::int64_t>(node, 1, "start_dim"),
+                 end_dim = constant<std::int64_t>(node, 2, "end_dim");
     if (start_dim < 0) start_dim += rank;
     if (end_dim < 0) end_dim += rank;
     TORCH_CHECK(start_dim >= 1 && end_dim == rank - 1, "[export] ", out.name,
-                ": expected to flatten from dimension 1 or later to the last, got ", start_dim, " to ", end_dim);
+                ": expected to flatten from dimension 1 or later to the last, got ", start_dim, " to ",
+                end_dim);
     out.start_dim = start_dim;
     finish(std::move(out), node->output());
   }
@@ -237,14 +267,17 @@ class GraphBuilder {
     const auto from = sizes_of(node->input(0)), to = sizes_of(node->output());
     if (from == to) return pass_through(node);
     TORCH_CHECK(to.size() == 2 && to[0] == from[0], "[export] after ", previous(), ": expected ",
-                node->kind().toQualString(), " to keep the batch and flatten the rest, got ", from, " to ", to);
+                node->kind().toQualString(), " to keep the batch and flatten the rest, got ",
+                at::IntArrayRef(from), " to ", at::IntArrayRef(to));
     finish(start(Op::kFlatten, {node->input(0)}), node->output());
   }
 
   void add_add(const jit::Node* node) {
-    TORCH_CHECK(constant<double>(node, 2, "alpha") == 1.0 && sizes_of(node->input(0)) == sizes_of(node->output()) &&
+    TORCH_CHECK(constant<at::Scalar>(node, 2, "alpha").toDouble() == 1.0 &&
+                    sizes_of(node->input(0)) == sizes_of(node->output()) &&
                     names_.count(node->input(1)) != 0 && sizes_of(node->input(1)) == sizes_of(node->output()),
-                "[export] after ", previous(), ": expected the sum of two computed tensors of one shape, got another add");
+                "[export] after ", previous(),
+                ": expected the sum of two computed tensors of one shape, got another add");
     finish(start(Op::kAdd, {node->input(0), node->input(1)}), node->output());
   }
 
@@ -263,15 +296,16 @@ void check_states(const ModelRef& model) {
     const auto layer = as_qat_layer(module.value());
     if (layer == nullptr) continue;
     TORCH_CHECK(layer->state() == QuantizerState::kQuantizing || layer->state() == QuantizerState::kFrozen,
-                "[export] ", module.key(), ": expected state quantizing or frozen, got ", state_name(layer->state()),
-                "; train past qat.observe_steps or call freeze()");
+                "[export] ", module.key(), ": expected state quantizing or frozen, got ",
+                state_name(layer->state()), "; train past qat.observe_steps or call freeze()");
   }
 }
 
 }  // namespace
 
 QuantizedModel convert(const ModelRef& model, const torch::Tensor& example, const std::string& name) {
-  TORCH_CHECK(example.dim() >= 2, "[export] example: expected a batch, [n, ...], got shape ", example.sizes());
+  TORCH_CHECK(example.dim() >= 2, "[export] example: expected a batch, [n, ...], got shape ",
+              example.sizes());
   check_states(model);
   const TracedModel traced = trace(model, example);
   runtime::Graph graph = GraphBuilder(traced, model).build(name, example);
@@ -279,8 +313,12 @@ QuantizedModel convert(const ModelRef& model, const torch::Tensor& example, cons
   return QuantizedModel(std::move(graph));
 }
 
-void QuantizedModel::save(const std::filesystem::path& folder) const { runtime::save_package(graph_, folder); }
+void QuantizedModel::save(const std::filesystem::path& folder) const {
+  runtime::save_package(graph_, folder);
+}
 
-void QuantizedModel::export_onnx(const std::filesystem::path& path) const { samebits::export_onnx(graph_, path); }
+void QuantizedModel::export_onnx(const std::filesystem::path& path) const {
+  samebits::export_onnx(graph_, path);
+}
 
 }  // namespace samebits

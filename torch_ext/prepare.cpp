@@ -36,7 +36,8 @@ bool is_float_layer(const torch::nn::Module& module) {
 }
 
 std::shared_ptr<QATLayer> converted(torch::nn::Module& module) {
-  if (auto* linear = dynamic_cast<torch::nn::LinearImpl*>(&module)) return std::make_shared<QATLinearImpl>(*linear);
+  if (auto* linear = dynamic_cast<torch::nn::LinearImpl*>(&module))
+    return std::make_shared<QATLinearImpl>(*linear);
   return std::make_shared<QATConv2dImpl>(dynamic_cast<torch::nn::Conv2dImpl&>(module));
 }
 
@@ -45,8 +46,8 @@ std::string kind_of(const torch::nn::Module& module) {
 }
 
 /// Walks the children of `module`; `path` is empty or ends with a dot.
-void collect(const std::shared_ptr<torch::nn::Module>& shared, torch::nn::Module& module, const std::string& path,
-             const QConfig& config, Plan& plan) {
+void collect(const std::shared_ptr<torch::nn::Module>& shared, torch::nn::Module& module,
+             const std::string& path, const QConfig& config, Plan& plan) {
   const auto sequential = std::dynamic_pointer_cast<torch::nn::SequentialImpl>(shared);
   std::size_t index = 0;
   for (const auto& child : module.named_children()) {
@@ -61,14 +62,16 @@ void collect(const std::shared_ptr<torch::nn::Module>& shared, torch::nn::Module
       }
     } else if (is_float_layer(*child.value())) {
       if (skip) {
-        plan.skipped.push_back({child_path, kind_of(*child.value()), "", "", false, "the configuration skips it"});
+        plan.skipped.push_back(
+            {child_path, kind_of(*child.value()), "", "", false, "the configuration skips it"});
       } else if (sequential != nullptr) {
         plan.replacements.push_back({sequential, index, child.key(), converted(*child.value())});
         plan.layers.emplace_back(child_path, plan.replacements.back().layer);
       } else {
         const std::string kind = kind_of(*child.value());
-        plan.problems.push_back(child_path + ": expected a samebits layer or a member of a Sequential, got " + kind +
-                                " in a typed member; declare it samebits::QAT" + kind.substr(4) + " or skip it");
+        plan.problems.push_back(child_path + ": expected a samebits layer or a member of a Sequential, got " +
+                                kind + " in a typed member; declare it samebits::QAT" + kind.substr(4) +
+                                " or skip it");
       }
     } else {
       collect(child.value(), *child.value(), child_path + ".", config, plan);
@@ -95,8 +98,12 @@ LayerConfig config_for(const QATLayer& layer, const std::string& path, const QCo
 }
 
 LayerStatus status_of(const QATLayer& layer, const LayerConfig& asked) {
-  LayerStatus status{layer.path(), layer.kind(), scheme_text(layer.config().weight),
-                     scheme_text(layer.config().activation), true, ""};
+  LayerStatus status{layer.path(),
+                     layer.kind(),
+                     scheme_text(layer.config().weight),
+                     scheme_text(layer.config().activation),
+                     true,
+                     ""};
   if (layer.config().weight.granularity != asked.weight.granularity)
     status.note = "groups became channels: " + std::string(layer.kind()) + " has none";
   else if (layer.own_config().has_value())
@@ -126,7 +133,8 @@ Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tens
   collect(model.module.weak_from_this().lock(), model.module, "", config, plan);
   TORCH_CHECK(plan.problems.empty(), "[prepare] ", joined(plan.problems));
   TORCH_CHECK(!plan.layers.empty(),
-              "[prepare] model: expected at least one layer to convert, got none; build it of QATLinear and QATConv2d");
+              "[prepare] model: expected at least one layer to convert, got none; build it of QATLinear and "
+              "QATConv2d");
   for (const auto& [path, layer] : plan.layers)
     layer->configure(config_for(*layer, path, config), path, observe_steps);
   for (const auto& layer : plan.floats) layer->set_state(QuantizerState::kFloat);
@@ -143,8 +151,9 @@ Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tens
   std::vector<std::string> unreached;
   for (const auto& [path, layer] : plan.layers)
     if (reached.count(layer.get()) == 0) unreached.push_back(path);
-  TORCH_CHECK(unreached.empty(), "[prepare] ", joined(unreached),
-              ": expected to be reached by the example input, got no call; use the layer in forward, or skip it");
+  TORCH_CHECK(
+      unreached.empty(), "[prepare] ", joined(unreached),
+      ": expected to be reached by the example input, got no call; use the layer in forward, or skip it");
 
   Prepared prepared;
   for (const auto& [path, layer] : plan.layers) {

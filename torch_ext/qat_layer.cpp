@@ -9,9 +9,13 @@ namespace samebits {
 namespace {
 
 // Not item() on the CPU: a trace would record it.
-bool saw(const torch::Tensor& flag) { return flag.is_cpu() ? flag.const_data_ptr<bool>()[0] : flag.item<bool>(); }
+bool saw(const torch::Tensor& flag) {
+  return flag.is_cpu() ? flag.const_data_ptr<bool>()[0] : flag.item<bool>();
+}
 
-bool all_finite(const torch::Tensor& values) { return saw(torch::isfinite(values).all()); }
+bool all_finite(const torch::Tensor& values) {
+  return saw(torch::isfinite(values).all());
+}
 
 }  // namespace
 
@@ -43,8 +47,9 @@ void QATLayer::check_depth() const {
   const std::int64_t bound = kernels::max_depth(a.activation_qmin(), a.qmax(), magnitude);
   const std::int64_t sum_length = w.group_size > 0 ? std::min(depth(), w.group_size) : depth();
   const char* what = supports_groups() ? "in_features" : "in_channels / groups * kernel size";
-  TORCH_CHECK(sum_length <= bound, "[", kind(), "] ", path_, ": expected ", what, " <= ", bound, " for int", w.bits,
-              " sums in int32, got ", depth(), "; use ", w.bits - 1, "-bit weights or split the layer");
+  TORCH_CHECK(sum_length <= bound, "[", kind(), "] ", path_, ": expected ", what, " <= ", bound, " for int",
+              w.bits, " sums in int32, got ", depth(), "; use ", w.bits - 1,
+              "-bit weights or split the layer");
 }
 
 ops::WeightGrid QATLayer::weight_grid() const {
@@ -52,8 +57,9 @@ ops::WeightGrid QATLayer::weight_grid() const {
   const WeightConfig& w = config_.weight;
   const std::int64_t rows = w.granularity == Granularity::kPerTensor ? 1 : weight.size(0);
   const auto [min, max, saw_nan] = ops::min_max(weight, rows, w.group_size);
-  TORCH_CHECK(!saw(saw_nan), "[qat] ", path_,
-              ": expected numbers in the weight, got NaN; look at the learning rate and the loss before this step");
+  TORCH_CHECK(
+      !saw(saw_nan), "[qat] ", path_,
+      ": expected numbers in the weight, got NaN; look at the learning rate and the loss before this step");
   TORCH_CHECK(all_finite(min) && all_finite(max), "[qat] ", path_,
               ": expected finite values in the weight, got infinity; look at the learning rate");
   const auto [scale, zero_point] = ops::grid_of_range(min, max, w.weight_qmin(), w.qmax(), w.symmetric);
@@ -81,7 +87,8 @@ torch::Tensor QATLayer::compute(const torch::Tensor& x) {
   } else {
     const ops::LayerOutput out = integer_forward(x, input_->grid(), weight_grid());
     TORCH_CHECK(!saw(out.saw_nan), "[qat] ", path_,
-                ": expected numbers at the input, got NaN; look at the batch, the layer before and the learning rate");
+                ": expected numbers at the input, got NaN; look at the batch, the layer before and the "
+                "learning rate");
     y = out.y;
   }
   LayerWatch::report(*this, x, y);

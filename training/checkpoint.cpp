@@ -10,6 +10,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "runtime/error.h"
 #include "runtime/safetensors.h"
 #include "training/optimizer.h"
 
@@ -49,7 +50,8 @@ torch::Tensor tensor_of(const TensorData& data) {
     if (!data.bytes.empty()) std::memcpy(tensor.mutable_data_ptr(), data.bytes.data(), data.bytes.size());
     return tensor;
   }
-  throw std::runtime_error("[checkpoint] dtype: expected one of F32, F64, I64, I32, I8, U8, got " + data.dtype);
+  throw std::runtime_error("[checkpoint] dtype: expected one of F32, F64, I64, I32, I8, U8, got " +
+                           data.dtype);
 }
 
 /// Parameters and buffers by name.
@@ -69,48 +71,58 @@ void save_checkpoint(const fs::path& path, torch::nn::Module& model, torch::opti
   for (const auto& [name, tensor] : optimizer_state(optimizer, model))
     file.tensors[kOptimizer + name] = data_of(tensor);
   file.tensors[kGenerator] = data_of(at::detail::getDefaultCPUGenerator().get_state());
-  file.metadata["position"] = nlohmann::json{{"phase", position.phase},
-                                             {"epoch", position.epoch},
-                                             {"step_in_epoch", position.step_in_epoch},
-                                             {"loss_sum", position.loss_sum},
-                                             {"samples", position.samples}}
-                                  .dump();
+  file.metadata["position"] = nlohmann::json{
+      {"phase", position.phase},
+      {"epoch", position.epoch},
+      {"step_in_epoch", position.step_in_epoch},
+      {"loss_sum", position.loss_sum},
+      {"samples",
+       position.samples}}.dump();
   runtime::write_safetensors(path, file);
 }
 
 TrainingPosition read_position(const fs::path& path) {
   const SafetensorsFile file = runtime::read_safetensors(path);
   const auto found = file.metadata.find("position");
-  if (found == file.metadata.end())
-    throw std::runtime_error("[checkpoint] " + path.string() + ": expected metadata \"position\", not there");
+  const std::string text = found == file.metadata.end() ? "none" : found->second;
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   try {
-    const auto json = nlohmann::json::parse(found->second);
-    return {json.at("phase"), json.at("epoch"), json.at("step_in_epoch"), json.at("loss_sum"), json.at("samples")};
-  } catch (const nlohmann::json::exception& error) {
-    throw std::runtime_error("[checkpoint] " + path.string() + ": metadata \"position\": " + error.what());
+    TrainingPosition position{json.at("phase"), json.at("epoch"), json.at("step_in_epoch"),
+                              json.at("loss_sum"), json.at("samples")};
+    if (position.phase == "fp32" || position.phase == "qat") return position;
+  } catch (const nlohmann::json::exception&) {  // reported below
   }
+  throw std::runtime_error(
+      "[checkpoint] " + path.string() +
+      ": metadata position: expected phase, epoch, step_in_epoch, loss_sum and samples, got " +
+      runtime::shortened(text) + "; is it a checkpoint of samebits train?");
 }
 
 void load_model(const fs::path& path, torch::nn::Module& model) {
-  const torch::NoGradGuard no_grad;
   const SafetensorsFile file = runtime::read_safetensors(path);
-  const auto fail = [&](const std::string& name, const std::string& text) {
-    throw std::runtime_error("[checkpoint] " + path.string() + ": " + name + ": " + text +
-                             "; is it of another model?");
+  const auto check = [&](bool is_right, const std::string& name, const std::string& expected,
+                         const std::string& got) {
+    if (!is_right)
+      throw std::runtime_error("[checkpoint] " + path.string() + ": " + kModel + name + ": expected " +
+                               expected + ", got " + got + "; is it of another model?");
   };
-  std::map<std::string, torch::Tensor> tensors = model_tensors(model);
-  for (auto& [name, tensor] : tensors) {
+  const auto text = [](const torch::Tensor& tensor) {
+    return c10::str(tensor.scalar_type(), " ", tensor.sizes());
+  };
+  std::map<std::string, torch::Tensor> tensors = model_tensors(model), loaded;
+  for (const auto& [name, tensor] : tensors) {
     const auto found = file.tensors.find(kModel + name);
-    if (found == file.tensors.end()) fail(name, "expected in the checkpoint, not there");
-    const torch::Tensor loaded = tensor_of(found->second);
-    if (loaded.sizes() != tensor.sizes() || loaded.scalar_type() != tensor.scalar_type())
-      fail(name, c10::str("expected ", tensor.scalar_type(), " ", tensor.sizes(), ", got ", loaded.scalar_type(), " ",
-                          loaded.sizes()));
-    tensor.copy_(loaded);
+    check(found != file.tensors.end(), name, text(tensor), "none");
+    loaded[name] = tensor_of(found->second);
+    check(text(loaded[name]) == text(tensor), name, text(tensor), text(loaded[name]));
   }
-  for (const auto& [name, data] : file.tensors)
-    if (name.starts_with(kModel) && tensors.count(name.substr(std::strlen(kModel))) == 0)
-      fail(name, "expected in the model, not there");
+  for (const auto& [full_name, data] : file.tensors) {
+    if (!full_name.starts_with(kModel)) continue;
+    const std::string name = full_name.substr(std::strlen(kModel));
+    check(tensors.count(name) > 0, name, "no tensor of that name", text(tensor_of(data)));
+  }
+  const torch::NoGradGuard no_grad;
+  for (auto& [name, tensor] : tensors) tensor.copy_(loaded[name]);
 }
 
 void load_optimizer(const fs::path& path, torch::nn::Module& model, torch::optim::Optimizer& optimizer) {
@@ -118,12 +130,18 @@ void load_optimizer(const fs::path& path, torch::nn::Module& model, torch::optim
   std::map<std::string, torch::Tensor> state;
   for (const auto& [name, data] : file.tensors)
     if (name.starts_with(kOptimizer)) state[name.substr(std::strlen(kOptimizer))] = tensor_of(data);
-  load_optimizer_state(optimizer, model, state);
-  const auto generator = file.tensors.find(kGenerator);
-  if (generator == file.tensors.end())
-    throw std::runtime_error("[checkpoint] " + path.string() + ": generator: expected in the checkpoint, not there");
+  load_optimizer_state(optimizer, model, state, path.string());
   at::Generator torch_default = at::detail::getDefaultCPUGenerator();
-  torch_default.set_state(tensor_of(generator->second));
+  const torch::Tensor now = torch_default.get_state();
+  const auto found = file.tensors.find(kGenerator);
+  const torch::Tensor generator = found == file.tensors.end() ? torch::Tensor() : tensor_of(found->second);
+  if (!generator.defined() || generator.scalar_type() != now.scalar_type() ||
+      generator.sizes() != now.sizes())
+    throw std::runtime_error(
+        "[checkpoint] " + path.string() + ": generator: expected " + std::to_string(now.numel()) +
+        " bytes of torch's generator, got another state or none; was it written by another "
+        "version of torch?");
+  torch_default.set_state(generator);
 }
 
 }  // namespace samebits::training

@@ -1,5 +1,5 @@
-// Checkpoints: one safetensors file with parameters, buffers, optimizer state and how far training is. The same
-// training gives the same bytes. Readable from Python with the safetensors package.
+// Checkpoints: one safetensors file with parameters, buffers, optimizer state and how far training is. The
+// same training gives the same bytes. Readable from Python with the safetensors package.
 #pragma once
 
 #include <torch/nn.h>
@@ -21,17 +21,18 @@ struct TrainingPosition {
   friend bool operator==(const TrainingPosition&, const TrainingPosition&) = default;
 };
 
-/// Writes atomically: on a full disk the file that was there stays. Throws std::runtime_error "[write] …".
-void save_checkpoint(const std::filesystem::path& path, torch::nn::Module& model, torch::optim::Optimizer& optimizer,
-                     const TrainingPosition& position);
+/// Writes atomically: on a full disk the file that was there stays. Throws runtime::WriteError "[write] …".
+void save_checkpoint(const std::filesystem::path& path, torch::nn::Module& model,
+                     torch::optim::Optimizer& optimizer, const TrainingPosition& position);
 
 TrainingPosition read_position(const std::filesystem::path& path);
 
-/// Parameters and buffers, by name. Throws std::runtime_error "[checkpoint] …" when a name is missing or unknown, or
-/// a shape or type differs.
+/// Parameters and buffers, by name. Throws std::runtime_error "[checkpoint] …" when a name is missing or
+/// unknown, or a shape or type differs; the model is then as it was.
 void load_model(const std::filesystem::path& path, torch::nn::Module& model);
 
 /// The optimizer's state, and torch's default generator as it was.
-void load_optimizer(const std::filesystem::path& path, torch::nn::Module& model, torch::optim::Optimizer& optimizer);
+void load_optimizer(const std::filesystem::path& path, torch::nn::Module& model,
+                    torch::optim::Optimizer& optimizer);
 
 }  // namespace samebits::training

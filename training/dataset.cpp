@@ -19,7 +19,8 @@ fs::path gz_or_plain(const fs::path& root, const std::string& name) {
 }
 
 /// A generator of its own for each purpose, epoch and step, so that no draw depends on what was drawn before.
-at::Generator generator(std::uint64_t seed, std::uint64_t purpose, std::int64_t epoch, std::int64_t step = 0) {
+at::Generator generator(std::uint64_t seed, std::uint64_t purpose, std::int64_t epoch,
+                        std::int64_t step = 0) {
   std::uint64_t mixed = seed;
   for (const std::uint64_t part :
        {purpose, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(step)}) {
@@ -84,12 +85,13 @@ Batch Dataset::range(std::int64_t begin, std::int64_t end) const {
 }
 
 Datasets load_datasets(const DataConfig& config) {
-  Datasets sets{Dataset(config.root, "train", config.train_limit), Dataset(config.root, "t10k", config.test_limit)};
+  Datasets sets{Dataset(config.root, "train", config.train_limit),
+                Dataset(config.root, "t10k", config.test_limit)};
   if (sets.train.height() != sets.test.height() || sets.train.width() != sets.test.width())
     throw std::runtime_error("[data] " + config.root + ": expected test images of " +
-                             std::to_string(sets.train.height()) + " x " + std::to_string(sets.train.width()) +
-                             " pixels like the training images, got " + std::to_string(sets.test.height()) + " x " +
-                             std::to_string(sets.test.width()));
+                             std::to_string(sets.train.height()) + " x " +
+                             std::to_string(sets.train.width()) + " pixels like the training images, got " +
+                             std::to_string(sets.test.height()) + " x " + std::to_string(sets.test.width()));
   const Normalization normalization = sets.train.measured_normalization();
   sets.train.normalize_by(normalization);
   sets.test.normalize_by(normalization);

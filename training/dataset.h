@@ -23,8 +23,9 @@ struct Normalization {
 
 class Dataset {
  public:
-  /// Reads PREFIX-images-idx3-ubyte and PREFIX-labels-idx1-ubyte (.gz or plain) from `root`; `limit` > 0 keeps the
-  /// first ones. Throws std::runtime_error "[data] …" on missing or damaged files, different counts, labels above 9.
+  /// Reads PREFIX-images-idx3-ubyte and PREFIX-labels-idx1-ubyte (.gz or plain) from `root`; `limit` > 0
+  /// keeps the first ones. Throws std::runtime_error "[data] …" on missing or damaged files, different
+  /// counts, labels above 9.
   Dataset(const std::filesystem::path& root, const std::string& prefix, std::int64_t limit);
 
   std::int64_t size() const { return pixels_.size(0); }

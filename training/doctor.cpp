@@ -11,6 +11,7 @@
 namespace samebits::training {
 
 int doctor() {
+  const auto kernels = ops::kernel_statuses();  // first: throws on an unknown SAMEBITS_ISA
   std::printf("samebits   %s\nLibTorch   %s\nCUDA       %s\nthreads    %d\n", SAMEBITS_VERSION, TORCH_VERSION,
               SAMEBITS_CUDA_BUILD ? "kernels built" : "kernels not built (PRESET=cuda builds them)",
               at::get_num_threads());
@@ -18,10 +19,12 @@ int doctor() {
   for (const auto& feature : kernels::isa::processor_features())
     std::printf(" %s%s", feature.present ? "" : "no-", feature.name);
   std::printf("\n\n%-24s%-16s%s\n", "kernel", "implementation", "here");
-  for (const ops::KernelStatus& kernel : ops::kernel_statuses()) {
+  for (const ops::KernelStatus& kernel : kernels) {
     const char* name = kernel.kernel.c_str();
     for (const ops::ImplementationStatus& each : kernel.implementations) {
-      const std::string here = each.used ? "used" : each.why_not.empty() ? "available" : "skipped: " + each.why_not;
+      const std::string here = each.used              ? "used"
+                               : each.why_not.empty() ? "available"
+                                                      : "skipped: " + each.why_not;
       std::printf("%-24s%-16s%s\n", name, each.name.c_str(), here.c_str());
       name = "";
     }

@@ -11,8 +11,8 @@
 namespace samebits::training {
 namespace {
 
-Evaluation evaluate_logits(const std::function<torch::Tensor(const torch::Tensor&)>& forward, const Dataset& data,
-                           std::int64_t batch_size) {
+Evaluation evaluate_logits(const std::function<torch::Tensor(const torch::Tensor&)>& forward,
+                           const Dataset& data, std::int64_t batch_size) {
   const torch::NoGradGuard no_grad;
   double loss = 0;
   std::int64_t correct = 0;
@@ -35,7 +35,8 @@ Evaluation evaluate(Model& model, const Dataset& data, std::int64_t batch_size) 
   return evaluate_logits([&](const torch::Tensor& x) { return model.forward(x); }, data, batch_size);
 }
 
-Evaluation evaluate_package(const std::filesystem::path& package, const Dataset& data, std::int64_t batch_size) {
+Evaluation evaluate_package(const std::filesystem::path& package, const Dataset& data,
+                            std::int64_t batch_size) {
   runtime::Interpreter interpreter(runtime::load_package(package), at::get_num_threads());
   const auto forward = [&](const torch::Tensor& images) {
     const torch::Tensor x = images.contiguous();

@@ -18,7 +18,8 @@ struct Evaluation {
 Evaluation evaluate(Model& model, const Dataset& data, std::int64_t batch_size);
 
 /// The same through runtime::Interpreter.
-Evaluation evaluate_package(const std::filesystem::path& package, const Dataset& data, std::int64_t batch_size);
+Evaluation evaluate_package(const std::filesystem::path& package, const Dataset& data,
+                            std::int64_t batch_size);
 
 /// All images, for verify().
 std::vector<torch::Tensor> image_batches(const Dataset& data, std::int64_t batch_size);

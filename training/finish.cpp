@@ -18,7 +18,9 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 /// A package is a folder, an ONNX file a file.
-std::string target_name(const fs::path& file) { return file.extension() == ".onnx" ? "onnx" : "package"; }
+std::string target_name(const fs::path& file) {
+  return file.extension() == ".onnx" ? "onnx" : "package";
+}
 
 double number(const ordered_json& record, const char* key) {
   return record.contains(key) && record[key].is_number() ? record[key].get<double>() : kMissing;
@@ -45,23 +47,27 @@ Curves read_curves(const RunDirectory& run, std::int64_t steps_per_epoch) {
     if (kind == "ptq") continue;
     if (record.at("phase") != phase) {
       phase = record.at("phase");
-      const double epoch = (number(record, "step") - (kind == "step" ? 10 : static_cast<double>(steps_per_epoch))) /
-                           static_cast<double>(steps_per_epoch);
+      const double epoch =
+          (number(record, "step") - (kind == "step" ? 10 : static_cast<double>(steps_per_epoch))) /
+          static_cast<double>(steps_per_epoch);
       curves.phases.push_back({std::max(epoch, 0.0), phase});
     }
     if (kind != "epoch") continue;
-    curves.epochs.push_back({number(record, "epoch"), phase, number(record, "train_loss"), number(record, "test_loss"),
-                             number(record, "accuracy"), number(record, "seconds")});
+    curves.epochs.push_back({number(record, "epoch"), phase, number(record, "train_loss"),
+                             number(record, "test_loss"), number(record, "accuracy"),
+                             number(record, "seconds")});
     const bool is_fp32 = phase == "fp32";
     (is_fp32 ? curves.fp32_accuracy : curves.qat_accuracy) = number(record, "accuracy");
-    if (phase != "observing") keep_least(is_fp32 ? curves.fp32_step_ms : curves.qat_step_ms, number(record, "step_ms"));
+    if (phase != "observing")
+      keep_least(is_fp32 ? curves.fp32_step_ms : curves.qat_step_ms, number(record, "step_ms"));
   }
   return curves;
 }
 
 std::int64_t float_bytes(torch::nn::Module& model) {
   std::int64_t bytes = 0;
-  for (const torch::Tensor& parameter : model.parameters()) bytes += static_cast<std::int64_t>(parameter.nbytes());
+  for (const torch::Tensor& parameter : model.parameters())
+    bytes += static_cast<std::int64_t>(parameter.nbytes());
   return bytes;
 }
 
@@ -91,8 +97,9 @@ std::vector<SummaryRow> summary_rows(const Config& config) {
   const auto phase = [](const OptimizerConfig& o, std::int64_t epochs) {
     return std::to_string(epochs) + " epochs, " + o.name + ", lr " + significant_text(o.lr, 3);
   };
-  return {{"model", config.model.name == "cnn" ? "cnn " + sizes(config.model.channels) + ", fc " + sizes(config.model.hidden)
-                                               : "mlp " + sizes(config.model.hidden)},
+  return {{"model", config.model.name == "cnn"
+                        ? "cnn " + sizes(config.model.channels) + ", fc " + sizes(config.model.hidden)
+                        : "mlp " + sizes(config.model.hidden)},
           {"data", config.data.name + ", batches of " + std::to_string(config.data.batch_size)},
           {"float training", phase(config.train.optimizer, config.train.epochs)},
           {"QAT", phase(config.qat.optimizer, config.qat.epochs)},
@@ -109,7 +116,9 @@ Verification verification_of(const std::vector<VerifyReport>& reports) {
   return verification;
 }
 
-ordered_json rounded(double value) { return std::isfinite(value) ? ordered_json(std::round(value * 1e4) / 1e4) : ordered_json(); }
+ordered_json rounded(double value) {
+  return std::isfinite(value) ? ordered_json(std::round(value * 1e4) / 1e4) : ordered_json();
+}
 
 }  // namespace
 
@@ -145,18 +154,21 @@ ordered_json verify_json(const std::vector<VerifyReport>& reports) {
     json["images"] = each.images;
     json["logits"] = each.logits;
     json["differing"][target_name(each.file)] = each.differing;
-    if (!each.first_difference.empty()) json["first_difference"][target_name(each.file)] = each.first_difference;
+    if (!each.first_difference.empty())
+      json["first_difference"][target_name(each.file)] = each.first_difference;
   }
   return json;
 }
 
 void write_report(RunDirectory& run, const Config& config, PreparedModel& trained, const Datasets& data,
                   const std::vector<VerifyReport>& verification) {
-  const std::int64_t steps_per_epoch = (data.train.size() + config.data.batch_size - 1) / config.data.batch_size;
+  const std::int64_t steps_per_epoch =
+      (data.train.size() + config.data.batch_size - 1) / config.data.batch_size;
   const Curves curves = read_curves(run, steps_per_epoch);
-  const double exported = fs::exists(run.package())
-                              ? evaluate_package(run.package(), data.test, config.data.batch_size).accuracy_percent
-                              : kMissing;
+  const double exported =
+      fs::exists(run.package())
+          ? evaluate_package(run.package(), data.test, config.data.batch_size).accuracy_percent
+          : kMissing;
   Report report{.title = config.name,
                 .machine = machine_text(),
                 .summary = summary_rows(config),

@@ -1,4 +1,5 @@
-// What follows training: export, proof, report. Each reads the run directory, so that each can be done again later.
+// What follows training: export, proof, report. Each reads the run directory, so that each can be done again
+// later.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -19,6 +19,8 @@ void watch_interrupts() {
   std::signal(SIGTERM, note_interrupt);
 }
 
-bool interrupted() { return interrupt_flag != 0; }
+bool interrupted() {
+  return interrupt_flag != 0;
+}
 
 }  // namespace samebits::training

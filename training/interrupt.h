@@ -1,4 +1,5 @@
-// SIGINT and SIGTERM as a flag: training ends after the step, with a checkpoint. A second signal ends at once.
+// SIGINT and SIGTERM as a flag: training ends after the step, with a checkpoint. A second signal ends at
+// once.
 #pragma once
 
 namespace samebits::training {

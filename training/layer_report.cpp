@@ -28,7 +28,8 @@ std::int64_t count_ones(const torch::Tensor& mask) {
 
 void add(Totals& totals, const QATLayer& layer, const torch::Tensor& x, const torch::Tensor& y) {
   const ops::ActivationGrid grid = layer.input().grid();
-  const auto [codes, clip_mask, saw_nan] = ops::quantize(x, grid.scale, grid.zero_point, grid.qmin, grid.qmax);
+  const auto [codes, clip_mask, saw_nan] =
+      ops::quantize(x, grid.scale, grid.zero_point, grid.qmin, grid.qmax);
   totals.inputs += x.numel();
   totals.clipped += count_ones(clip_mask);
   const torch::Tensor exact = layer.float_forward(x);

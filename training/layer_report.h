@@ -11,9 +11,9 @@
 
 namespace samebits::training {
 
-/// One row a layer, in the order of `layers`: grids, share of clipped inputs, signal to quantization noise of the
-/// layer's output against the same layer in float on the same input, and how many weights have each code. Runs
-/// `batches` in eval mode; all layers must be quantizing or frozen.
+/// One row a layer, in the order of `layers`: grids, share of clipped inputs, signal to quantization noise of
+/// the layer's output against the same layer in float on the same input, and how many weights have each code.
+/// Runs `batches` in eval mode; all layers must be quantizing or frozen.
 std::vector<LayerRow> layer_rows(Model& model, const std::vector<std::shared_ptr<QATLayer>>& layers,
                                  const std::vector<torch::Tensor>& batches);
 

@@ -5,6 +5,7 @@
 
 #include "torch_ext/qat_conv2d.h"
 #include "torch_ext/qat_linear.h"
+#include "torch_ext/relu.h"
 
 namespace samebits::training {
 namespace {
@@ -16,7 +17,8 @@ class Classifier : public Model {
     std::vector<std::int64_t> sizes = hidden;
     sizes.push_back(classes);
     for (const std::int64_t size : sizes) {
-      linears_.push_back(register_module("fc" + std::to_string(linears_.size() + 1), QATLinear(in_features, size)));
+      linears_.push_back(
+          register_module("fc" + std::to_string(linears_.size() + 1), QATLinear(in_features, size)));
       in_features = size;
     }
   }
@@ -24,7 +26,7 @@ class Classifier : public Model {
   torch::Tensor classify(torch::Tensor x) {
     x = torch::flatten(x, 1);
     for (std::size_t i = 0; i < linears_.size(); ++i) {
-      if (i > 0) x = torch::relu(x);
+      if (i > 0) x = samebits::relu(x);
       x = linears_[i]->forward(x);
     }
     return x;
@@ -59,7 +61,7 @@ class Cnn : public Classifier {
   }
   torch::Tensor forward(const torch::Tensor& images) override {
     torch::Tensor x = images;
-    for (auto& conv : convs_) x = torch::max_pool2d(torch::relu(conv->forward(x)), 2);
+    for (auto& conv : convs_) x = torch::max_pool2d(samebits::relu(conv->forward(x)), 2);
     return classify(x);
   }
 

@@ -1,5 +1,5 @@
-// The models that a YAML file can name. Built of QAT layers, which compute as torch's own until they are told to
-// quantize.
+// The models that a YAML file can name. Built of QAT layers, which compute as torch's own until they are told
+// to quantize.
 #pragma once
 
 #include <torch/nn.h>
@@ -20,8 +20,9 @@ struct ImageShape {
   std::int64_t height, width, classes;
 };
 
-/// cnn: conv1, relu, max pool 2, conv2, …, flatten, fc1, relu, …, fcN. mlp: flatten, fc1, relu, …, fcN. Parameters are
-/// drawn from torch's default generator. Throws c10::Error when the image is too small for the pools.
+/// cnn: conv1, relu, max pool 2, conv2, …, flatten, fc1, relu, …, fcN. mlp: flatten, fc1, relu, …, fcN.
+/// Parameters are drawn from torch's default generator. Throws c10::Error when the image is too small for the
+/// pools.
 std::shared_ptr<Model> make_model(const ModelConfig& config, const ImageShape& shape);
 
 }  // namespace samebits::training

@@ -10,24 +10,39 @@ namespace {
 using torch::optim::AdamWParamState;
 using torch::optim::SGDParamState;
 
-torch::Tensor find(const std::map<std::string, torch::Tensor>& state, const std::string& name) {
-  const auto found = state.find(name);
-  if (found == state.end())
-    throw std::runtime_error("[checkpoint] optimizer." + name + ": expected in the checkpoint, not there");
-  return found->second.clone();
-}
+/// State tensors by name, each checked for the shape and type that it must have.
+class StateReader {
+ public:
+  StateReader(const std::map<std::string, torch::Tensor>& state, const std::string& file)
+      : state_(state), file_(file) {}
+
+  torch::Tensor get(const std::string& name, at::IntArrayRef sizes, torch::ScalarType type) const {
+    const auto found = state_.find(name);
+    const bool is_there = found != state_.end();
+    if (is_there && found->second.sizes() == sizes && found->second.scalar_type() == type)
+      return found->second.clone();
+    const std::string got =
+        is_there ? c10::str(found->second.scalar_type(), " ", found->second.sizes()) : "none";
+    throw std::runtime_error(c10::str("[checkpoint] ", file_, ": optimizer.", name, ": expected ", type, " ",
+                                      sizes, ", got ", got, "; is it of another configuration?"));
+  }
+
+ private:
+  const std::map<std::string, torch::Tensor>& state_;
+  const std::string& file_;
+};
 
 }  // namespace
 
-std::unique_ptr<torch::optim::Optimizer> make_optimizer(const OptimizerConfig& config, torch::nn::Module& module) {
+std::unique_ptr<torch::optim::Optimizer> make_optimizer(const OptimizerConfig& config,
+                                                        torch::nn::Module& module) {
   if (config.name == "sgd")
     return std::make_unique<torch::optim::SGD>(
         module.parameters(),
         torch::optim::SGDOptions(config.lr).momentum(config.momentum).weight_decay(config.weight_decay));
-  return std::make_unique<torch::optim::AdamW>(
-      module.parameters(), torch::optim::AdamWOptions(config.lr)
-                               .betas({config.beta1, config.beta2})
-                               .weight_decay(config.weight_decay));
+  return std::make_unique<torch::optim::AdamW>(module.parameters(), torch::optim::AdamWOptions(config.lr)
+                                                                        .betas({config.beta1, config.beta2})
+                                                                        .weight_decay(config.weight_decay));
 }
 
 double learning_rate(const OptimizerConfig& optimizer, const ScheduleConfig& schedule, std::int64_t step,
@@ -44,7 +59,8 @@ void set_learning_rate(torch::optim::Optimizer& optimizer, double lr) {
   for (auto& group : optimizer.param_groups()) group.options().set_lr(lr);
 }
 
-std::map<std::string, torch::Tensor> optimizer_state(torch::optim::Optimizer& optimizer, torch::nn::Module& module) {
+std::map<std::string, torch::Tensor> optimizer_state(torch::optim::Optimizer& optimizer,
+                                                     torch::nn::Module& module) {
   std::map<std::string, torch::Tensor> state;
   for (const auto& parameter : module.named_parameters()) {
     const auto found = optimizer.state().find(parameter.value().unsafeGetTensorImpl());
@@ -54,27 +70,30 @@ std::map<std::string, torch::Tensor> optimizer_state(torch::optim::Optimizer& op
       state[parameter.key() + ".exp_avg"] = adam->exp_avg();
       state[parameter.key() + ".exp_avg_sq"] = adam->exp_avg_sq();
     } else if (const auto* sgd = dynamic_cast<const SGDParamState*>(found->second.get())) {
-      if (sgd->momentum_buffer().defined()) state[parameter.key() + ".momentum_buffer"] = sgd->momentum_buffer();
+      if (sgd->momentum_buffer().defined())
+        state[parameter.key() + ".momentum_buffer"] = sgd->momentum_buffer();
     }
   }
   return state;
 }
 
 void load_optimizer_state(torch::optim::Optimizer& optimizer, torch::nn::Module& module,
-                          const std::map<std::string, torch::Tensor>& state) {
+                          const std::map<std::string, torch::Tensor>& state, const std::string& file) {
   if (state.empty()) return;
+  const StateReader reader(state, file);
   const bool is_adam = dynamic_cast<torch::optim::AdamW*>(&optimizer) != nullptr;
   for (const auto& parameter : module.named_parameters()) {
+    const at::IntArrayRef sizes = parameter.value().sizes();
     auto& slot = optimizer.state()[parameter.value().unsafeGetTensorImpl()];
     if (is_adam) {
       auto adam = std::make_unique<AdamWParamState>();
-      adam->step(find(state, parameter.key() + ".step").item<std::int64_t>());
-      adam->exp_avg(find(state, parameter.key() + ".exp_avg"));
-      adam->exp_avg_sq(find(state, parameter.key() + ".exp_avg_sq"));
+      adam->step(reader.get(parameter.key() + ".step", {}, torch::kLong).item<std::int64_t>());
+      adam->exp_avg(reader.get(parameter.key() + ".exp_avg", sizes, torch::kFloat));
+      adam->exp_avg_sq(reader.get(parameter.key() + ".exp_avg_sq", sizes, torch::kFloat));
       slot = std::move(adam);
     } else {
       auto sgd = std::make_unique<SGDParamState>();
-      sgd->momentum_buffer(find(state, parameter.key() + ".momentum_buffer"));
+      sgd->momentum_buffer(reader.get(parameter.key() + ".momentum_buffer", sizes, torch::kFloat));
       slot = std::move(sgd);
     }
   }

@@ -14,19 +14,22 @@
 namespace samebits::training {
 
 /// An optimizer over all parameters of `module`.
-std::unique_ptr<torch::optim::Optimizer> make_optimizer(const OptimizerConfig& config, torch::nn::Module& module);
+std::unique_ptr<torch::optim::Optimizer> make_optimizer(const OptimizerConfig& config,
+                                                        torch::nn::Module& module);
 
-/// The learning rate of step `step` (0 is the first) of `steps`: linear warm-up from lr / warmup_steps, then constant
-/// or half a cosine down to 0.
+/// The learning rate of step `step` (0 is the first) of `steps`: linear warm-up from lr / warmup_steps, then
+/// constant or half a cosine down to 0.
 double learning_rate(const OptimizerConfig& optimizer, const ScheduleConfig& schedule, std::int64_t step,
                      std::int64_t steps);
 void set_learning_rate(torch::optim::Optimizer& optimizer, double lr);
 
 /// State tensors by "PARAMETER.exp_avg" and the like; empty before the first step.
-std::map<std::string, torch::Tensor> optimizer_state(torch::optim::Optimizer& optimizer, torch::nn::Module& module);
+std::map<std::string, torch::Tensor> optimizer_state(torch::optim::Optimizer& optimizer,
+                                                     torch::nn::Module& module);
 
-/// The other way round. Throws std::runtime_error when a tensor is missing.
+/// The other way round. Throws std::runtime_error when a tensor is missing or has another shape or type;
+/// `file` is where the state came from, for the message.
 void load_optimizer_state(torch::optim::Optimizer& optimizer, torch::nn::Module& module,
-                          const std::map<std::string, torch::Tensor>& state);
+                          const std::map<std::string, torch::Tensor>& state, const std::string& file);
 
 }  // namespace samebits::training

@@ -13,7 +13,6 @@
 #include "csrc/implementations.h"
 #include "kernels/isa.h"
 #include "runtime/atomic_file.h"
-#include "training/output_error.h"
 
 namespace samebits::training {
 namespace {
@@ -31,7 +30,8 @@ std::string utc_now() {
 }
 
 [[noreturn]] void fail(const fs::path& path, const std::string& cause) {
-  throw OutputError("[run] " + path.string() + ": " + cause + "; choose another folder with --set output=DIR");
+  throw runtime::WriteError("[run] " + path.string() + ": " + cause +
+                            "; choose another folder with --set output=DIR");
 }
 
 /// A folder that did not exist: two runs of one second get -2, -3, …
@@ -66,8 +66,11 @@ std::string processor_name() {
 
 RunDirectory RunDirectory::create(const Config& config) {
   RunDirectory run(make_folder(fs::path(config.output) / config.name));
-  fs::create_directory(run.path_ / "checkpoints");
-  fs::create_directory(run.path_ / "export");
+  for (const char* name : {"checkpoints", "export"}) {
+    std::error_code error;
+    if (!fs::create_directory(run.path_ / name, error))
+      fail(run.path_ / name, "cannot make the folder: " + error.message());
+  }
   Config resolved = config;
   resolved.threads = at::get_num_threads();  // a resumed run must use as many: BLAS sums depend on it
   run.write_text("config.resolved.yaml", to_yaml(resolved));
@@ -78,18 +81,22 @@ RunDirectory RunDirectory::create(const Config& config) {
 
 RunDirectory RunDirectory::open(const fs::path& path) {
   if (!fs::exists(path / "config.resolved.yaml"))
-    throw std::runtime_error("[run] " + path.string() +
-                             ": expected the folder of a run with config.resolved.yaml, not there; look in runs/");
+    throw std::runtime_error(
+        "[run] " + path.string() +
+        ": expected the folder of a run, got one without config.resolved.yaml; look in runs/");
   return RunDirectory(fs::canonical(path));
 }
 
-Config RunDirectory::config() const { return load_config((path_ / "config.resolved.yaml").string(), {}); }
+Config RunDirectory::config() const {
+  return load_config((path_ / "config.resolved.yaml").string(), {});
+}
 
 void RunDirectory::append_metric(const ordered_json& record) {
   std::ofstream file(path_ / "metrics.jsonl", std::ios::app);
   file << record.dump() << '\n';
   file.flush();
-  if (!file) throw OutputError("[write] " + (path_ / "metrics.jsonl").string() + ": " + std::strerror(errno));
+  if (!file)
+    throw runtime::WriteError("[write] " + (path_ / "metrics.jsonl").string() + ": " + std::strerror(errno));
 }
 
 std::vector<ordered_json> RunDirectory::metrics() const {
@@ -102,10 +109,11 @@ std::vector<ordered_json> RunDirectory::metrics() const {
   return records;
 }
 
-void RunDirectory::keep_metrics_until(std::int64_t step) {
+void RunDirectory::keep_metrics_until(std::int64_t step, bool with_ptq) {
   std::string text;
   for (const ordered_json& record : metrics())
-    if (record.at("step").get<std::int64_t>() <= step) text += record.dump() + "\n";
+    if (record.at("step").get<std::int64_t>() <= step && (with_ptq || record.at("kind") != "ptq"))
+      text += record.dump() + "\n";
   write_text("metrics.jsonl", text);
 }
 
@@ -121,11 +129,7 @@ ordered_json RunDirectory::read_json(const std::string& name) const {
 }
 
 void RunDirectory::write_text(const std::string& name, const std::string& text) const {
-  try {
-    runtime::write_file_atomically(path_ / name, text);
-  } catch (const std::runtime_error& error) {
-    throw OutputError(error.what());
-  }
+  runtime::write_file_atomically(path_ / name, text);
 }
 
 ordered_json environment() {
@@ -135,17 +139,18 @@ ordered_json environment() {
   for (const auto& kernel : ops::kernel_statuses())
     for (const auto& each : kernel.implementations)
       if (each.used) kernels[kernel.kernel] = each.name;
-  return {{"samebits", SAMEBITS_VERSION}, {"libtorch", TORCH_VERSION},       {"compiler", __VERSION__},
-          {"processor", processor_name()}, {"features", features},            {"kernels", kernels},
+  return {{"samebits", SAMEBITS_VERSION},    {"libtorch", TORCH_VERSION}, {"compiler", __VERSION__},
+          {"processor", processor_name()},   {"features", features},      {"kernels", kernels},
           {"threads", at::get_num_threads()}};
 }
 
 std::string machine_text() {
   const ordered_json env = environment();
   std::string features;
-  for (const auto& each : env["features"]) features += (features.empty() ? "" : " ") + each.get<std::string>();
-  return env["processor"].get<std::string>() + ", " + features + ", " + std::to_string(at::get_num_threads()) +
-         " threads, LibTorch " + TORCH_VERSION;
+  for (const auto& each : env["features"])
+    features += (features.empty() ? "" : " ") + each.get<std::string>();
+  return env["processor"].get<std::string>() + ", " + features + ", " +
+         std::to_string(at::get_num_threads()) + " threads, LibTorch " + TORCH_VERSION;
 }
 
 }  // namespace samebits::training

@@ -13,8 +13,9 @@ namespace samebits::training {
 
 class RunDirectory {
  public:
-  /// Makes the folder of a new run and writes config.resolved.yaml and env.json into it. Throws std::runtime_error
-  /// "[run] PATH: …" when it cannot.
+  /// Makes the folder of a new run and writes config.resolved.yaml and env.json into it. Throws
+  /// runtime::WriteError
+  /// "[run] PATH: …" when it cannot make it; so do the functions below that write.
   static RunDirectory create(const Config& config);
 
   /// An existing run. Throws std::runtime_error when `path` is none.
@@ -22,15 +23,18 @@ class RunDirectory {
 
   const std::filesystem::path& path() const { return path_; }
   Config config() const;
-  std::filesystem::path checkpoint(const std::string& name) const { return path_ / "checkpoints" / (name + ".safetensors"); }
+  std::filesystem::path checkpoint(const std::string& name) const {
+    return path_ / "checkpoints" / (name + ".safetensors");
+  }
   std::filesystem::path package() const { return path_ / "export" / "model.samebits"; }
   std::filesystem::path onnx() const { return path_ / "export" / "model.onnx"; }
 
   /// Appends one line to metrics.jsonl.
   void append_metric(const nlohmann::ordered_json& record);
   std::vector<nlohmann::ordered_json> metrics() const;
-  /// Keeps only the records up to global step `step`: what a resumed run will write again goes.
-  void keep_metrics_until(std::int64_t step);
+  /// Keeps only the records up to global step `step`: what a resumed run will write again goes. Post-training
+  /// quantization is measured behind the last float step, so its record stays only `with_ptq`.
+  void keep_metrics_until(std::int64_t step, bool with_ptq);
 
   void write_json(const std::string& name, const nlohmann::ordered_json& value) const;
   nlohmann::ordered_json read_json(const std::string& name) const;

@@ -19,8 +19,7 @@ namespace samebits::training {
 class EventWriter {
  public:
   /// Creates `folder` if need be and opens FOLDER/events.out.tfevents.SECONDS.HOST in it. Throws
-  /// std::runtime_error
-  /// "[tensorboard] PATH: …" when it cannot.
+  /// runtime::WriteError "[tensorboard] PATH: …" when it cannot.
   explicit EventWriter(const std::filesystem::path& folder);
 
   /// One point of the curve `tag`. NaN and infinities are written as they are.
@@ -30,7 +29,7 @@ class EventWriter {
   void histogram(const std::string& tag, std::int64_t step, std::int64_t first_code,
                  std::span<const std::int64_t> counts);
 
-  /// Hands everything to the operating system. Throws std::runtime_error on a full disk.
+  /// Hands everything to the operating system. Throws runtime::WriteError on a full disk.
   void flush();
 
   const std::filesystem::path& path() const { return path_; }

@@ -1,9 +1,10 @@
-// The main job: float training, then quantization-aware training, with checkpoints, metrics and a clean end on
-// SIGINT. What comes after (export, verify, report) is in finish.h.
+// The main job: float training, then quantization-aware training, with checkpoints, metrics and a clean end
+// on SIGINT. What comes after (export, verify, report) is in finish.h.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "torch_ext/prepare.h"
@@ -17,6 +18,12 @@
 
 namespace samebits::training {
 
+/// Training cannot go on: a NaN or an infinity. The text names step and place.
+class TrainingError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// Sets threads, deterministic algorithms and torch's seed as the configuration says.
 void set_up_process(const Config& config);
 
@@ -27,14 +34,19 @@ struct PreparedModel {
 };
 PreparedModel build_model(const Config& config, const Dataset& data, bool is_qat);
 
+/// Throws c10::Error when the model does not fit the images, a layer refuses its scheme, or the QAT epochs
+/// end before they quantize: before a run begins, not after its float epochs. Draws from torch's default
+/// generator.
+void check_trainable(const Config& config, const Datasets& data);
+
 class Trainer {
  public:
-  /// `run` is new, or holds checkpoints/last.safetensors when `resume` is true.
+  /// `run` is new, or with `resume` goes on from checkpoints/last.safetensors, if it came that far.
   Trainer(const Config& config, RunDirectory& run, const Datasets& data, bool resume);
   ~Trainer();
 
-  /// Trains to the end. False when SIGINT ended it; a checkpoint is written then. Throws TrainingError when a NaN
-  /// turns up, naming layer and step; the last checkpoint stays as it was.
+  /// Trains to the end. False when SIGINT ended it; a checkpoint is written then. Throws TrainingError when a
+  /// NaN or an infinity turns up, naming layer and step; the last checkpoint stays as it was.
   bool run();
 
   PreparedModel& result() { return built_; }
@@ -43,11 +55,13 @@ class Trainer {
   struct PhasePlan;
   class StepTimes;
 
+  bool run_phases();
   bool run_phase();
   bool run_epoch(const PhasePlan& plan);
   void train_step(const PhasePlan& plan, const torch::Tensor& order);
-  torch::Tensor forward_loss(const Batch& batch, std::int64_t step);
-  [[noreturn]] void fail_non_finite(const Batch& batch, std::int64_t step);
+  torch::Tensor forward_loss(const Batch& batch);
+  std::string first_non_finite(const Batch& batch);
+  [[noreturn]] void fail(const std::string& cause);
   void finish_epoch(const PhasePlan& plan);
   void start_qat();
   void measure_ptq();

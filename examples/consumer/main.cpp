@@ -1,5 +1,6 @@
 // Trains a small network on integers, writes the package that ships, and proves that it gives the same bits.
 #include <samebits/samebits.h>
+#include <torch/torch.h>
 
 #include <iostream>
 

@@ -7,4 +7,5 @@
 #include "torch_ext/qat_linear.h"
 #include "torch_ext/qconfig.h"
 #include "torch_ext/qconfig_yaml.h"
+#include "torch_ext/relu.h"
 #include "torch_ext/verify.h"

@@ -1,5 +1,5 @@
-// csrc/conv2d.h against the oracle forward and against torch's autograd on the float surrogate backward; threads, Meta
-// tensors, and the text of every error.
+// csrc/conv2d.h against the oracle forward and against torch's autograd on the float surrogate backward;
+// threads, Meta tensors, and the text of every error.
 #include "csrc/conv2d.h"
 
 #include "tests/csrc/layer_test.h"
@@ -19,7 +19,9 @@ struct Shape {
             {sizes.dilation_height, sizes.dilation_width},
             sizes.groups};
   }
-  std::int64_t depth() const { return sizes.in_channels / sizes.groups * sizes.kernel_height * sizes.kernel_width; }
+  std::int64_t depth() const {
+    return sizes.in_channels / sizes.groups * sizes.kernel_height * sizes.kernel_width;
+  }
   std::vector<std::int64_t> x_shape() const { return {images, sizes.in_channels, sizes.height, sizes.width}; }
   std::vector<std::int64_t> weight_shape() const {
     return {sizes.out_channels, sizes.in_channels / sizes.groups, sizes.kernel_height, sizes.kernel_width};
@@ -41,12 +43,8 @@ const Shape kShapes[] = {
     {"no images", 0, {2, 4, 4, 3, 3, 3}},
 };
 
-class Conv2dOp : public KernelTest {
+class Conv2dOp : public OpTest {
  protected:
-  void SetUp() override {
-    torch::manual_seed(4);
-    KernelTest::SetUp();
-  }
   Random random_{4};
 };
 
@@ -61,8 +59,8 @@ LayerOutput call(const Layer& layer, const Conv2dWindow& window) {
 }
 
 Tensor oracle_y(const Layer& layer, const Shape& shape) {
-  return tensor_of(oracle::conv2d(layer.x_codes(), shape.images, shape.sizes, layer.x_oracle, layer.weight_oracle,
-                                  layer.bias_values()),
+  return tensor_of(oracle::conv2d(layer.x_codes(), shape.images, shape.sizes, layer.x_oracle,
+                                  layer.weight_oracle, layer.bias_values()),
                    shape.y_shape());
 }
 
@@ -126,7 +124,8 @@ std::vector<Tensor> gradients(const Tensor& y, const Layer& layer, const Tensor&
   if (layer.bias.has_value()) inputs.push_back(*layer.bias);
   return torch::autograd::grad({y}, inputs, {grad_y});
 }
-std::vector<Tensor> surrogate_gradients(const Layer& layer, const Conv2dWindow& window, const Tensor& grad_y) {
+std::vector<Tensor> surrogate_gradients(const Layer& layer, const Conv2dWindow& window,
+                                        const Tensor& grad_y) {
   const Tensor y = at::conv2d(surrogate_x(layer, layer.x), surrogate_weight(layer, layer.weight), layer.bias,
                               window.stride, window.padding, window.dilation, window.groups);
   return gradients(y, layer, grad_y);
@@ -165,9 +164,11 @@ TEST_F(Conv2dOp, KeepsTheGridOfEachCallWhenTheBufferMovesBeforeBackward) {
   const Tensor y_first = call(layer, shape.window()).y;
   layer.x_grid.scale.mul_(2);
   const Tensor y_second = call(layer, shape.window()).y;
-  for (const auto& [y, expected] : {std::pair(y_second, expected_second), std::pair(y_first, expected_first)}) {
+  for (const auto& [y, expected] :
+       {std::pair(y_second, expected_second), std::pair(y_first, expected_first)}) {
     const auto got = gradients(y, layer, grad_y);
-    for (const std::size_t i : {0, 1}) EXPECT_TRUE(at::allclose(got[i], expected[i], 1e-5, 1e-5)) << "gradient " << i;
+    for (const std::size_t i : {0, 1})
+      EXPECT_TRUE(at::allclose(got[i], expected[i], 1e-5, 1e-5)) << "gradient " << i;
   }
   EXPECT_FALSE(at::allclose(expected_first[1], expected_second[1], 1e-5, 1e-5));
 }
@@ -221,7 +222,8 @@ TEST_F(Conv2dOp, TellsTheShapesOfMetaTensorsAsTheCpuDoes) {
     const Layer layer = random_conv(random_, kernels::kWeightKinds[3], shape);
     for (const auto& [why, x] : memory_layouts(layer.x)) {
       SCOPED_TRACE(c10::str(shape.why, ", ", why));
-      const LayerOutput out = conv2d(x, layer.weight, layer.bias, shape.window(), layer.x_grid, layer.weight_grid);
+      const LayerOutput out =
+          conv2d(x, layer.weight, layer.bias, shape.window(), layer.x_grid, layer.weight_grid);
       const LayerOutput got = conv2d(
           meta(x), meta(layer.weight), std::nullopt, shape.window(),
           {meta(layer.x_grid.scale), meta(layer.x_grid.zero_point), layer.x_grid.qmin, layer.x_grid.qmax},
@@ -249,20 +251,30 @@ TEST_F(Conv2dOp, SaysWhichArgumentIsWrong) {
   };
   expect_errors({
       {"[conv2d] weight: expected [out, in / groups, height, width], got shape [2, 3, 3]",
-       with([](Layer& l, Conv2dWindow&) { l.weight = at::zeros({2, 3, 3}); })},
+       with([](Layer& l, Conv2dWindow&) {
+         l.weight = at::zeros({2, 3, 3});
+       })},
       {"[conv2d] x: expected [n, 3, height, width], got shape [1, 4, 5, 6]",
-       with([](Layer& l, Conv2dWindow&) { l.x = at::zeros({1, 4, 5, 6}); })},
+       with([](Layer& l, Conv2dWindow&) {
+         l.x = at::zeros({1, 4, 5, 6});
+       })},
       {"[conv2d] x: expected [n, 3, height, width], got shape [3, 5, 6]",
        with([](Layer& l, Conv2dWindow&) { l.x = l.x[0]; })},
-      {"[conv2d] x: expected at least 3 x 3 padded pixels, got 2 x 6",
-       with([](Layer& l, Conv2dWindow&) { l.x = at::zeros({1, 3, 2, 6}); })},
-      {"[conv2d] x: expected at least 7 x 3 padded pixels, got 5 x 6",
-       with([](Layer&, Conv2dWindow& w) { w.dilation = {3, 1}; })},
-      {"[conv2d] stride: expected 2 integers >= 1, got [1, 0]", with([](Layer&, Conv2dWindow& w) { w.stride = {1, 0}; })},
-      {"[conv2d] padding: expected 2 integers >= 0, got [-1, 0]",
-       with([](Layer&, Conv2dWindow& w) { w.padding = {-1, 0}; })},
-      {"[conv2d] dilation: expected 2 integers >= 1, got [0, 1]",
-       with([](Layer&, Conv2dWindow& w) { w.dilation = {0, 1}; })},
+      {"[conv2d] x: expected at least 3 x 3 padded pixels, got 2 x 6", with([](Layer& l, Conv2dWindow&) {
+         l.x = at::zeros({1, 3, 2, 6});
+       })},
+      {"[conv2d] x: expected at least 7 x 3 padded pixels, got 5 x 6", with([](Layer&, Conv2dWindow& w) {
+         w.dilation = {3, 1};
+       })},
+      {"[conv2d] stride: expected 2 integers >= 1, got [1, 0]", with([](Layer&, Conv2dWindow& w) {
+         w.stride = {1, 0};
+       })},
+      {"[conv2d] padding: expected 2 integers >= 0, got [-1, 0]", with([](Layer&, Conv2dWindow& w) {
+         w.padding = {-1, 0};
+       })},
+      {"[conv2d] dilation: expected 2 integers >= 1, got [0, 1]", with([](Layer&, Conv2dWindow& w) {
+         w.dilation = {0, 1};
+       })},
       {"[conv2d] groups: expected a divisor of 2 output channels, got 0",
        with([](Layer&, Conv2dWindow& w) { w.groups = 0; })},
       {"[conv2d] groups: expected a divisor of 2 output channels, got 3",
@@ -278,10 +290,11 @@ TEST_F(Conv2dOp, RefusesADeeperSumThanInt32Allows) {
              {at::ones({1}), std::nullopt, -127, 127});
     };
   };
-  expect_errors({{"no error", call_with(7367)},  // 66303 products
-                 {"[conv2d] in_channels / groups * kernel size: expected <= 66311 for these codes' sums in int32, got "
-                  "66312; use fewer bits, groups, or split the layer",
-                  call_with(7368)}});
+  expect_errors(
+      {{"no error", call_with(7367)},  // 66303 products
+       {"[conv2d] in_channels / groups * kernel size: expected <= 66311 for these codes' sums in int32, got "
+        "66312; use fewer bits, groups, or split the layer",
+        call_with(7368)}});
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// csrc/fake_quantize.h against the oracle: every layout of grids and memory, the straight-through gradient, threads,
-// Meta tensors, and the text of every error.
+// csrc/fake_quantize.h against the oracle: every layout of grids and memory, the straight-through gradient,
+// threads, Meta tensors, and the text of every error.
 #include "csrc/fake_quantize.h"
 
 #include "tests/csrc/op_test.h"
@@ -7,13 +7,7 @@
 namespace samebits::ops {
 namespace {
 
-class FakeQuantize : public KernelTest {
- protected:
-  void SetUp() override {
-    torch::manual_seed(1);
-    KernelTest::SetUp();
-  }
-};
+class FakeQuantize : public OpTest {};
 
 const float kNaN = std::numeric_limits<float>::quiet_NaN();
 const float kInfinity = std::numeric_limits<float>::infinity();
@@ -26,7 +20,8 @@ bool mask_bit(const Tensor& clip_mask, std::int64_t element) {
 struct Expected {
   Tensor y, clipped;
 };
-Expected oracle_result(const Tensor& x, const Layout& layout, const GridTensors& grids, const CodeRange& range) {
+Expected oracle_result(const Tensor& x, const Layout& layout, const GridTensors& grids,
+                       const CodeRange& range) {
   const std::vector<float> values = values_of<float>(x);
   Expected expected{at::empty(x.sizes()), at::empty(x.sizes(), at::kBool)};
   for (std::int64_t i = 0; i < x.numel(); ++i) {
@@ -51,8 +46,8 @@ TEST_F(FakeQuantize, GivesTheOraclesBitsInEveryLayoutAndRangeOfCodes) {
       const Expected expected = oracle_result(values, layout, grids, range);
       for (const auto& [why, x] : memory_layouts(values)) {
         SCOPED_TRACE(c10::str(layout.why, ", ", range.qmin, "..", range.qmax, ", ", why));
-        const auto [y, clip_mask, saw_nan] = fake_quantize(x, grids.scale, grids.zero_point, range.qmin, range.qmax,
-                                                           layout.axis, layout.group_size);
+        const auto [y, clip_mask, saw_nan] = fake_quantize(x, grids.scale, grids.zero_point, range.qmin,
+                                                           range.qmax, layout.axis, layout.group_size);
         EXPECT_EQ(first_difference(y, expected.y), "");
         EXPECT_EQ(clip_mask.numel(), (x.numel() + 7) / 8);
         EXPECT_EQ(first_difference(unpacked(clip_mask, x.sizes()), expected.clipped), "");
@@ -73,8 +68,8 @@ TEST_F(FakeQuantize, PassesTheGradientWhereNothingWasClippedAndNoneElsewhere) {
     for (const auto& [why, memory] : memory_layouts(values)) {
       SCOPED_TRACE(c10::str(layout.why, ", ", why));
       const Tensor x = memory.detach().requires_grad_();
-      const auto [y, clip_mask, saw_nan] = fake_quantize(x, grids.scale, grids.zero_point, range.qmin, range.qmax,
-                                                         layout.axis, layout.group_size);
+      const auto [y, clip_mask, saw_nan] = fake_quantize(x, grids.scale, grids.zero_point, range.qmin,
+                                                         range.qmax, layout.axis, layout.group_size);
       EXPECT_EQ(first_difference(torch::autograd::grad({y}, {x}, {grad_y})[0], grad_x), "");
       EXPECT_FALSE(clip_mask.requires_grad());
       EXPECT_FALSE(saw_nan.requires_grad());
@@ -97,13 +92,13 @@ TEST_F(FakeQuantize, BackwardReadsGradientsOfAnyMemoryLayout) {
 
 TEST_F(FakeQuantize, GivesTheSameBitsWith1And2Threads) {
   const Tensor x = at::randn({300, 1001}) * 30;
-  for (const auto& [scale_shape, group_size] : std::vector<std::pair<std::vector<std::int64_t>, std::int64_t>>{
+  for (const auto& [scale_shape, group_size] :
+       std::vector<std::pair<std::vector<std::int64_t>, std::int64_t>>{
            {{1}, 0}, {{300}, 0}, {{300, 32}, 32}}) {
     const Tensor scale = at::rand(scale_shape) * 0.3 + 0.1;
     const Tensor zero_point = at::randint(-20, 20, scale_shape, at::kInt);
-    const auto [one, two] = with_1_and_2_threads([&, group = group_size] {
-      return fake_quantize(x, scale, zero_point, -128, 127, 0, group);
-    });
+    const auto [one, two] = with_1_and_2_threads(
+        [&, group = group_size] { return fake_quantize(x, scale, zero_point, -128, 127, 0, group); });
     EXPECT_EQ(first_difference(std::get<0>(two), std::get<0>(one)), "");
     EXPECT_EQ(first_difference(std::get<1>(two), std::get<1>(one)), "");
   }
@@ -114,7 +109,8 @@ TEST_F(FakeQuantize, MarksANaNAndGivesItTheRealZeroAndNoGradient) {
     const Tensor x = at::ones({19});
     x[place] = kNaN;
     x.requires_grad_();
-    const auto [y, clip_mask, saw_nan] = fake_quantize(x, at::full({1}, 0.5f), at::full({1}, 3, at::kInt), -128, 127);
+    const auto [y, clip_mask, saw_nan] =
+        fake_quantize(x, at::full({1}, 0.5f), at::full({1}, 3, at::kInt), -128, 127);
     EXPECT_TRUE(saw_nan.item<bool>());
     Tensor expected = at::ones({19});
     expected[place] = 0.0f;
@@ -124,8 +120,8 @@ TEST_F(FakeQuantize, MarksANaNAndGivesItTheRealZeroAndNoGradient) {
 }
 
 TEST_F(FakeQuantize, SaturatesInfinitiesWithoutCallingThemNaN) {
-  const auto [y, clip_mask, saw_nan] =
-      fake_quantize(at::tensor({kInfinity, -kInfinity}), at::ones({1}), at::full({1}, 1, at::kInt), -128, 127);
+  const auto [y, clip_mask, saw_nan] = fake_quantize(at::tensor({kInfinity, -kInfinity}), at::ones({1}),
+                                                     at::full({1}, 1, at::kInt), -128, 127);
   EXPECT_EQ(first_difference(y, at::tensor({126.0f, -129.0f})), "");
   EXPECT_EQ(clip_mask[0].item<int>(), 3);
   EXPECT_FALSE(saw_nan.item<bool>());
@@ -158,48 +154,62 @@ TEST_F(FakeQuantize, TellsTheShapesOfMetaTensorsAsTheCpuDoes) {
       expect_same_description(meta_y, y);
       expect_same_description(meta_mask, clip_mask);
       expect_same_description(meta_saw_nan, saw_nan);
-      expect_same_description(fake_quantize_backward(meta_y, meta_mask), fake_quantize_backward(y, clip_mask));
+      expect_same_description(fake_quantize_backward(meta_y, meta_mask),
+                              fake_quantize_backward(y, clip_mask));
     }
   }
 }
 
 TEST_F(FakeQuantize, SaysWhichArgumentIsWrong) {
   const Tensor x = at::randn({3, 4}), one = at::ones({1}), zero = at::zeros({1}, at::kInt);
-  const auto call = [&](const Tensor& values, const Tensor& scale, const Tensor& zero_point, std::int64_t qmin = -8,
-                        std::int64_t qmax = 7, std::int64_t axis = 0, std::int64_t group_size = 0) {
+  const auto call = [&](const Tensor& values, const Tensor& scale, const Tensor& zero_point,
+                        std::int64_t qmin = -8, std::int64_t qmax = 7, std::int64_t axis = 0,
+                        std::int64_t group_size = 0) {
     return [=] { fake_quantize(values, scale, zero_point, qmin, qmax, axis, group_size); };
   };
   const auto zeros = [](at::IntArrayRef shape) { return at::zeros(shape, at::kInt); };
   const std::string observe = "; observe at least one batch before quantizing";
   expect_errors({
-      {"[fake_quantize] x: expected float32, got float64; call .to(torch::kFloat)", call(x.to(at::kDouble), one, zero)},
+      {"[fake_quantize] x: expected float32, got float64; call .to(torch::kFloat)",
+       call(x.to(at::kDouble), one, zero)},
       {"[fake_quantize] scale: expected float32, got bfloat16; call .to(torch::kFloat)",
        call(x, one.to(at::kBFloat16), zero)},
       {"[fake_quantize] zero_point: expected int32, got int64; call .to(torch::kInt)",
        call(x, one, zero.to(at::kLong))},
-      {"[fake_quantize] qmin, qmax: expected -128 <= qmin < qmax <= 127, got -129 and 127", call(x, one, zero, -129, 127)},
-      {"[fake_quantize] qmin, qmax: expected -128 <= qmin < qmax <= 127, got 0 and 128", call(x, one, zero, 0, 128)},
-      {"[fake_quantize] qmin, qmax: expected -128 <= qmin < qmax <= 127, got 7 and 7", call(x, one, zero, 7, 7)},
+      {"[fake_quantize] qmin, qmax: expected -128 <= qmin < qmax <= 127, got -129 and 127",
+       call(x, one, zero, -129, 127)},
+      {"[fake_quantize] qmin, qmax: expected -128 <= qmin < qmax <= 127, got 0 and 128",
+       call(x, one, zero, 0, 128)},
+      {"[fake_quantize] qmin, qmax: expected -128 <= qmin < qmax <= 127, got 7 and 7",
+       call(x, one, zero, 7, 7)},
       {"[fake_quantize] scale: expected 1 value or 3 (one a channel of axis 0), got 4",
        call(x, at::ones({4}), zeros({4}))},
       {"[fake_quantize] scale: expected 1 value or 4 (one a channel of axis 1), got 3",
        call(x, at::ones({3}), zeros({3}), -8, 7, 1)},
-      {"[fake_quantize] axis: expected a value in -2..1, got 2", call(x, at::ones({3}), zeros({3}), -8, 7, 2)},
-      {"[fake_quantize] axis: expected a value in -2..1, got -3", call(x, at::ones({3}), zeros({3}), -8, 7, -3)},
-      {"[fake_quantize] zero_point: expected 3 values, as many as scale, got 1", call(x, at::ones({3}), zero)},
+      {"[fake_quantize] axis: expected a value in -2..1, got 2",
+       call(x, at::ones({3}), zeros({3}), -8, 7, 2)},
+      {"[fake_quantize] axis: expected a value in -2..1, got -3",
+       call(x, at::ones({3}), zeros({3}), -8, 7, -3)},
+      {"[fake_quantize] zero_point: expected 3 values, as many as scale, got 1",
+       call(x, at::ones({3}), zero)},
       {"[fake_quantize] group_size: expected 0 (none) or more, got -2", call(x, one, zero, -8, 7, 0, -2)},
       {"[fake_quantize] scale: expected 3 x 2 values for groups of 3, got 3",
        call(x, at::ones({3}), zeros({3}), -8, 7, 0, 3)},
-      {"[fake_quantize] scale: expected a finite value >= 2^-126, got 0" + observe, call(x, zeros({1}).to(at::kFloat), zero)},
+      {"[fake_quantize] scale: expected a finite value >= 2^-126, got 0" + observe,
+       call(x, zeros({1}).to(at::kFloat), zero)},
       {"[fake_quantize] scale: expected a finite value >= 2^-126, got -1" + observe, call(x, -one, zero)},
-      {"[fake_quantize] scale: expected a finite value >= 2^-126, got nan" + observe, call(x, one * kNaN, zero)},
-      {"[fake_quantize] scale: expected a finite value >= 2^-126, got inf" + observe, call(x, one * kInfinity, zero)},
+      {"[fake_quantize] scale: expected a finite value >= 2^-126, got nan" + observe,
+       call(x, one * kNaN, zero)},
+      {"[fake_quantize] scale: expected a finite value >= 2^-126, got inf" + observe,
+       call(x, one * kInfinity, zero)},
       {"[fake_quantize] scale: expected a finite value >= 2^-126, got 5.87747e-39" + observe,
        call(x, at::full({1}, 0x1p-127f), zero)},
       {"[fake_quantize] scale: expected a finite value >= 2^-126, got 0" + observe,
        call(x, at::tensor({1.0f, 1.0f, 0.0f}), zeros({3}))},
-      {"[fake_quantize] zero_point: expected a value in -8..7, got 8", call(x, one, at::full({1}, 8, at::kInt))},
-      {"[fake_quantize] zero_point: expected a value in -8..7, got -9", call(x, one, at::full({1}, -9, at::kInt))},
+      {"[fake_quantize] zero_point: expected a value in -8..7, got 8",
+       call(x, one, at::full({1}, 8, at::kInt))},
+      {"[fake_quantize] zero_point: expected a value in -8..7, got -9",
+       call(x, one, at::full({1}, -9, at::kInt))},
       {"[fake_quantize_backward] clip_mask: expected 2 bytes for 12 elements, got 1",
        [&] { fake_quantize_backward(x, at::zeros({1}, at::kByte)); }},
       {"[fake_quantize_backward] clip_mask: expected uint8, got bool; call .to(torch::kByte)",
@@ -211,7 +221,8 @@ TEST_F(FakeQuantize, SaysWhichArgumentIsWrong) {
 
 TEST_F(FakeQuantize, TakesTheSmallestScaleOfTheContract) {
   const Tensor scale = at::full({1}, 0x1p-126f);
-  const Tensor y = std::get<0>(fake_quantize(at::tensor({0x1p-125f}), scale, at::zeros({1}, at::kInt), -8, 7));
+  const Tensor y =
+      std::get<0>(fake_quantize(at::tensor({0x1p-125f}), scale, at::zeros({1}, at::kInt), -8, 7));
   EXPECT_EQ(y.item<float>(), 0x1p-125f);
 }
 

@@ -1,5 +1,5 @@
-// What the tests of linear and conv2d share: random layers of every kind of weight, in the operators' terms and in the
-// oracle's, and the weight and input as a float layer would see them.
+// What the tests of linear and conv2d share: random layers of every kind of weight, in the operators' terms
+// and in the oracle's, and the weight and input as a float layer would see them.
 #pragma once
 
 #include "csrc/layer.h"
@@ -36,15 +36,19 @@ struct Layer {
 
   std::vector<std::int8_t> x_codes() const {
     std::vector<std::int8_t> codes;
-    for (const float value : values_of<float>(x)) codes.push_back(static_cast<std::int8_t>(oracle::code(value, x_oracle)));
+    for (const float value : values_of<float>(x))
+      codes.push_back(static_cast<std::int8_t>(oracle::code(value, x_oracle)));
     return codes;
   }
-  std::vector<float> bias_values() const { return bias.has_value() ? values_of<float>(*bias) : std::vector<float>(); }
+  std::vector<float> bias_values() const {
+    return bias.has_value() ? values_of<float>(*bias) : std::vector<float>();
+  }
 };
 
-/// A weight of n rows of k whose values lie between the grid's, some of them outside of it: `weight_oracle` holds the
-/// codes they must get.
-inline void fill_weight(Random& random, const WeightKind& kind, std::int64_t n, std::int64_t k, Layer& layer) {
+/// A weight of n rows of k whose values lie between the grid's, some of them outside of it: `weight_oracle`
+/// holds the codes they must get.
+inline void fill_weight(Random& random, const WeightKind& kind, std::int64_t n, std::int64_t k,
+                        Layer& layer) {
   oracle::Weights& weights = layer.weight_oracle = kernels::random_weights(random, kind, n, k);
   std::vector<float> reals(n * k);
   for (std::int64_t i = 0; i < n * k; ++i) {
@@ -59,7 +63,8 @@ inline void fill_weight(Random& random, const WeightKind& kind, std::int64_t n, 
   std::vector<std::int64_t> grid_shape = {std::ssize(weights.scale)};
   if (kind.group_size > 0) grid_shape = {n, weights.groups()};
   layer.weight = tensor_of(reals, {n, k});
-  layer.weight_grid = {tensor_of(weights.scale, grid_shape), std::nullopt, kind.qmin, kind.qmax, kind.group_size};
+  layer.weight_grid = {tensor_of(weights.scale, grid_shape), std::nullopt, kind.qmin, kind.qmax,
+                       kind.group_size};
   if (!kind.symmetric)
     layer.weight_grid.zero_point = at::tensor(weights.zero_point, at::kInt).reshape(grid_shape);
 }
@@ -75,13 +80,15 @@ inline Layer random_layer(Random& random, const WeightKind& kind, std::int64_t n
   const float low = oracle::dequantize(grid.qmin, grid), high = oracle::dequantize(grid.qmax, grid);
   layer.x = (at::rand(x_shape) * 1.1 - 0.05) * (high - low) + low;
   fill_weight(random, kind, n, k, layer);
-  if (kernels::random_int(random, 0, 2) != 0) layer.bias = tensor_of(kernels::random_floats(random, n, 3.0f), {n});
+  if (kernels::random_int(random, 0, 2) != 0)
+    layer.bias = tensor_of(kernels::random_floats(random, n, 3.0f), {n});
   return layer;
 }
 
 /// x and weight on their grids with straight-through gradients, by torch alone.
 inline Tensor surrogate_x(const Layer& layer, const Tensor& x) {
-  return Surrogate::apply(x, layer.x_grid.scale, layer.x_grid.zero_point, layer.x_grid.qmin, layer.x_grid.qmax);
+  return Surrogate::apply(x, layer.x_grid.scale, layer.x_grid.zero_point, layer.x_grid.qmin,
+                          layer.x_grid.qmax);
 }
 inline Tensor surrogate_weight(const Layer& layer, const Tensor& weight) {
   const WeightGrid& grid = layer.weight_grid;
@@ -106,13 +113,14 @@ inline Clipped clipped(const Layer& layer) {
   return {(x.grad() == 0).sum().item<std::int64_t>(), (weight.grad() == 0).sum().item<std::int64_t>()};
 }
 
-/// The checks on the arguments that every layer has. `call` calls the operator; `right` is a layer of kWeightKinds[0]
-/// with 2 outputs.
+/// The checks on the arguments that every layer has. `call` calls the operator; `right` is a layer of
+/// kWeightKinds[0] with 2 outputs.
 template <class Call>
 void expect_layer_errors(const std::string& op, const Layer& right, Call call) {
   Layer layer = right;
   layer.x_grid = {at::ones({1}), at::zeros({1}, at::kInt), -128, 127};
-  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN(),
+              infinity = std::numeric_limits<float>::infinity();
   const std::string observe = "; observe at least one batch before quantizing";
   const auto changed = [&](auto change) {
     return [=] {
@@ -123,14 +131,17 @@ void expect_layer_errors(const std::string& op, const Layer& right, Call call) {
   };
   const auto ints = [](std::vector<std::int64_t> values) { return at::tensor(values, at::kInt); };
   std::vector<ErrorCase> cases = {
-      {"x: expected float32, got float64; call .to(torch::kFloat)", changed([](Layer& l) { l.x = l.x.to(at::kDouble); })},
+      {"x: expected float32, got float64; call .to(torch::kFloat)",
+       changed([](Layer& l) { l.x = l.x.to(at::kDouble); })},
       {"weight: expected float32, got bfloat16; call .to(torch::kFloat)",
        changed([](Layer& l) { l.weight = l.weight.to(at::kBFloat16); })},
       {"bias: expected float32, got float64; call .to(torch::kFloat)",
        changed([](Layer& l) { l.bias = at::zeros({2}, at::kDouble); })},
-      {"bias: expected 2 values, one an output, got shape [3]", changed([](Layer& l) { l.bias = at::zeros({3}); })},
-      {"bias: expected 2 values, one an output, got shape [1, 2]",
-       changed([](Layer& l) { l.bias = at::zeros({1, 2}); })},
+      {"bias: expected 2 values, one an output, got shape [3]",
+       changed([](Layer& l) { l.bias = at::zeros({3}); })},
+      {"bias: expected 2 values, one an output, got shape [1, 2]", changed([](Layer& l) {
+         l.bias = at::zeros({1, 2});
+       })},
       {"x_scale: expected 1 value, got 2", changed([](Layer& l) { l.x_grid.scale = at::ones({2}); })},
       {"x_scale: expected float32, got float64; call .to(torch::kFloat)",
        changed([](Layer& l) { l.x_grid.scale = at::ones({1}, at::kDouble); })},
@@ -156,9 +167,12 @@ void expect_layer_errors(const std::string& op, const Layer& right, Call call) {
        changed([](Layer& l) { l.weight_grid.qmin = -129; })},
       {"weight_zero_point: expected 2 values, as many as scale, got 1",
        changed([=](Layer& l) { l.weight_grid.zero_point = ints({0}); })},
-      {"weight_zero_point: expected at most 7-bit codes for an affine weight, got the range -127..127; use 7 bits or a "
+      {"weight_zero_point: expected at most 7-bit codes for an affine weight, got the range -127..127; use 7 "
+       "bits or a "
        "symmetric grid",
-       changed([=](Layer& l) { l.weight_grid.zero_point = ints({0, 0}); })},
+       changed([=](Layer& l) {
+         l.weight_grid.zero_point = ints({0, 0});
+       })},
       {"weight_zero_point: expected a value in -8..7, got 8", changed([=](Layer& l) {
          l.weight_grid.qmin = -8;
          l.weight_grid.qmax = 7;

@@ -1,5 +1,6 @@
-// csrc/linear.h against the oracle forward and against torch's autograd on the float surrogate backward; threads, Meta
-// tensors, and the text of every error. The run without SAMEBITS_ISA takes at::_int_mm where it may.
+// csrc/linear.h against the oracle forward and against torch's autograd on the float surrogate backward;
+// threads, Meta tensors, and the text of every error. The run without SAMEBITS_ISA takes at::_int_mm where it
+// may.
 #include "csrc/linear.h"
 
 #include "csrc/int_mm.h"
@@ -8,12 +9,8 @@
 namespace samebits::ops {
 namespace {
 
-class LinearOp : public KernelTest {
+class LinearOp : public OpTest {
  protected:
-  void SetUp() override {
-    torch::manual_seed(3);
-    KernelTest::SetUp();
-  }
   Random random_{3};
 };
 
@@ -48,8 +45,8 @@ TEST_F(LinearOp, GivesTheOraclesBitsForEveryKindOfWeight) {
 
 TEST_F(LinearOp, TakesLeadingDimensionsOfAnyNumberAndMemoryLayout) {
   for (const WeightKind& kind : {kernels::kWeightKinds[0], kernels::kWeightKinds[7]}) {
-    for (const std::vector<std::int64_t>& shape :
-         std::vector<std::vector<std::int64_t>>{{40}, {1, 40}, {3, 40}, {2, 3, 40}, {2, 1, 5, 40}, {0, 40}, {3, 0, 40}}) {
+    for (const std::vector<std::int64_t>& shape : std::vector<std::vector<std::int64_t>>{
+             {40}, {1, 40}, {3, 40}, {2, 3, 40}, {2, 1, 5, 40}, {0, 40}, {3, 0, 40}}) {
       Layer layer = random_layer(random_, kind, 9, 40, shape);
       const Tensor expected = oracle_y(layer), weight = layer.weight;
       for (const auto& [why, x] : memory_layouts(layer.x)) {
@@ -72,7 +69,8 @@ TEST_F(LinearOp, GivesTheOraclesBitsForTheSmallestLayers) {
     for (const std::int64_t out : {1, 2, 17}) {
       for (const std::int64_t rows : {1, 2, 33}) {
         const Layer layer = random_layer(random_, kernels::kWeightKinds[0], out, in, {rows, in});
-        EXPECT_EQ(first_difference(call(layer).y, oracle_y(layer)), "") << rows << " x " << in << " x " << out;
+        EXPECT_EQ(first_difference(call(layer).y, oracle_y(layer)), "")
+            << rows << " x " << in << " x " << out;
       }
     }
   }
@@ -82,8 +80,8 @@ TEST_F(LinearOp, IsExactWhereSaturatingSumsOfPairsWouldNotBe) {
   for (const std::int64_t in : {2, 63, 64, 1024, 66311}) {
     SCOPED_TRACE(in);
     const ActivationGrid x_grid{at::ones({1}), at::full({1}, 127, at::kInt), -128, 127};
-    const LayerOutput out = linear(at::full({2, in}, -255.0f), at::full({1, in}, -127.0f), std::nullopt, x_grid,
-                                   {at::ones({1}), std::nullopt, -127, 127});
+    const LayerOutput out = linear(at::full({2, in}, -255.0f), at::full({1, in}, -127.0f), std::nullopt,
+                                   x_grid, {at::ones({1}), std::nullopt, -127, 127});
     const float expected = static_cast<float>(255LL * 127 * in);  // at the bound: the largest sum there is
     EXPECT_EQ(first_difference(out.y, at::full({2, 1}, expected)), "");
   }
@@ -124,7 +122,8 @@ Gradients surrogate_gradients(const Layer& layer, const Tensor& grad_y) {
 
 TEST_F(LinearOp, HasTheGradientsOfTheFloatSurrogateToTheBit) {
   for (const WeightKind& kind : all_weight_kinds()) {
-    for (const std::vector<std::int64_t>& shape : std::vector<std::vector<std::int64_t>>{{17, 45}, {2, 3, 45}, {45}}) {
+    for (const std::vector<std::int64_t>& shape :
+         std::vector<std::vector<std::int64_t>>{{17, 45}, {2, 3, 45}, {45}}) {
       Layer layer = random_layer(random_, kind, 12, 45, shape);
       SCOPED_TRACE(c10::str(describe(kind), ": ", layer.x.sizes()));
       EXPECT_GT(clipped(layer).weight, 0);
@@ -168,7 +167,8 @@ TEST_F(LinearOp, KeepsTheGridOfEachCallWhenTheBufferMovesBeforeBackward) {
   const Tensor y_first = linear(layer.x, layer.weight, layer.bias, buffers, layer.weight_grid).y;
   buffers.scale.mul_(2);
   const Tensor y_second = linear(layer.x, layer.weight, layer.bias, buffers, layer.weight_grid).y;
-  for (const auto& [y, expected] : {std::pair(y_second, expected_second), std::pair(y_first, expected_first)}) {
+  for (const auto& [y, expected] :
+       {std::pair(y_second, expected_second), std::pair(y_first, expected_first)}) {
     const Gradients got = gradients(y, layer, grad_y);
     EXPECT_EQ(first_difference(got.x, expected.x), "");
     EXPECT_EQ(first_difference(got.weight, expected.weight), "");
@@ -243,13 +243,15 @@ TEST_F(LinearOp, SaysThatItSawANaNAtTheInput) {
 
 TEST_F(LinearOp, TellsTheShapesOfMetaTensorsAsTheCpuDoes) {
   const auto meta = [](const Tensor& tensor) { return tensor.to(at::kMeta); };
-  for (const std::vector<std::int64_t>& shape : std::vector<std::vector<std::int64_t>>{{40}, {3, 40}, {2, 3, 40}, {0, 40}}) {
+  for (const std::vector<std::int64_t>& shape :
+       std::vector<std::vector<std::int64_t>>{{40}, {3, 40}, {2, 3, 40}, {0, 40}}) {
     const Layer layer = random_layer(random_, kernels::kWeightKinds[7], 9, 40, shape);
     for (const auto& [why, x] : memory_layouts(layer.x)) {
       SCOPED_TRACE(c10::str(x.sizes(), ", ", why));
       const LayerOutput out = linear(x, layer.weight, layer.bias, layer.x_grid, layer.weight_grid);
       const LayerOutput got = linear(
-          meta(x), meta(layer.weight), layer.bias.has_value() ? std::optional(meta(*layer.bias)) : std::nullopt,
+          meta(x), meta(layer.weight),
+          layer.bias.has_value() ? std::optional(meta(*layer.bias)) : std::nullopt,
           {meta(layer.x_grid.scale), meta(layer.x_grid.zero_point), layer.x_grid.qmin, layer.x_grid.qmax},
           {meta(layer.weight_grid.scale), meta(*layer.weight_grid.zero_point), layer.weight_grid.qmin,
            layer.weight_grid.qmax, layer.weight_grid.group_size});
@@ -266,8 +268,9 @@ TEST_F(LinearOp, SaysWhichArgumentIsWrong) {
   expect_layer_errors("linear", layer, call);
   const auto changed = [&](const Tensor& x, const Tensor& weight, std::int64_t group_size = 0) {
     return [=] {
-      const WeightGrid grid{at::ones({2, group_size == 0 ? 1 : (weight.size(1) + group_size - 1) / group_size}),
-                            std::nullopt, -127, 127, group_size};
+      const WeightGrid grid{
+          at::ones({2, group_size == 0 ? 1 : (weight.size(1) + group_size - 1) / group_size}), std::nullopt,
+          -127, 127, group_size};
       linear(x, weight, std::nullopt, layer.x_grid, grid);
     };
   };
@@ -278,9 +281,13 @@ TEST_F(LinearOp, SaysWhichArgumentIsWrong) {
       {"[linear] x: expected [..., 6], got shape []", changed(at::zeros({}), layer.weight)},
       {"[linear] group_size: expected an even number, got 3", changed(layer.x, layer.weight, 3)},
       {"[linear] group_size: expected 0 (none) or more, got -2",
-       [&] { linear(layer.x, layer.weight, {}, layer.x_grid, {at::ones({1}), {}, -127, 127, -2}); }},
+       [&] {
+         linear(layer.x, layer.weight, {}, layer.x_grid, {at::ones({1}), {}, -127, 127, -2});
+       }},
       {"[linear] weight_scale: expected 2 x 3 values for groups of 2, got 4",
-       [&] { linear(layer.x, layer.weight, {}, layer.x_grid, {at::ones({2, 2}), {}, -127, 127, 2}); }},
+       [&] {
+         linear(layer.x, layer.weight, {}, layer.x_grid, {at::ones({2, 2}), {}, -127, 127, 2});
+       }},
   });
 }
 
@@ -311,7 +318,8 @@ TEST(IntMm, IsUsedOnlyWithoutAForcedInstructionSet) {
   const std::string& forced = kernels::isa::forced();
   if (forced.empty()) {
     EXPECT_EQ(why_not_int_mm(), "");  // on a processor where its self-test fails, this says so
-    const Tensor a = at::randint(-128, 128, {33, 70}, at::kChar), b = at::randint(-128, 128, {20, 70}, at::kChar);
+    const Tensor a = at::randint(-128, 128, {33, 70}, at::kChar),
+                 b = at::randint(-128, 128, {20, 70}, at::kChar);
     EXPECT_EQ(first_difference(int_mm(a, b), at::mm(a.to(at::kInt), b.to(at::kInt).t())), "");
   } else {
     EXPECT_EQ(why_not_int_mm(), "SAMEBITS_ISA=" + forced);

@@ -1,5 +1,5 @@
-// What the tests of csrc/ share: errors as text, comparison by bits, the layouts that grids may have, and a float
-// surrogate of fake quantization made of torch operators alone.
+// What the tests of csrc/ share: errors as text, comparison by bits, the layouts that grids may have, and a
+// float surrogate of fake quantization made of torch operators alone.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -14,7 +14,17 @@
 namespace samebits::ops {
 
 using at::Tensor;
-using kernels::KernelTest;
+
+/// Skips what this machine cannot run, and gives every test the same random numbers and one thread: two that
+/// wait for each other on a busy machine take seconds where one takes milliseconds.
+class OpTest : public kernels::KernelTest {
+ protected:
+  void SetUp() override {
+    torch::manual_seed(1);
+    at::set_num_threads(1);
+    KernelTest::SetUp();
+  }
+};
 
 /// The text of the error that `run` throws, or "no error".
 template <class Run>
@@ -48,7 +58,8 @@ inline std::string first_difference(const Tensor& got_any, const Tensor& expecte
   const auto size = static_cast<std::int64_t>(got.element_size());
   for (std::int64_t i = 0; i < got.numel(); ++i) {
     if (std::memcmp(a + i * size, b + i * size, size) != 0)
-      return c10::str("element ", i, ": ", got.flatten()[i].item(), ", expected ", expected.flatten()[i].item());
+      return c10::str("element ", i, ": ", got.flatten()[i].item(), ", expected ",
+                      expected.flatten()[i].item());
   }
   return "";
 }
@@ -73,12 +84,10 @@ inline void expect_same_description(const Tensor& got, const Tensor& expected) {
 /// Runs `run` with 1 and with 2 threads; both results.
 template <class Run>
 auto with_1_and_2_threads(Run run) {
-  const int before = at::get_num_threads();
-  at::set_num_threads(1);
   auto one = run();
   at::set_num_threads(2);
   auto two = run();
-  at::set_num_threads(before);
+  at::set_num_threads(1);
   return std::pair(one, two);
 }
 

@@ -1,31 +1,29 @@
-// The operators between values, ranges, grids and codes: quantize, dequantize, min_max, grid_of_range, pack_int4.
+// The operators between values, ranges, grids and codes: quantize, dequantize, min_max, grid_of_range,
+// pack_int4.
+#include "csrc/quantize.h"
 #include "csrc/dequantize.h"
 #include "csrc/min_max.h"
 #include "csrc/pack_int4.h"
-#include "csrc/quantize.h"
 #include "tests/csrc/op_test.h"
 
 namespace samebits::ops {
 namespace {
 
-class SeededTest : public KernelTest {
- protected:
-  void SetUp() override {
-    torch::manual_seed(2);
-    KernelTest::SetUp();
-  }
-};
-class Quantize : public SeededTest {};
-class Dequantize : public SeededTest {};
-class MinMax : public SeededTest {};
-class GridOfRange : public SeededTest {};
-class PackInt4 : public SeededTest {};
+class Quantize : public OpTest {};
+class Dequantize : public OpTest {};
+class MinMax : public OpTest {};
+class GridOfRange : public OpTest {};
+class PackInt4 : public OpTest {};
 
 const float kNaN = std::numeric_limits<float>::quiet_NaN();
 const float kInfinity = std::numeric_limits<float>::infinity();
 
-Tensor ints(std::vector<std::int64_t> values) { return at::tensor(values, at::kInt); }
-Tensor codes_tensor(std::vector<std::int64_t> values) { return at::tensor(values, at::kChar); }
+Tensor ints(std::vector<std::int64_t> values) {
+  return at::tensor(values, at::kInt);
+}
+Tensor codes_tensor(std::vector<std::int64_t> values) {
+  return at::tensor(values, at::kChar);
+}
 
 TEST_F(Quantize, GivesTheOraclesCodesInEveryLayoutAndRange) {
   for (const Layout& layout : kLayouts) {
@@ -38,8 +36,8 @@ TEST_F(Quantize, GivesTheOraclesCodesInEveryLayoutAndRange) {
             oracle::code(values.const_data_ptr<float>()[i], grids.grid(range, layout.grid_index(i))));
       for (const auto& [why, x] : memory_layouts(values)) {
         SCOPED_TRACE(c10::str(layout.why, ", ", range.qmin, "..", range.qmax, ", ", why));
-        const auto [codes, clip_mask, saw_nan] = quantize(x, grids.scale, grids.zero_point, range.qmin, range.qmax,
-                                                          layout.axis, layout.group_size);
+        const auto [codes, clip_mask, saw_nan] = quantize(x, grids.scale, grids.zero_point, range.qmin,
+                                                          range.qmax, layout.axis, layout.group_size);
         EXPECT_EQ(first_difference(codes, expected), "");
         EXPECT_EQ(clip_mask.numel(), (x.numel() + 7) / 8);
         EXPECT_FALSE(saw_nan.item<bool>());
@@ -57,7 +55,8 @@ TEST_F(Quantize, GivesANaNTheCodeOfZeroAndMarksIt) {
 }
 
 TEST_F(Quantize, GivesTheSameBitsWith1And2Threads) {
-  const Tensor x = at::randn({200, 1003}), scale = at::rand({200}) * 0.02 + 0.01, zero_point = at::zeros({200}, at::kInt);
+  const Tensor x = at::randn({200, 1003}), scale = at::rand({200}) * 0.02 + 0.01,
+               zero_point = at::zeros({200}, at::kInt);
   const auto [one, two] = with_1_and_2_threads([&] { return quantize(x, scale, zero_point, -128, 127); });
   EXPECT_EQ(first_difference(std::get<0>(two), std::get<0>(one)), "");
   EXPECT_EQ(first_difference(std::get<1>(two), std::get<1>(one)), "");
@@ -69,8 +68,8 @@ TEST_F(Dequantize, GivesTheOraclesRealsInEveryLayout) {
     const GridTensors grids(layout, range);
     const Tensor values = at::randint(-128, 128, layout.shape, at::kChar), expected = at::empty(layout.shape);
     for (std::int64_t i = 0; i < values.numel(); ++i)
-      expected.mutable_data_ptr<float>()[i] =
-          oracle::dequantize(values.const_data_ptr<std::int8_t>()[i], grids.grid(range, layout.grid_index(i)));
+      expected.mutable_data_ptr<float>()[i] = oracle::dequantize(values.const_data_ptr<std::int8_t>()[i],
+                                                                 grids.grid(range, layout.grid_index(i)));
     for (const auto& [why, codes] : memory_layouts(values)) {
       SCOPED_TRACE(c10::str(layout.why, ", ", why));
       const Tensor y = dequantize(codes, grids.scale, grids.zero_point, layout.axis, layout.group_size);
@@ -163,8 +162,8 @@ TEST_F(GridOfRange, GivesTheOraclesGridForEveryElement) {
       const auto [scale, zero_point] = grid_of_range(low, high, range.qmin, range.qmax, symmetric);
       for (std::int64_t i = 0; i < low.numel(); ++i) {
         const oracle::Grid grid =
-            oracle::grid_of_range(values_of<float>(low)[i], values_of<float>(high)[i], static_cast<int>(range.qmin),
-                                  static_cast<int>(range.qmax), symmetric);
+            oracle::grid_of_range(values_of<float>(low)[i], values_of<float>(high)[i],
+                                  static_cast<int>(range.qmin), static_cast<int>(range.qmax), symmetric);
         EXPECT_EQ(values_of<float>(scale)[i], grid.scale);
         EXPECT_EQ(values_of<std::int32_t>(zero_point)[i], grid.zero_point);
       }
@@ -200,7 +199,8 @@ TEST_F(PackInt4, GivesEveryTensorBackWhateverItsMemoryLayout) {
       const Tensor packed = pack_int4(codes);
       EXPECT_EQ(first_difference(unpack_int4(packed, 3 * columns).reshape({3, columns}), values), "");
       expect_same_description(pack_int4(codes.to(at::kMeta)), packed);
-      expect_same_description(unpack_int4(packed.to(at::kMeta), 3 * columns), unpack_int4(packed, 3 * columns));
+      expect_same_description(unpack_int4(packed.to(at::kMeta), 3 * columns),
+                              unpack_int4(packed, 3 * columns));
     }
   }
 }
@@ -208,30 +208,43 @@ TEST_F(PackInt4, GivesEveryTensorBackWhateverItsMemoryLayout) {
 TEST_F(PackInt4, SaysWhichArgumentIsWrong) {
   expect_errors({
       {"[pack_int4] codes: expected values in -8..7, got 8 at element 2",
-       [] { pack_int4(codes_tensor({0, 7, 8})); }},
-      {"[pack_int4] codes: expected values in -8..7, got -9 at element 0", [] { pack_int4(codes_tensor({-9})); }},
+       [] {
+         pack_int4(codes_tensor({0, 7, 8}));
+       }},
+      {"[pack_int4] codes: expected values in -8..7, got -9 at element 0",
+       [] { pack_int4(codes_tensor({-9})); }},
       {"[pack_int4] codes: expected int8, got uint8; call .to(torch::kChar)",
        [] { pack_int4(at::zeros({2}, at::kByte)); }},
-      {"[unpack_int4] n: expected 5 or 6 codes of 3 bytes, got 4", [] { unpack_int4(at::zeros({3}, at::kByte), 4); }},
-      {"[unpack_int4] n: expected 5 or 6 codes of 3 bytes, got 7", [] { unpack_int4(at::zeros({3}, at::kByte), 7); }},
+      {"[unpack_int4] n: expected 5 or 6 codes of 3 bytes, got 4",
+       [] { unpack_int4(at::zeros({3}, at::kByte), 4); }},
+      {"[unpack_int4] n: expected 5 or 6 codes of 3 bytes, got 7",
+       [] { unpack_int4(at::zeros({3}, at::kByte), 7); }},
       {"[unpack_int4] packed: expected uint8, got int8; call .to(torch::kByte)",
        [] { unpack_int4(at::zeros({3}, at::kChar), 6); }},
   });
 }
 
 TEST_F(Quantize, SaysWhichArgumentIsWrong) {
-  const Tensor x = at::randn({2, 3}), one = at::ones({1}), zero = ints({0}), codes = at::zeros({2, 3}, at::kChar);
+  const Tensor x = at::randn({2, 3}), one = at::ones({1}), zero = ints({0}),
+               codes = at::zeros({2, 3}, at::kChar);
   expect_errors({
       {"[quantize] x: expected float32, got int64; call .to(torch::kFloat)",
        [=] { quantize(x.to(at::kLong), one, zero, -8, 7); }},
       {"[quantize] scale: expected 1 value or 2 (one a channel of axis 0), got 3",
-       [=] { quantize(x, at::ones({3}), ints({0, 0, 0}), -8, 7); }},
-      {"[quantize] zero_point: expected a value in -8..7, got 9", [=] { quantize(x, one, ints({9}), -8, 7); }},
-      {"[quantize] scale: expected a finite value >= 2^-126, got nan; observe at least one batch before quantizing",
+       [=] {
+         quantize(x, at::ones({3}), ints({0, 0, 0}), -8, 7);
+       }},
+      {"[quantize] zero_point: expected a value in -8..7, got 9",
+       [=] { quantize(x, one, ints({9}), -8, 7); }},
+      {"[quantize] scale: expected a finite value >= 2^-126, got nan; observe at least one batch before "
+       "quantizing",
        [=] { quantize(x, one * kNaN, zero, -8, 7); }},
-      {"[dequantize] codes: expected int8, got float32; call .to(torch::kChar)", [=] { dequantize(x, one, zero); }},
+      {"[dequantize] codes: expected int8, got float32; call .to(torch::kChar)",
+       [=] { dequantize(x, one, zero); }},
       {"[dequantize] scale: expected 1 value or 3 (one a channel of axis 1), got 2",
-       [=] { dequantize(codes, at::ones({2}), ints({0, 0}), 1); }},
+       [=] {
+         dequantize(codes, at::ones({2}), ints({0, 0}), 1);
+       }},
       {"[dequantize] zero_point: expected a value in -128..127, got 128",
        [=] { dequantize(codes, one, ints({128})); }},
   });
@@ -240,7 +253,8 @@ TEST_F(Quantize, SaysWhichArgumentIsWrong) {
 TEST_F(MinMax, SaysWhichArgumentIsWrong) {
   const Tensor x = at::randn({2, 3}), one = at::ones({1});
   expect_errors({
-      {"[min_max] x: expected float32, got float64; call .to(torch::kFloat)", [=] { min_max(x.to(at::kDouble)); }},
+      {"[min_max] x: expected float32, got float64; call .to(torch::kFloat)",
+       [=] { min_max(x.to(at::kDouble)); }},
       {"[min_max] rows: expected a divisor of the 6 elements, got 4", [=] { min_max(x, 4); }},
       {"[min_max] rows: expected a divisor of the 6 elements, got 0", [=] { min_max(x, 0); }},
       {"[min_max] group_size: expected 0 (none) or more, got -1", [=] { min_max(x, 1, -1); }},
@@ -265,7 +279,8 @@ TEST_F(GridOfRange, SaysWhichArgumentIsWrong) {
        [=] { grid_of_range(-one, one * kInfinity, -8, 7, false); }},
       {"[grid_of_range] min, max: expected finite values, got nan and 1" + observe,
        [=] { grid_of_range(one * kNaN, one, -8, 7, false); }},
-      {"[grid_of_range] min, max: expected finite values, got inf and -inf" + observe,  // what no value at all gives
+      {"[grid_of_range] min, max: expected finite values, got inf and -inf" +
+           observe,  // what no value at all gives
        [=] {
          const auto [min, max, saw_nan] = min_max(at::empty({0}));
          grid_of_range(min, max, -8, 7, false);

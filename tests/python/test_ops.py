@@ -272,7 +272,8 @@ def test_layers_keep_codes_and_bits_for_backward_and_no_float_input():
     )
     assert kept == {torch.int8: image.numel(), torch.uint8: image.numel() // 8, torch.float32: 8, torch.int32: 4}
 
-    assert kept_bytes(lambda: OPS.fake_quantize(x, scale, zero_point, -128, 127)[0]) == {torch.uint8: x.numel() // 8}
+    for call in (lambda: OPS.fake_quantize(x, scale, zero_point, -128, 127)[0], lambda: OPS.relu(x)[0]):
+        assert kept_bytes(call) == {torch.uint8: x.numel() // 8}
 
 
 def opcheck_cases():
@@ -293,6 +294,7 @@ def opcheck_cases():
         ("dequantize", (codes, scale, zero_point)),
         ("min_max", (torch.randn(4, 8), 4, 3)),
         ("grid_of_range", (-torch.ones(3), torch.ones(3), -8, 7, True)),
+        ("relu", (leaf(4, 8),)),
         ("pack_int4", (codes,)),
         ("unpack_int4", (mask, 7)),
         ("linear", (leaf(4, 8), leaf(3, 8), leaf(3), *x_grid, *weight_grid)),

@@ -68,6 +68,7 @@ TEST(WriteFileAtomically, NamesThePathAndTheCause) {
     SCOPED_TRACE(c.why);
     const std::string error = error_of([&] { write_file_atomically(c.path, "text"); });
     EXPECT_EQ(error, "[write] " + c.path.string() + ": " + c.cause);
+    EXPECT_THROW(write_file_atomically(c.path, "text"), WriteError);
   }
   EXPECT_THAT(names_in(folder.path()), ElementsAre("file", "folder"));
 }

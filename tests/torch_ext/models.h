@@ -1,11 +1,17 @@
-// What the tests of the QAT modules share: small models, a call's error as text, and comparison by bits.
+// What the tests of the QAT modules share: small models, a folder, an error as text, and
+// comparison by bits.
 #pragma once
 
 #include <gmock/gmock.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
+#include "tests/oracle.h"
+#include "torch_ext/prepare.h"
 #include "torch_ext/qat_conv2d.h"
 #include "torch_ext/qat_linear.h"
 
@@ -26,8 +32,8 @@ std::string error_of(Run run) {
 
 /// The same shape and the same bits.
 inline bool same_bits(const torch::Tensor& a, const torch::Tensor& b) {
-  return a.sizes() == b.sizes() && torch::equal(a.detach().contiguous().view(torch::kInt),
-                                                b.detach().contiguous().view(torch::kInt));
+  return a.sizes() == b.sizes() &&
+         torch::equal(a.detach().contiguous().view(torch::kInt), b.detach().contiguous().view(torch::kInt));
 }
 
 /// x [n, 12] to [n, 3].
@@ -68,5 +74,45 @@ struct Free : torch::nn::Module {
   explicit Free(Forward forward_of) : run(std::move(forward_of)) { register_module("fc", fc); }
   torch::Tensor forward(const torch::Tensor& x) { return run(*this, x); }
 };
+
+/// Seeds torch and makes a folder of its own for each test.
+class ModelTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    torch::manual_seed(1);
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  const std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("samebits_model_test_" + std::to_string(getpid()));
+};
+
+/// Calibrates on a few batches of this shape, so that the model is frozen.
+template <class Model>
+Prepared freeze(Model& model, std::vector<std::int64_t> shape, const QConfig& config = QConfig()) {
+  Prepared prepared = prepare(model, config, torch::randn(shape));
+  shape[0] = 16;
+  calibrate(model, prepared, {torch::randn(shape), torch::randn(shape)});
+  return prepared;
+}
+
+/// A layer named "fc1" that observes.
+inline QATLinear observing_linear(const LayerConfig& config = LayerConfig(), std::int64_t observe_steps = 0) {
+  QATLinear layer(4, 3);
+  layer->configure(config, "fc1", observe_steps);
+  layer->set_state(QuantizerState::kObserving);
+  return layer;
+}
+
+/// A batch whose smallest and largest values are these.
+inline torch::Tensor batch(float min, float max) {
+  return torch::tensor({min, 0.0f, 0.5f * max, max}).reshape({1, 4});
+}
+
+inline kernels::AffineGrid grid_of(float min, float max) {
+  const oracle::Grid grid = oracle::grid_of_range(min, max, -128, 127, false);
+  return {grid.scale, grid.zero_point, grid.qmin, grid.qmax};
+}
 
 }  // namespace samebits

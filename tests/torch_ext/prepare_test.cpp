@@ -1,5 +1,5 @@
-// prepare(): which layers it converts, what it reports, what it refuses, and that a model goes on training with the
-// parameters and the optimizer it had.
+// prepare(): which layers it converts, what it reports, what it refuses, and that a model goes on training
+// with the parameters and the optimizer it had.
 #include "torch_ext/prepare.h"
 
 #include "tests/torch_ext/models.h"
@@ -41,20 +41,25 @@ QConfig skipping(const std::string& glob, QConfig config = QConfig()) {
   return config;
 }
 
-Tensor images(std::int64_t n) { return torch::randn({n, 1, 4, 4}); }
+Tensor images(std::int64_t n) {
+  return torch::randn({n, 1, 4, 4});
+}
 
 TEST(Prepare, ReportsEveryLayerWithItsSchemeAndWhyItWasSkipped) {
   Net net;
-  const Prepared prepared = prepare(net, skipping("head", skipping("blocks.1.*", QConfig::preset("w4a8"))), images(1));
-  EXPECT_EQ(prepared.report(),
-            "layer            kind        weight             input        result\n"
-            "features.0       conv2d      int4 per channel   int8 affine  converted (groups became channels: conv2d has none)\n"
-            "fc1              linear      int4 per channel   int8 affine  converted (scheme of its own options)\n"
-            "blocks.0.body.0  linear      int4 groups of 32  int8 affine  converted\n"
-            "blocks.0.body.2  linear      int4 groups of 32  int8 affine  converted\n"
-            "blocks.1.body.0  nn::Linear                                  skipped (the configuration skips it)\n"
-            "blocks.1.body.2  nn::Linear                                  skipped (the configuration skips it)\n"
-            "head             nn::Linear                                  skipped (the configuration skips it)\n");
+  const Prepared prepared =
+      prepare(net, skipping("head", skipping("blocks.1.*", QConfig::preset("w4a8"))), images(1));
+  EXPECT_EQ(
+      prepared.report(),
+      "layer            kind        weight             input        result\n"
+      "features.0       conv2d      int4 per channel   int8 affine  converted (groups became channels: "
+      "conv2d has none)\n"
+      "fc1              linear      int4 per channel   int8 affine  converted (scheme of its own options)\n"
+      "blocks.0.body.0  linear      int4 groups of 32  int8 affine  converted\n"
+      "blocks.0.body.2  linear      int4 groups of 32  int8 affine  converted\n"
+      "blocks.1.body.0  nn::Linear                                  skipped (the configuration skips it)\n"
+      "blocks.1.body.2  nn::Linear                                  skipped (the configuration skips it)\n"
+      "head             nn::Linear                                  skipped (the configuration skips it)\n");
   EXPECT_EQ(prepared.layers().size(), 4u);
   EXPECT_EQ(prepared.statuses().size(), 7u);
   EXPECT_EQ(prepared.state(), QuantizerState::kObserving);
@@ -91,7 +96,8 @@ TEST(Prepare, KeepsTheParameterTensorsSoThatAnEarlierOptimizerTrainsThem) {
   Prepared prepared = prepare(net, skipping("head"), images(1), /*observe_steps=*/1);
   const std::vector<Tensor> after = net.parameters();
   ASSERT_EQ(after.size(), before.size());
-  for (std::size_t i = 0; i < after.size(); ++i) EXPECT_TRUE(after[i].is_same(before[i])) << "parameter " << i;
+  for (std::size_t i = 0; i < after.size(); ++i)
+    EXPECT_TRUE(after[i].is_same(before[i])) << "parameter " << i;
 
   const std::vector<Tensor> values = [&] {
     std::vector<Tensor> copies;
@@ -101,7 +107,8 @@ TEST(Prepare, KeepsTheParameterTensorsSoThatAnEarlierOptimizerTrainsThem) {
   net.forward(images(8)).square().sum().backward();
   EXPECT_EQ(prepared.state(), QuantizerState::kQuantizing);
   optimizer.step();
-  for (std::size_t i = 0; i < after.size(); ++i) EXPECT_FALSE(same_bits(after[i], values[i])) << "parameter " << i;
+  for (std::size_t i = 0; i < after.size(); ++i)
+    EXPECT_FALSE(same_bits(after[i], values[i])) << "parameter " << i;
 }
 
 TEST(Prepare, LearnsThroughTheChangeToIntegers) {
@@ -117,7 +124,8 @@ TEST(Prepare, LearnsThroughTheChangeToIntegers) {
     loss.backward();
     optimizer.step();
     losses.push_back(loss.item<float>());
-    EXPECT_EQ(prepared.state(), step < 4 ? QuantizerState::kObserving : QuantizerState::kQuantizing) << "step " << step;
+    EXPECT_EQ(prepared.state(), step < 4 ? QuantizerState::kObserving : QuantizerState::kQuantizing)
+        << "step " << step;
   }
   EXPECT_LT(losses.back(), 0.2f * losses[5]);
 }
@@ -157,7 +165,8 @@ TEST(Prepare, TakesThePlainSchemeByGlobAndTheOwnOptionsBeforeIt) {
 TEST(Prepare, TakesItsConfigurationFromYamlToo) {
   Mlp model;
   const char* yaml = "{weight: {bits: 6}, layers: {fc2: {skip: true}}}";
-  const Prepared prepared = prepare(model, read_qconfig(YamlValue::parse(yaml, "qat.yaml")), torch::randn({1, 12}));
+  const Prepared prepared =
+      prepare(model, read_qconfig(YamlValue::parse(yaml, "qat.yaml")), torch::randn({1, 12}));
   EXPECT_EQ(prepared.report(),
             "layer  kind    weight            input        result\n"
             "fc1    linear  int6 per channel  int8 affine  converted\n"
@@ -179,7 +188,8 @@ TEST(Prepare, CanBeCalledAgainWithAnotherConfiguration) {
 TEST(Prepare, RefusesAFloatLayerInATypedMemberAndChangesNothing) {
   Net net;
   EXPECT_EQ(error_of([&] { prepare(net, QConfig(), images(1)); }),
-            "[prepare] head: expected a samebits layer or a member of a Sequential, got nn::Linear in a typed member; "
+            "[prepare] head: expected a samebits layer or a member of a Sequential, got nn::Linear in a "
+            "typed member; "
             "declare it samebits::QATLinear or skip it");
   EXPECT_NE(std::dynamic_pointer_cast<nn::Conv2dImpl>(net.features->ptr(0)), nullptr);
 
@@ -193,8 +203,10 @@ TEST(Prepare, RefusesAFloatLayerInATypedMemberAndChangesNothing) {
     Tensor forward(const Tensor& x) { return x; }
   } two;
   EXPECT_EQ(error_of([&] { prepare(two, QConfig(), images(1)); }),
-            "[prepare] conv: expected a samebits layer or a member of a Sequential, got nn::Conv2d in a typed member; "
-            "declare it samebits::QATConv2d or skip it; fc: expected a samebits layer or a member of a Sequential, got "
+            "[prepare] conv: expected a samebits layer or a member of a Sequential, got nn::Conv2d in a "
+            "typed member; "
+            "declare it samebits::QATConv2d or skip it; fc: expected a samebits layer or a member of a "
+            "Sequential, got "
             "nn::Linear in a typed member; declare it samebits::QATLinear or skip it");
 }
 
@@ -206,7 +218,8 @@ TEST(Prepare, RefusesALayerThatTheExampleDoesNotReach) {
   const Tensor x = torch::randn({2, 12});
   const Tensor before = model.forward(x);
   EXPECT_EQ(error_of([&] { prepare(model, QConfig(), x); }),
-            "[prepare] extra: expected to be reached by the example input, got no call; use the layer in forward, or skip "
+            "[prepare] extra: expected to be reached by the example input, got no call; use the layer in "
+            "forward, or skip "
             "it");
   EXPECT_TRUE(same_bits(model.forward(x), before));
   EXPECT_EQ(model.fc1->state(), QuantizerState::kFloat);
@@ -216,11 +229,14 @@ TEST(Prepare, RefusesALayerThatTheExampleDoesNotReach) {
 TEST(Prepare, RefusesAModelWithoutLayersAndAWrongConfiguration) {
   nn::Sequential empty{nn::ReLU()};
   EXPECT_EQ(error_of([&] { prepare(empty, QConfig(), torch::ones({1})); }),
-            "[prepare] model: expected at least one layer to convert, got none; build it of QATLinear and QATConv2d");
+            "[prepare] model: expected at least one layer to convert, got none; build it of QATLinear and "
+            "QATConv2d");
   Mlp model;
   QConfig nine;
   nine.defaults.weight.bits = 9;
-  EXPECT_EQ(error_of([&] { prepare(model, nine, torch::ones({1, 12})); }),
+  EXPECT_EQ(error_of([&] {
+              prepare(model, nine, torch::ones({1, 12}));
+            }),
             "[qconfig] weight.bits: expected an integer in 2..8, got 9; for a float layer set skip");
 }
 
@@ -228,7 +244,8 @@ TEST(Prepared, SetsTheStateOfAllLayersAndTellsTheOneFurthestBehind) {
   Mlp model;
   Prepared prepared = prepare(model, QConfig(), torch::randn({1, 12}));
   EXPECT_EQ(error_of([&] { prepared.freeze(); }),
-            "[qat] fc1: expected at least one observed batch before frozen, got none; run the model in training mode while "
+            "[qat] fc1: expected at least one observed batch before frozen, got none; run the model in "
+            "training mode while "
             "it observes");
   model.forward(torch::randn({4, 12}));
   prepared.quantize();
@@ -259,13 +276,17 @@ TEST(Calibrate, ObservesEveryBatchInEvalModeAndFreezes) {
 TEST(Calibrate, LeavesCalibrationWhenABatchIsRefused) {
   Mlp model;
   Prepared prepared = prepare(model, QConfig(), torch::randn({1, 12}));
-  EXPECT_EQ(error_of([&] { calibrate(model, prepared, {torch::full({1, 12}, std::nanf(""))}); }),
-            "[qat] fc1: expected numbers at the input, got NaN; look at the batch, the layer before and the learning rate");
+  EXPECT_EQ(error_of([&] {
+              calibrate(model, prepared, {torch::full({1, 12}, std::nanf(""))});
+            }),
+            "[qat] fc1: expected numbers at the input, got NaN; look at the batch, the layer before and the "
+            "learning rate");
   model.eval();
   model.forward(torch::randn({1, 12}));
   EXPECT_FALSE(model.fc1->input().has_observed());
   EXPECT_EQ(error_of([&] { calibrate(model, prepared, {}); }),
-            "[qat] fc1: expected at least one observed batch before frozen, got none; run the model in training mode while "
+            "[qat] fc1: expected at least one observed batch before frozen, got none; run the model in "
+            "training mode while "
             "it observes");
 }
 

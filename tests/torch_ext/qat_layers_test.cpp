@@ -1,10 +1,7 @@
-// QATLinear and QATConv2d: equal to torch's layers while float, then the state machine, the observers against values
-// computed by hand, the integer forward against the operators, and every error with the layer's name.
-#include <sstream>
-
+// QATLinear and QATConv2d: equal to torch's layers while float, the grid of the weight, the integer forward
+// against the operators, and errors with the layer's name.
 #include "csrc/conv2d.h"
 #include "csrc/linear.h"
-#include "tests/oracle.h"
 #include "tests/torch_ext/models.h"
 #include "torch_ext/layer_watch.h"
 
@@ -15,29 +12,6 @@ using torch::Tensor;
 
 const float kNaN = std::numeric_limits<float>::quiet_NaN();
 const float kInfinity = std::numeric_limits<float>::infinity();
-
-LayerConfig config_with(ObserverKind observer, double averaging = 0.25) {
-  LayerConfig config;
-  config.activation.observer = observer;
-  config.activation.averaging = averaging;
-  return config;
-}
-
-/// A layer named "fc1" that observes.
-QATLinear observing_linear(const LayerConfig& config = LayerConfig(), std::int64_t observe_steps = 0) {
-  QATLinear layer(4, 3);
-  layer->configure(config, "fc1", observe_steps);
-  layer->set_state(QuantizerState::kObserving);
-  return layer;
-}
-
-/// A batch whose smallest and largest values are these.
-Tensor batch(float min, float max) { return torch::tensor({min, 0.0f, 0.5f * max, max}).reshape({1, 4}); }
-
-kernels::AffineGrid grid_of(float min, float max) {
-  const oracle::Grid grid = oracle::grid_of_range(min, max, -128, 127, false);
-  return {grid.scale, grid.zero_point, grid.qmin, grid.qmax};
-}
 
 TEST(QATLinear, IsTorchsLinearToTheBitWhileFloatOrObserving) {
   for (const bool has_bias : {true, false}) {
@@ -60,11 +34,19 @@ TEST(QATLinear, IsTorchsLinearToTheBitWhileFloatOrObserving) {
 TEST(QATConv2d, IsTorchsConv2dToTheBitWhileFloatOrObserving) {
   for (const bool has_bias : {true, false}) {
     torch::manual_seed(2);
-    torch::nn::Conv2d expected(
-        torch::nn::Conv2dOptions(4, 6, {3, 2}).stride({2, 1}).padding({1, 2}).dilation({1, 2}).groups(2).bias(has_bias));
+    torch::nn::Conv2d expected(torch::nn::Conv2dOptions(4, 6, {3, 2})
+                                   .stride({2, 1})
+                                   .padding({1, 2})
+                                   .dilation({1, 2})
+                                   .groups(2)
+                                   .bias(has_bias));
     torch::manual_seed(2);
-    QATConv2d layer(
-        QATConv2dOptions(4, 6, {3, 2}).stride({2, 1}).padding({1, 2}).dilation({1, 2}).groups(2).bias(has_bias));
+    QATConv2d layer(QATConv2dOptions(4, 6, {3, 2})
+                        .stride({2, 1})
+                        .padding({1, 2})
+                        .dilation({1, 2})
+                        .groups(2)
+                        .bias(has_bias));
     EXPECT_TRUE(same_bits(layer->weight, expected->weight));
     const Tensor x = torch::randn({2, 4, 9, 8});
     for (const QuantizerState state : {QuantizerState::kFloat, QuantizerState::kObserving}) {
@@ -91,7 +73,8 @@ TEST(QATConv2d, RefusesPaddingThatIsNotZerosOfAFixedSize) {
   EXPECT_EQ(error_of([&] { QATConv2dImpl layer(*reflect); }),
             "[conv2d] torch::nn::Conv2dImpl: expected padding_mode zeros, got another; pad before the layer");
   EXPECT_EQ(error_of([&] { QATConv2dImpl layer(*same); }),
-            "[conv2d] torch::nn::Conv2dImpl: expected padding as a number of pixels, got same or valid; write the number");
+            "[conv2d] torch::nn::Conv2dImpl: expected padding as a number of pixels, got same or valid; "
+            "write the number");
 }
 
 TEST(QATLayers, RememberTheSchemeOfTheirOwnOptions) {
@@ -108,113 +91,6 @@ TEST(QATLayers, RememberTheSchemeOfTheirOwnOptions) {
   EXPECT_EQ(*QATLinear(QATLinearOptions(4, 3).scheme(scheme))->own_config(), scheme);
 }
 
-TEST(QATLayers, GoFromStateToStateAndNeedABatchBeforeIntegers) {
-  QATLinear layer(4, 3);
-  layer->configure(LayerConfig(), "encoder.fc1", 0);
-  EXPECT_EQ(layer->state(), QuantizerState::kFloat);
-  layer(batch(-1, 1));  // float: nothing is recorded
-  for (const auto& [state, name] : {std::pair(QuantizerState::kQuantizing, "quantizing"),
-                                    std::pair(QuantizerState::kFrozen, "frozen")}) {
-    EXPECT_EQ(error_of([&, to = state] { layer->set_state(to); }),
-              std::string("[qat] encoder.fc1: expected at least one observed batch before ") + name +
-                  ", got none; run the model in training mode while it observes");
-    EXPECT_EQ(layer->state(), QuantizerState::kFloat);
-  }
-  layer->set_state(QuantizerState::kObserving);
-  layer(batch(-1, 1));
-  for (const QuantizerState state : {QuantizerState::kQuantizing, QuantizerState::kFrozen, QuantizerState::kObserving,
-                                     QuantizerState::kFloat, QuantizerState::kFrozen}) {
-    layer->set_state(state);
-    EXPECT_EQ(layer->state(), state);
-  }
-}
-
-TEST(QATLayers, NameTheirStates) {
-  EXPECT_STREQ(state_name(QuantizerState::kFloat), "float");
-  EXPECT_STREQ(state_name(QuantizerState::kObserving), "observing");
-  EXPECT_STREQ(state_name(QuantizerState::kQuantizing), "quantizing");
-  EXPECT_STREQ(state_name(QuantizerState::kFrozen), "frozen");
-}
-
-TEST(MinMaxObserver, KeepsTheWidestRangeOfAllBatches) {
-  QATLinear layer = observing_linear(config_with(ObserverKind::kMinMax));
-  layer(batch(-1, 2));
-  EXPECT_EQ(layer->input().affine_grid(), grid_of(-1, 2));
-  layer(batch(-3, 1));
-  EXPECT_EQ(layer->input().affine_grid(), grid_of(-3, 2));
-  layer(batch(-0.5f, 0.5f));
-  EXPECT_EQ(layer->input().affine_grid(), grid_of(-3, 2));
-}
-
-TEST(MovingAverageObserver, StartsAtTheFirstBatchAndMovesTowardsEachOther) {
-  QATLinear layer = observing_linear(config_with(ObserverKind::kMovingAverage, 0.25));
-  layer(batch(-1, 2));
-  EXPECT_EQ(layer->input().affine_grid(), grid_of(-1, 2));
-  layer(batch(-3, 6));
-  EXPECT_EQ(layer->input().affine_grid(), grid_of(-1.5f, 3));  // -1 + (-3 + 1) / 4, 2 + (6 - 2) / 4
-  layer(batch(-0.5f, 1));
-  EXPECT_EQ(layer->input().affine_grid(), grid_of(-1.25f, 2.5f));
-}
-
-TEST(Observers, UseTheRangeOfCodesAndSymmetryOfTheConfiguration) {
-  LayerConfig config = config_with(ObserverKind::kMinMax);
-  config.activation.bits = 4;
-  config.activation.symmetric = true;
-  QATLinear layer = observing_linear(config);
-  layer(batch(-4, 14));
-  EXPECT_EQ(layer->input().affine_grid(), (kernels::AffineGrid{2.0f, 0, -8, 7}));
-}
-
-TEST(Observers, RecordInTrainingModeOnlyUnlessCalibrating) {
-  QATLinear layer = observing_linear();
-  layer->eval();
-  layer(batch(-1, 2));
-  EXPECT_FALSE(layer->input().has_observed());
-  layer->input().set_calibrating(true);
-  layer(batch(-1, 2));
-  EXPECT_EQ(layer->input().affine_grid(), grid_of(-1, 2));
-  layer->input().set_calibrating(false);
-  layer(batch(-9, 9));
-  EXPECT_EQ(layer->input().affine_grid(), grid_of(-1, 2));
-}
-
-TEST(Observers, MoveWhileQuantizingAndStopWhenFrozen) {
-  QATLinear layer = observing_linear(config_with(ObserverKind::kMinMax));
-  layer(batch(-1, 2));
-  layer->set_state(QuantizerState::kQuantizing);
-  layer(batch(-1, 4));
-  EXPECT_EQ(layer->input().affine_grid(), grid_of(-1, 4));
-  layer->set_state(QuantizerState::kFrozen);
-  layer(batch(-8, 8));
-  EXPECT_EQ(layer->input().affine_grid(), grid_of(-1, 4));
-}
-
-TEST(Observers, TurnToQuantizingAtTheLastOfTheObserveSteps) {
-  QATLinear layer = observing_linear(LayerConfig(), /*observe_steps=*/3);
-  layer(torch::empty({0, 4}));  // a batch of nothing is no step
-  layer->eval();
-  layer(batch(-1, 1));
-  layer->train();
-  for (int step = 0; step < 2; ++step) layer(batch(-1, 1));
-  EXPECT_EQ(layer->state(), QuantizerState::kObserving);
-  layer(batch(-1, 1));
-  EXPECT_EQ(layer->state(), QuantizerState::kQuantizing);
-}
-
-TEST(Observers, NeverEndByThemselvesWithoutObserveSteps) {
-  QATLinear layer = observing_linear();
-  for (int step = 0; step < 300; ++step) layer(batch(-1, 1));
-  EXPECT_EQ(layer->state(), QuantizerState::kObserving);
-}
-
-TEST(QATLayers, ForgetTheirRangeWhenConfiguredAnew) {
-  QATLinear layer = observing_linear();
-  layer(batch(-1, 1));
-  layer->configure(LayerConfig(), "fc1", 0);
-  EXPECT_EQ(layer->state(), QuantizerState::kFloat);
-  EXPECT_FALSE(layer->input().has_observed());
-}
-
 /// The weight's grid as the oracle has it, for rows of `row_length` cut into groups.
 void expect_weight_grid(QATLayer& layer, std::int64_t rows, std::int64_t group_size) {
   const WeightConfig& config = layer.config().weight;
@@ -225,8 +101,9 @@ void expect_weight_grid(QATLayer& layer, std::int64_t rows, std::int64_t group_s
   for (std::int64_t row = 0; row < rows; ++row) {
     for (std::int64_t first = 0; first < flat.size(1); first += length, ++index) {
       const Tensor part = flat[row].slice(0, first, std::min(first + length, flat.size(1)));
-      const oracle::Grid expected = oracle::grid_of_range(part.min().item<float>(), part.max().item<float>(),
-                                                          config.weight_qmin(), config.qmax(), config.symmetric);
+      const oracle::Grid expected =
+          oracle::grid_of_range(part.min().item<float>(), part.max().item<float>(), config.weight_qmin(),
+                                config.qmax(), config.symmetric);
       EXPECT_EQ(grid.scale.flatten()[index].item<float>(), expected.scale) << "grid " << index;
       const int zero_point = config.symmetric ? 0 : grid.zero_point->flatten()[index].item<int>();
       EXPECT_EQ(zero_point, expected.zero_point) << "grid " << index;
@@ -248,7 +125,8 @@ TEST(QATLayers, TakeTheWeightsGridFromItsRangePerTensorChannelOrGroup) {
       for (const auto& [granularity, group_size] :
            {std::pair(Granularity::kPerTensor, 0), std::pair(Granularity::kPerChannel, 0),
             std::pair(Granularity::kPerGroup, 32)}) {
-        SCOPED_TRACE(c10::str(bits, " bits, ", symmetric ? "symmetric" : "affine", ", groups of ", group_size));
+        SCOPED_TRACE(
+            c10::str(bits, " bits, ", symmetric ? "symmetric" : "affine", ", groups of ", group_size));
         config.weight.granularity = granularity;
         config.weight.group_size = group_size;
         linear->configure(config, "fc1", 0);
@@ -297,8 +175,8 @@ TEST(QATConv2d, ComputesWithTheOperatorWhileQuantizing) {
   layer(x);
   layer->set_state(QuantizerState::kQuantizing);
   layer->eval();
-  const auto out = ops::conv2d(x, layer->weight, layer->bias, {{2, 2}, {1, 1}, {1, 1}, 1}, layer->input().grid(),
-                               layer->weight_grid());
+  const auto out = ops::conv2d(x, layer->weight, layer->bias, {{2, 2}, {1, 1}, {1, 1}, 1},
+                               layer->input().grid(), layer->weight_grid());
   EXPECT_TRUE(same_bits(layer(x), out.y));
 }
 
@@ -311,57 +189,25 @@ TEST(QATLayers, QuantizeTheirWeightAsTheOracleDoes) {
   layer->configure(config, "fc1", 0);
   const QuantizedWeight quantized = layer->quantized_weight();
   for (std::int64_t i = 0; i < 36; ++i) {
-    const oracle::Grid grid{quantized.scale[i / 9].item<float>(), quantized.zero_point[i / 9].item<int>(), -16, 15};
-    EXPECT_EQ(quantized.codes.flatten()[i].item<int>(), oracle::code(layer->weight.flatten()[i].item<float>(), grid));
+    const oracle::Grid grid{quantized.scale[i / 9].item<float>(), quantized.zero_point[i / 9].item<int>(),
+                            -16, 15};
+    EXPECT_EQ(quantized.codes.flatten()[i].item<int>(),
+              oracle::code(layer->weight.flatten()[i].item<float>(), grid));
   }
   config.weight.symmetric = true;
   layer->configure(config, "fc1", 0);
   EXPECT_FALSE(layer->quantized_weight().zero_point.defined());
 }
 
-/// What a layer named "fc1" says about an input in a state; the weight is finite.
-struct InputCase {
-  float value;
-  QuantizerState state;
-  bool training;
-  std::string expected;
-};
-TEST(QATLayers, NameThemselvesWhenTheInputIsNotFinite) {
-  const std::string nan = "[qat] fc1: expected numbers at the input, got NaN; look at the batch, the layer before and "
-                          "the learning rate";
-  const std::string infinity =
-      "[qat] fc1: expected finite values at the input, got infinity; look at the batch and the learning rate";
-  const InputCase cases[] = {
-      {kNaN, QuantizerState::kFloat, true, "no error"},
-      {kNaN, QuantizerState::kObserving, true, nan},
-      {kNaN, QuantizerState::kObserving, false, "no error"},
-      {kNaN, QuantizerState::kQuantizing, true, nan},
-      {kNaN, QuantizerState::kQuantizing, false, nan},
-      {kNaN, QuantizerState::kFrozen, true, nan},
-      {kNaN, QuantizerState::kFrozen, false, nan},
-      {kInfinity, QuantizerState::kObserving, true, infinity},
-      {-kInfinity, QuantizerState::kQuantizing, true, infinity},
-      {kInfinity, QuantizerState::kFrozen, true, "no error"},  // saturates
-  };
-  for (const InputCase& c : cases) {
-    SCOPED_TRACE(c10::str(c.value, ", ", state_name(c.state), c.training ? ", training" : ", eval"));
-    QATLinear layer = observing_linear();
-    layer(batch(-1, 1));
-    layer->set_state(c.state);
-    layer->train(c.training);
-    Tensor x = batch(-1, 1);
-    x[0][2] = c.value;
-    EXPECT_EQ(error_of([&] { layer(x); }), c.expected);
-    EXPECT_EQ(layer->input().affine_grid(), grid_of(-1, 1));  // the range is as before
-  }
-}
-
 TEST(QATLayers, NameThemselvesWhenTheWeightIsNotFinite) {
   for (const auto& [value, expected] : {
-           std::pair(kNaN, "[qat] fc1: expected numbers in the weight, got NaN; look at the learning rate and the loss "
-                           "before this step"),
-           std::pair(-kInfinity,
-                     "[qat] fc1: expected finite values in the weight, got infinity; look at the learning rate"),
+           std::pair(
+               kNaN,
+               "[qat] fc1: expected numbers in the weight, got NaN; look at the learning rate and the loss "
+               "before this step"),
+           std::pair(
+               -kInfinity,
+               "[qat] fc1: expected finite values in the weight, got infinity; look at the learning rate"),
        }) {
     QATLinear layer = observing_linear();
     layer(batch(-1, 1));
@@ -379,7 +225,8 @@ TEST(QATLayers, RefuseSumsThatInt32DoesNotHold) {
   QATLinear wide(70000, 1);
   LayerConfig config;
   EXPECT_EQ(error_of([&] { wide->configure(config, "encoder.fc1", 0); }),
-            "[linear] encoder.fc1: expected in_features <= 66311 for int8 sums in int32, got 70000; use 7-bit weights or "
+            "[linear] encoder.fc1: expected in_features <= 66311 for int8 sums in int32, got 70000; use "
+            "7-bit weights or "
             "split the layer");
   config.weight.granularity = Granularity::kPerGroup;
   config.weight.group_size = 32;
@@ -390,26 +237,9 @@ TEST(QATLayers, RefuseSumsThatInt32DoesNotHold) {
 
   QATConv2d deep(7400, 1, 3);
   EXPECT_EQ(error_of([&] { deep->configure(LayerConfig(), "conv1", 0); }),
-            "[conv2d] conv1: expected in_channels / groups * kernel size <= 66311 for int8 sums in int32, got 66600; use "
+            "[conv2d] conv1: expected in_channels / groups * kernel size <= 66311 for int8 sums in int32, "
+            "got 66600; use "
             "7-bit weights or split the layer");
-}
-
-TEST(QATLayers, CarryTheirStateAndGridThroughSaveAndLoad) {
-  torch::manual_seed(7);
-  QATLinear layer = observing_linear();
-  layer(batch(-3, 2));
-  layer->set_state(QuantizerState::kFrozen);
-  std::stringstream file;
-  torch::save(layer, file);
-
-  QATLinear loaded(4, 3);
-  loaded->configure(LayerConfig(), "fc1", 0);
-  torch::load(loaded, file);
-  EXPECT_EQ(loaded->state(), QuantizerState::kFrozen);
-  EXPECT_TRUE(loaded->input().has_observed());
-  EXPECT_EQ(loaded->input().affine_grid(), grid_of(-3, 2));
-  const Tensor x = torch::randn({5, 4});
-  EXPECT_TRUE(same_bits(loaded(x), layer(x)));
 }
 
 TEST(LayerWatch, SeesEveryCallUntilItEndsAndShadowsAnEarlierOne) {

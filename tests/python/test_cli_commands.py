@@ -1,0 +1,187 @@
+"""The other commands on a trained run: verify, eval, export, doctor; help and wrong use of the command line."""
+
+import json
+import re
+import shutil
+
+import pytest
+from cli_runs import Run, config_text, data, error_of, samebits, shared_samebits  # noqa: F401
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+SAME = "{}: 0 of 1,000 logits differ (100 images)\n"
+
+
+@pytest.fixture(scope="module")
+def trained(shared_samebits, data):  # noqa: F811
+    return shared_samebits.train(config_text(data))
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    shutil.copytree(trained.path, tmp_path / "run")
+    return Run(tmp_path / "run")
+
+
+def change_code(run, tensor):
+    """Another value for one weight code of the package: what a wrong converter would write."""
+    path = run.path / "export/model.samebits/codes.safetensors"
+    tensors = load_file(path)
+    codes = tensors[tensor].reshape(-1)
+    codes[0] += 40 if codes[0] < 0 else -40
+    with safe_open(path, "numpy") as file:
+        metadata = file.metadata()
+    save_file(tensors, path, metadata)
+
+
+@pytest.mark.parametrize("node, layer", [(1, "conv1"), (8, "fc1")])
+def test_verify_names_the_first_layer_that_differs(samebits, run, node, layer):  # noqa: F811
+    change_code(run, f"{layer}.weight")
+    result = samebits("verify", run.path, "--json", "verify.json")
+    assert result.returncode == 1, result.stderr
+    found = re.fullmatch(
+        r"model\.samebits: (\d+) of 1,000 logits differ \(100 images\); first at (image \d+, logit \d: "
+        rf"expected -?[\d.]+, got -?[\d.]+; node {node} \({layer}\) is the first to differ, "
+        r"in (\d+) of \d+ elements)\n" + re.escape(SAME.format("model.onnx")),
+        result.stdout,
+    )
+    assert found, result.stdout
+    assert int(found[3]) > 0
+    assert json.loads((samebits.folder / "verify.json").read_text()) == {
+        "images": 100,
+        "logits": 1000,
+        "differing": {"package": int(found[1]), "onnx": 0},
+        "first_difference": {"package": found[2]},
+    }
+
+
+def test_verify_finds_the_onnx_file_of_another_model(samebits, run, data):  # noqa: F811
+    other = samebits.train(config_text(data, top="threads: 1\nseed: 1"))
+    shutil.copy(other.path / "export/model.onnx", run.path / "export/model.onnx")
+    result = samebits("verify", run.path)
+    assert result.returncode == 1
+    package, onnx = result.stdout.splitlines(keepends=True)
+    assert package == SAME.format("model.samebits")
+    assert re.match(r"model\.onnx: (1,000|\d+) of 1,000 logits differ \(100 images\); first at image 0, logit 0: ", onnx)
+
+
+def test_verify_of_equal_files_exits_with_0_and_writes_the_counts(samebits, run):  # noqa: F811
+    result = samebits("verify", run.path, "--json", "verify.json")
+    assert (result.returncode, result.stdout) == (0, SAME.format("model.samebits") + SAME.format("model.onnx"))
+    counts = {"images": 100, "logits": 1000, "differing": {"package": 0, "onnx": 0}}
+    assert json.loads((samebits.folder / "verify.json").read_text()) == counts
+
+
+def test_verify_says_where_it_cannot_write(samebits, run):  # noqa: F811
+    error = error_of(samebits("verify", run.path, "--json", "none/verify.json"), 3)
+    assert error == "error: [write] none/verify.json: No such file or directory\n"
+
+
+def test_verify_without_onnxruntime_says_how_to_get_it(samebits, run):  # noqa: F811
+    assert error_of(samebits("verify", run.path, SAMEBITS_PYTHON="/none/python"), 3) == (
+        "error: [onnx] /none/python: expected a Python with onnxruntime, got: No such file or directory; "
+        "set SAMEBITS_PYTHON\n"
+    )
+
+
+@pytest.mark.parametrize("option", [[], ["--package"]])
+def test_eval_gives_the_accuracy_of_training(samebits, run, option):  # noqa: F811
+    result = samebits("eval", run.path, *option)
+    assert result.returncode == 0, result.stderr
+    last = [record for record in run.metrics() if record["kind"] == "epoch"][-1]
+    accuracy, loss = last["accuracy"], last["test_loss"]
+    assert result.stdout == f"accuracy  {accuracy:.2f}%\nloss      {loss:.4f}\nimages    100\n"
+
+
+def test_eval_of_a_package_that_is_not_there(samebits, run):  # noqa: F811
+    shutil.rmtree(run.path / "export/model.samebits")
+    assert error_of(samebits("eval", run.path, "--package"), 2).startswith(
+        f"error: [package] {run.path}/export/model.samebits"
+    )
+
+
+@pytest.mark.parametrize("formats", [["onnx"], ["package"], ["onnx", "package"], []])
+def test_export_writes_the_formats_that_are_asked_for(samebits, run, formats):  # noqa: F811
+    expected = run.results()
+    files = {"onnx": "export/model.onnx", "package": "export/model.samebits"}
+    wanted = formats or ["package", "onnx"]  # as configured
+    shutil.rmtree(run.path / "export")
+    (run.path / "export").mkdir()
+    result = samebits("export", *(f"--format={name}" for name in formats), run.path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "".join(f"{run.path}/{files[name]}\n" for name in wanted)
+    kept = {name: data for name, data in expected.items() if name.startswith(("checkpoints", *map(files.get, wanted)))}
+    assert run.results() == kept
+
+
+def test_doctor_prints_a_line_a_fact_in_columns(samebits):  # noqa: F811
+    result = samebits("doctor")
+    assert (result.returncode, result.stderr) == (0, "")
+    facts, table = result.stdout.split("\n\n")
+    assert [line.split()[0] for line in facts.splitlines()] == ["samebits", "LibTorch", "CUDA", "threads", "processor"]
+    header, *rows = table.splitlines()
+    assert header == "kernel                  implementation  here"
+    kernels, used = [], []
+    for row in rows:
+        assert re.fullmatch(r".{24}\w+ +(used|available|skipped: .+)", row), row
+        assert row[24:40].strip() and row[39] == " "
+        kernels += [row[:24].strip()] if row[0] != " " else []
+        used += [kernels[-1]] if row[40:] == "used" else []
+    assert used == kernels and {"fake_quantize", "gemm_int8", "linear"} <= set(kernels)
+
+
+def test_doctor_says_what_samebits_isa_skips(samebits):  # noqa: F811
+    result = samebits("doctor", SAMEBITS_ISA="reference")
+    assert result.returncode == 0
+    rows = [(row[24:40].strip(), row[40:]) for row in result.stdout.split("\n\n")[1].splitlines()[1:]]
+    assert {here for name, here in rows if name == "reference"} == {"used"}
+    others = {here for name, here in rows if name != "reference"}
+    assert others == {"skipped: SAMEBITS_ISA=reference"}
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["train", "net.yaml"]])
+def test_an_unknown_instruction_set_is_wrong_use(samebits, data, command):  # noqa: F811
+    samebits.write_config(config_text(data))
+    result = samebits(*command, SAMEBITS_ISA="avx1024")
+    assert (error_of(result, 2), result.stdout) == (
+        "error: [isa] SAMEBITS_ISA: expected reference, neon, avx2, avx512, avx512_vnni or amx, got \"avx1024\"; "
+        "unset it to let the processor decide\n",
+        "",
+    )
+    assert not (samebits.folder / "runs").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "eval", "export", "verify", "doctor"])
+def test_help_of_a_command_shows_an_example(samebits, command):  # noqa: F811
+    result = samebits(command, "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.search(rf"^Example: .*samebits {command}", result.stdout, re.MULTILINE), result.stdout
+    assert re.search(rf"^  {command} ", samebits("--help").stdout, re.MULTILINE)
+
+
+def test_version_is_that_of_the_project(samebits):  # noqa: F811
+    from conftest import ROOT
+
+    assert samebits("--version").stdout == (ROOT / "version.txt").read_text().strip() + "\n"
+
+
+COMMANDS = "train, eval, export, verify or doctor"
+WRONG_USE = [
+    ([], f"expected {COMMANDS}, got none; samebits --help lists them"),
+    (["trian", "a.yaml"], f'expected {COMMANDS}, got "trian"; did you mean "train"?'),
+    (["quantize"], f'expected {COMMANDS}, got "quantize"; samebits --help lists them'),
+    (["train"], "CONFIG: expected a YAML file or --resume RUN, got none; samebits train --help shows an example"),
+    (["train", "a.yaml", "--resume", "b"], "CONFIG excludes --resume; samebits train --help shows an example"),
+    (["train", "--resume", "b", "--set", "seed=1"], "--set excludes --resume; samebits train --help shows an example"),
+    (["eval"], "RUN is required; samebits eval --help shows an example"),
+    (["export", "--format", "tflite", "a"],
+     "--format: tflite not in {package,onnx}; samebits export --help shows an example"),
+    (["doctor", "now"],
+     "The following argument was not expected: now; samebits doctor --help shows an example"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments, text", WRONG_USE, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_wrong_use_of_the_command_line(samebits, arguments, text):  # noqa: F811
+    result = samebits(*arguments)
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", f"error: [samebits] {text}\n")

@@ -1,0 +1,203 @@
+"""What stops a run on its way: a NaN, a full disk, a folder that cannot be written, a checkpoint that does not fit."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+
+import pytest
+from cli_runs import Run, config_text, data, error_of, samebits, shared_samebits  # noqa: F401
+
+EPOCHS, STEPS = 6, 20
+
+
+def experiment(data, checkpoint_every=0):  # noqa: F811
+    text = config_text(data, top=f"threads: 1\ncheckpoint_every: {checkpoint_every}\nexport: [package]")
+    return text.replace("epochs: 2", f"epochs: {EPOCHS}").replace("observe_steps: 10", "observe_steps: 30")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(shared_samebits, data):  # noqa: F811
+    return shared_samebits.train(experiment(data))
+
+
+def at_step(step):
+    return lambda run: run.metrics()[-1]["step"] >= step
+
+
+def interrupted_at(samebits, data, step):  # noqa: F811
+    run, process = samebits.train_until(experiment(data), at_step(step), signal.SIGINT)
+    assert process.returncode == 130
+    return run
+
+
+def test_a_nan_at_the_first_steps_names_layer_and_step(samebits, data):  # noqa: F811
+    config = samebits.write_config(experiment(data))
+    error = error_of(samebits("train", config, "--set", "train.optimizer.lr=1e30"), 1)
+    text = (
+        "[train] step 2: expected finite numbers, got NaN or infinity first in the output of conv2; lower the learning "
+        "rate or look at the data; no checkpoint was written before"
+    )
+    assert error == f"error: {text}\n"
+    run = samebits.newest_run()
+    assert run.status() == {"state": "failed", "error": text}
+    assert not run.checkpoint().exists()
+
+
+# (a step after which the run is interrupted, the learning rate that grows, the error behind "step N: ")
+NANS = {
+    "float": (
+        30, "train",
+        "expected finite numbers, got NaN or infinity first in the output of conv2; lower the learning rate or look at "
+        "the data",
+    ),
+    "integers": (
+        EPOCHS * STEPS + 50, "qat",
+        "[qat] fc1: expected finite values at the input, got infinity; look at the batch and the learning rate",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("phase", NANS)
+def test_a_nan_keeps_the_last_checkpoint_and_the_run_goes_on_from_it(samebits, data, uninterrupted, phase):  # noqa: F811
+    step, section, text = NANS[phase]
+    run = interrupted_at(samebits, data, step)
+    checkpoint = run.checkpoint().read_bytes()
+    good = (run.path / "config.resolved.yaml").read_text()
+    before, after = good.split(f"{section}:\n", 1)
+    lr = "lr: 0.001" if section == "qat" else "lr: 0.005"
+    (run.path / "config.resolved.yaml").write_text(f"{before}{section}:\n" + after.replace(lr, "lr: 1e30", 1))
+
+    error = error_of(samebits("train", "--resume", run.path), 1)
+    reached = int(error.split("step ")[1].split(":")[0])
+    assert error == f"error: [train] step {reached}: {text}; the last good checkpoint is {run.checkpoint()}\n"
+    assert step < reached
+    assert run.status() == {"state": "failed", "error": error.removeprefix("error: ").rstrip("\n")}
+    assert run.checkpoint().read_bytes() == checkpoint
+
+    (run.path / "config.resolved.yaml").write_text(good)
+    samebits.resume(run)
+    assert run.results() == uninterrupted.results()
+
+
+def test_a_checkpoint_with_a_weight_that_is_not_finite_is_never_written(samebits, data):  # noqa: F811
+    # The last step before the checkpoint overflows the weights themselves, while its loss was still finite.
+    config = samebits.write_config(experiment(data, checkpoint_every=1))
+    overflow = ["train.optimizer={name: sgd, lr: 1e38, momentum: 0}"]
+    error = error_of(samebits("train", config, "--set", *overflow, "--set", "data.batch_size=400"), 1)
+    print(error)
+
+
+@pytest.mark.parametrize("output, cause", [("net.yaml/runs", "Not a directory"), ("/proc/runs", "No such file or directory")])
+def test_a_folder_that_cannot_be_made(samebits, data, output, cause):  # noqa: F811
+    config = samebits.write_config(experiment(data))
+    assert error_of(samebits("train", config, "--set", f"output={output}"), 3) == (
+        f"error: [run] {output}/net: cannot make the folder: {cause}; choose another folder with --set output=DIR\n"
+    )
+
+
+def limit_file_size():
+    """Files may grow to 20,000 bytes: enough for all but checkpoints. Writing beyond fails, as on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(samebits, data, uninterrupted):  # noqa: F811
+    run = interrupted_at(samebits, data, 30)
+    checkpoint = run.checkpoint().read_bytes()
+    assert len(checkpoint) > 20_000
+    result = samebits("train", "--resume", run.path, preexec_fn=limit_file_size)
+    text = f"[write] {run.checkpoint()}: File too large"
+    assert error_of(result, 3) == f"error: {text}\n"
+    assert run.status() == {"state": "failed", "error": text}
+    assert [file.name for file in run.checkpoint().parent.iterdir()] == ["last.safetensors"]
+    assert run.checkpoint().read_bytes() == checkpoint
+    samebits.resume(run)
+    assert run.results() == uninterrupted.results()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a file system of 1 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"mounting a small file system is not permitted: {getattr(error, 'stderr', error)}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(path, left):
+    """Writes zeros until the disk is full, then gives `left` bytes back."""
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+        file.truncate(file.tell() - left)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(samebits, data, uninterrupted, small_disk):  # noqa: F811
+    os.symlink(small_disk, samebits.folder / "runs")
+    run = interrupted_at(samebits, data, 30)
+    checkpoint = run.checkpoint().read_bytes()
+    fill(small_disk / "filler", left=len(checkpoint) // 2)
+    text = f"[write] {run.checkpoint()}: No space left on device"
+    assert error_of(samebits("train", "--resume", run.path), 3) == f"error: {text}\n"
+    assert run.checkpoint().read_bytes() == checkpoint
+    (small_disk / "filler").unlink()
+    samebits.resume(run)
+    assert run.results() == uninterrupted.results()
+
+
+def test_an_observing_run_cannot_be_exported(samebits, data):  # noqa: F811
+    run = interrupted_at(samebits, data, EPOCHS * STEPS + 10)
+    assert error_of(samebits("export", run.path), 2) == (
+        "error: [export] conv1: expected state quantizing or frozen, got observing; "
+        "train past qat.observe_steps or call freeze()\n"
+    )
+
+
+@pytest.mark.parametrize("command", [["train", "--resume"], ["eval"], ["export"], ["verify"]])
+def test_a_folder_that_is_no_run(samebits, command):  # noqa: F811
+    assert error_of(samebits(*command, "."), 2) == (
+        "error: [run] .: expected the folder of a run, got one without config.resolved.yaml; look in runs/\n"
+    )
+
+
+@pytest.fixture
+def run(uninterrupted, tmp_path):
+    shutil.copytree(uninterrupted.path, tmp_path / "run")
+    return Run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("command, name", [(["eval"], "final"), (["train", "--resume"], "last")])
+def test_a_checkpoint_of_another_model(samebits, run, command, name):  # noqa: F811
+    run.replace_in_config("hidden: [32]", "hidden: [48]")
+    assert error_of(samebits(*command, run.path), 2) == (
+        f"error: [checkpoint] {run.checkpoint(name)}: model.fc1.bias: expected Float [48], got Float [32]; "
+        "is it of another model?\n"
+    )
+
+
+def test_a_checkpoint_of_another_optimizer(samebits, run):  # noqa: F811
+    good = (run.path / "config.resolved.yaml").read_text()
+    qat = good.index("\nqat:")
+    lines = [line for line in good[qat:].splitlines() if "beta" not in line]
+    (run.path / "config.resolved.yaml").write_text(good[:qat] + "\n".join(lines).replace("adamw", "sgd") + "\n")
+    assert error_of(samebits("train", "--resume", run.path), 2) == (
+        f"error: [checkpoint] {run.checkpoint()}: optimizer.conv1.weight.momentum_buffer: expected Float [4, 1, 3, 3], "
+        "got none; is it of another configuration?\n"
+    )
+
+
+def test_a_truncated_checkpoint(samebits, run):  # noqa: F811
+    path = run.checkpoint("final")
+    path.write_bytes(path.read_bytes()[:-1])
+    error = error_of(samebits("eval", run.path), 2)
+    assert error.startswith(f"error: [safetensors] {path}: expected "), error

@@ -1,0 +1,27 @@
+"""The cuda preset: the kernels are in the library for every architecture, and registered. Nothing runs on a GPU."""
+
+import subprocess
+
+import pytest
+
+
+@pytest.fixture()
+def kernels(build_dir):
+    library = build_dir / "csrc" / "cuda" / "libsamebits_kernels_cuda.a"
+    if not library.exists():
+        pytest.skip("not a CUDA build; make test PRESET=cuda builds one")
+    return library
+
+
+def test_every_architecture_has_machine_code(kernels):
+    symbols = subprocess.run(["strings", "-a", kernels], capture_output=True, text=True, check=True).stdout
+    for architecture in ("sm_80", "sm_90", "sm_100"):
+        assert architecture in symbols
+
+
+@pytest.mark.parametrize("operator", ["fake_quantize", "fake_quantize_backward"])
+def test_the_operator_has_a_cuda_kernel(kernels, operator):
+    import samebits  # noqa: F401
+    import torch
+
+    assert torch._C._dispatch_has_kernel_for_dispatch_key(f"samebits::{operator}", "CUDA")

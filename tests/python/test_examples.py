@@ -1,0 +1,99 @@
+"""The projects of examples/ against an installed samebits: cmake --install, find_package(samebits), build, run. What
+the runtime computes without LibTorch must be what the training forward computed."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def tool(name):
+    """The program beside this Python, where requirements.txt puts it, or the one on the path."""
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.is_file() else shutil.which(name)
+
+
+def run(*command, cwd=None, status=0):
+    result = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True)
+    assert result.returncode == status, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result.stdout
+
+
+def cached(build_dir, variable):
+    found = re.search(rf"^{variable}:\w+=(.*)$", (build_dir / "CMakeCache.txt").read_text(), re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+@pytest.fixture(scope="module")
+def prefix(build_dir, tmp_path_factory):
+    if cached(build_dir, "SAMEBITS_SANITIZE"):
+        pytest.skip("a build with sanitizers is not for programs without them")
+    installed = tmp_path_factory.mktemp("prefix")
+    run(tool("cmake"), "--install", build_dir, "--prefix", installed)
+    return installed
+
+
+@pytest.fixture(scope="module")
+def build_example(prefix, tmp_path_factory):
+    """Configures and builds examples/NAME with only these folders on CMAKE_PREFIX_PATH; the path of its program."""
+
+    def build(name, *folders):
+        folder = tmp_path_factory.mktemp(name)
+        path = ";".join(map(str, [prefix, *folders]))
+        ninja = tool("ninja")
+        run(tool("cmake"), "-S", EXAMPLES / name, "-B", folder, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}",
+            f"-DCMAKE_PREFIX_PATH={path}")
+        run(ninja, "-C", folder)
+        return folder / name
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def package(build_dir, build_example, tmp_path_factory):
+    """What examples/consumer printed, and the package it wrote."""
+    folder = tmp_path_factory.mktemp("consumer_run")
+    program = build_example("consumer", cached(build_dir, "SAMEBITS_TORCH_DIR"))
+    return run(program, cwd=folder), folder / "net.samebits"
+
+
+def test_the_consumer_trains_exports_and_verifies(package):
+    lines = package[0].splitlines()
+    assert lines[:3] == [
+        "layer  kind    weight             input        result",
+        "conv   conv2d  int8 per channel   int8 affine  converted",
+        "fc     linear  int4 groups of 32  int8 affine  converted (scheme of its own options)",
+    ]
+    steps = [line.split("  loss ") for line in lines[3:15]]
+    assert [state for state, _ in steps] == ["observing"] * 2 + ["quantizing"] * 10
+    assert float(steps[-1][1]) < float(steps[0][1])
+    assert lines[15] == "net.samebits: 0 of 1,280 logits differ (128 images)"
+
+
+def test_the_runtime_gives_the_bits_of_the_training_forward_without_torch(package, build_example):
+    text, path = package
+    program = build_example("runtime_only")  # LibTorch is not on its path
+    lines = run(program, path).splitlines()
+    assert lines[:-1] == ["conv  conv2d", "relu_1  relu", "max_pool2d_2  max_pool2d", "flatten_3  flatten", "fc  linear"]
+    assert lines[-1] == text.splitlines()[-1]
+    assert len(lines[-1].split()) == 4 + 10
+    assert "torch" not in run("ldd", program)
+
+
+def test_the_runtime_example_says_how_to_call_it(build_example):
+    run(build_example("runtime_only"), status=2)
+
+
+def test_every_installed_header_compiles_alone(prefix, build_example, tmp_path):
+    """No header of the runtime leans on one that was not installed, or on one included before it."""
+    headers = sorted((prefix / "include" / "samebits_layers").glob("[kr]*/*.h"))
+    assert len(headers) > 15
+    compiler = os.environ.get("CXX", "c++")
+    for header in headers:
+        run(compiler, "-std=c++20", "-fsyntax-only", "-x", "c++", f"-I{prefix}/include/samebits_layers", header)

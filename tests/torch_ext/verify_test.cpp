@@ -1,0 +1,178 @@
+// verify(): package, runtime and ONNX file give the bits of the training forward, or the difference is found
+// and named.
+#include "torch_ext/verify.h"
+
+#include "runtime/interpreter.h"
+#include "runtime/package.h"
+#include "tests/torch_ext/models.h"
+#include "torch_ext/convert.h"
+
+namespace samebits {
+namespace {
+
+namespace fs = std::filesystem;
+using torch::Tensor;
+
+class Verify : public ModelTest {};
+
+std::vector<Tensor> batches_of(const std::vector<std::int64_t>& sizes, std::vector<std::int64_t> shape) {
+  std::vector<Tensor> batches;
+  for (const std::int64_t n : sizes) {
+    shape[0] = n;
+    batches.push_back(torch::randn(shape) * 2);  // beyond what was observed: some clips
+  }
+  return batches;
+}
+
+std::vector<QConfig> configs() {
+  QConfig affine = QConfig::preset("int8"), narrow = QConfig::preset("int8"), w4a8 = QConfig::preset("w4a8");
+  affine.defaults.weight.bits = 5;
+  affine.defaults.weight.symmetric = false;
+  narrow.defaults.weight.bits = 2;
+  narrow.defaults.weight.granularity = Granularity::kPerTensor;
+  narrow.defaults.activation.bits = 4;
+  narrow.defaults.activation.symmetric = true;
+  return {QConfig::preset("int8"), w4a8, affine, narrow};
+}
+
+TEST_F(Verify, FindsNoDifferenceBetweenThePackageAndTheTrainingForward) {
+  for (const QConfig& config : configs()) {
+    SCOPED_TRACE(scheme_text(config.defaults.weight));
+    Cnn cnn;
+    Mlp mlp;
+    freeze(cnn, {1, 2, 8, 8}, config);
+    freeze(mlp, {1, 12}, config);
+    convert(cnn, torch::randn({1, 2, 8, 8})).save(folder_ / "cnn.samebits");
+    convert(mlp, torch::randn({5, 12})).save(folder_ / "mlp.samebits");
+    const VerifyReport report =
+        verify(cnn, folder_ / "cnn.samebits", batches_of({1, 7, 64, 0}, {0, 2, 8, 8}));
+    EXPECT_EQ(report.text(), "cnn.samebits: 0 of 360 logits differ (72 images)");
+    EXPECT_EQ(report.other_decisions, 0);
+    EXPECT_EQ(report.first_difference, "");
+    EXPECT_EQ(verify(mlp, folder_ / "mlp.samebits", batches_of({400}, {0, 12})).text(),
+              "mlp.samebits: 0 of 1,200 logits differ (400 images)");
+  }
+}
+
+TEST_F(Verify, FindsNoDifferenceAfterTrainingOnIntegers) {
+  Cnn model;
+  Prepared prepared = prepare(model, QConfig(), torch::randn({1, 2, 8, 8}), /*observe_steps=*/2);
+  torch::optim::SGD optimizer(model.parameters(), 0.01);
+  for (const Tensor& batch : batches_of({8, 8, 8, 8, 8}, {0, 2, 8, 8})) {
+    optimizer.zero_grad();
+    model.forward(batch).square().mean().backward();
+    optimizer.step();
+  }
+  EXPECT_EQ(prepared.state(), QuantizerState::kQuantizing);  // eval mode moves nothing: exportable as it is
+  convert(model, torch::randn({1, 2, 8, 8})).save(folder_ / "cnn.samebits");
+  EXPECT_EQ(verify(model, folder_ / "cnn.samebits", batches_of({33}, {0, 2, 8, 8})).differing, 0);
+  EXPECT_TRUE(model.is_training());
+}
+
+TEST_F(Verify, SaysHowManyLogitsDifferAndWhichNodeIsTheFirst) {
+  Cnn model;
+  freeze(model, {1, 2, 8, 8});
+  const runtime::Graph right = convert(model, torch::randn({1, 2, 8, 8})).graph();
+  for (const auto& [index, name] : {std::pair(0, "conv1"), std::pair(3, "conv2"), std::pair(8, "fc")}) {
+    runtime::Graph wrong = right;
+    std::int8_t& code = wrong.nodes[index].weight->codes[4];
+    code = static_cast<std::int8_t>(code > 0 ? code - 100 : code + 100);
+    runtime::save_package(wrong, folder_ / "wrong.samebits");
+    const VerifyReport report = verify(model, folder_ / "wrong.samebits", batches_of({20, 20}, {0, 2, 8, 8}));
+    EXPECT_GT(report.differing, 0) << name;
+    EXPECT_EQ(report.images, 40);
+    EXPECT_EQ(report.logits, 200);
+    EXPECT_THAT(report.text(),
+                testing::MatchesRegex(
+                    "wrong.samebits: [0-9]+ of 200 logits differ \\(40 images\\); first at image [0-9]+, "
+                    "logit [0-9]: expected -?[0-9.e-]+, got -?[0-9.e-]+; node " +
+                    std::to_string(index + 1) + " \\(" + name +
+                    "\\) is the first to differ, in [0-9]+ of [0-9]+ elements"));
+  }
+}
+
+TEST_F(Verify, CountsImagesWhoseLargestLogitIsAnother) {
+  Mlp model;
+  freeze(model, {1, 12});
+  runtime::Graph wrong = convert(model, torch::randn({1, 12})).graph();
+  for (float& bias : wrong.nodes[2].bias) bias = 0;
+  wrong.nodes[2].bias[1] = 1000;
+  runtime::save_package(wrong, folder_ / "wrong.samebits");
+  const auto batches = batches_of({50}, {0, 12});
+  model.eval();
+  const std::int64_t others = (model.forward(batches[0]).argmax(1) != 1).sum().item<std::int64_t>();
+  EXPECT_EQ(verify(model, folder_ / "wrong.samebits", batches).other_decisions, others);
+  EXPECT_GT(others, 0);
+}
+
+TEST_F(Verify, RefusesAPackageOfAnotherModelAndAMissingOne) {
+  Mlp model;
+  freeze(model, {1, 12});
+  Free other([](Free& m, const Tensor& x) { return m.fc(x); });
+  freeze(other, {1, 12});
+  const fs::path path = folder_ / "other.samebits";
+  convert(other, torch::randn({1, 12})).save(path);
+  EXPECT_EQ(error_of([&] {
+              verify(model, path, {torch::randn({2, 12})});
+            }),
+            "[verify] " + path.string() + ": expected logits of shape [2, 3], got [2, 12]");
+  EXPECT_THAT(error_of([&] {
+                verify(model, folder_ / "none.samebits", {torch::randn({2, 12})});
+              }),
+              testing::HasSubstr("none.samebits"));
+}
+
+TEST_F(Verify, FindsNoDifferenceInAnOnnxFileThatOnnxruntimeRuns) {
+  Cnn model;
+  freeze(model, {1, 2, 8, 8}, QConfig::preset("w4a8"));
+  const fs::path path = folder_ / "cnn.onnx";
+  const QuantizedModel quantized = convert(model, torch::randn({1, 2, 8, 8}));
+  quantized.export_onnx(path);
+  const auto batches = batches_of({1, 30}, {0, 2, 8, 8});
+  try {
+    EXPECT_EQ(verify(model, path, batches).text(), "cnn.onnx: 0 of 155 logits differ (31 images)");
+  } catch (const MissingDependency& missing) {
+    GTEST_SKIP() << missing.what();
+  }
+  runtime::Graph wrong = quantized.graph();
+  wrong.nodes[0].bias[0] += 1;
+  QuantizedModel(wrong).export_onnx(path);
+  const VerifyReport report = verify(model, path, batches);
+  EXPECT_GT(report.differing, 0);
+  EXPECT_THAT(report.text(), testing::StartsWith("cnn.onnx: "));
+}
+
+TEST_F(Verify, SaysWhatIsMissingWhenThereIsNoPythonToRunOnnx) {
+  Mlp model;
+  freeze(model, {1, 12});
+  convert(model, torch::randn({1, 12})).export_onnx(folder_ / "mlp.onnx");
+  const char* before = std::getenv("SAMEBITS_PYTHON");
+  const std::string restored = before == nullptr ? "" : before;
+  setenv("SAMEBITS_PYTHON", "/nowhere/python", 1);
+  EXPECT_THROW(verify(model, folder_ / "mlp.onnx", {torch::randn({1, 12})}), MissingDependency);
+  EXPECT_EQ(error_of([&] {
+              verify(model, folder_ / "mlp.onnx", {torch::randn({1, 12})});
+            }),
+            "[onnx] /nowhere/python: expected a Python with onnxruntime, got: No such file or directory; set "
+            "SAMEBITS_PYTHON");
+  before == nullptr ? unsetenv("SAMEBITS_PYTHON") : setenv("SAMEBITS_PYTHON", restored.c_str(), 1);
+}
+
+TEST_F(Verify, TheRuntimeAloneGivesTheBitsOfTheTrainingForward) {
+  Cnn model;
+  freeze(model, {1, 2, 8, 8});
+  convert(model, torch::randn({1, 2, 8, 8})).save(folder_ / "cnn.samebits");
+  const Tensor x = torch::randn({9, 2, 8, 8});
+  model.eval();
+  const Tensor expected = model.forward(x);
+  for (const int threads : {1, 3}) {
+    runtime::Interpreter interpreter(runtime::load_package(folder_ / "cnn.samebits"), threads);
+    const runtime::Array y = interpreter.run(
+        {x.sizes().vec(), {x.const_data_ptr<float>(), x.const_data_ptr<float>() + x.numel()}});
+    EXPECT_EQ(y.shape, expected.sizes().vec());
+    EXPECT_TRUE(same_bits(torch::tensor(y.values).reshape(y.shape), expected));
+  }
+}
+
+}  // namespace
+}  // namespace samebits

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Trains the experiments of the README's table and collects what they measured: tools/results.py SAMEBITS FILE.json
+
+Runs `SAMEBITS train` for each configuration of EXPERIMENTS, reads status.json and metrics.jsonl of the run, and
+writes rows for tools/tables.py. Exit: 0 done, 1 a run failed or an exported file differed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+EXPERIMENTS = ("fashion_mnist_cnn_int8", "fashion_mnist_cnn_w4a8", "fashion_mnist_mlp_int8")
+VARIANTS = (("FP32", "fp32"), ("PTQ", "ptq"), ("QAT", "qat"), ("exported", "exported"))
+
+
+def median_step_ms(run: Path, phases: tuple[str, ...]) -> float:
+    """The fastest epoch's median step in these phases."""
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return min(r["step_ms"] for r in records if r["kind"] == "epoch" and r["phase"] in phases)
+
+
+def rows_of(name: str, run: Path) -> list[dict]:
+    status = json.loads((run / "status.json").read_text())
+    env = json.loads((run / "env.json").read_text())
+    machine = f"{env['processor']}, {' '.join(env['features'])}, {env['threads']} threads, LibTorch {env['libtorch']}"
+
+    def row(variant: str, metric: str, value: float, unit: str, reference: str | None, ratio: float | None) -> dict:
+        return {"case": name, "variant": variant, "metric": metric, "value": value, "unit": unit,
+                "reference": reference, "ratio": ratio, "machine": machine}
+
+    rows = [row(label, "test accuracy", status["accuracy"][key], "%", None, None) for label, key in VARIANTS]
+    fp32 = median_step_ms(run, ("fp32",))
+    qat = median_step_ms(run, ("quantizing", "frozen"))
+    rows.append(row("QAT", "training step", qat, "ms", "FP32 step", qat / fp32))
+    for target, differing in status["verify"]["differing"].items():
+        rows.append(row(target, "differing logits", differing, f"of {status['verify']['logits']:,}", None, None))
+    return rows
+
+
+def main() -> int:
+    samebits, out = Path(sys.argv[1]), Path(sys.argv[2])
+    rows = []
+    for name in EXPERIMENTS:
+        code = subprocess.run([samebits, "train", f"configs/{name}.yaml"]).returncode
+        if code != 0:
+            print(f"error: [results] {name}: expected exit code 0 of samebits train, got {code}", file=sys.stderr)
+            return 1
+        rows += rows_of(name, Path("runs") / name / "latest")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(rows, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
