@@ -43,7 +43,8 @@ TensorData data_of(const torch::Tensor& tensor_any) {
                            std::string(c10::toString(tensor.scalar_type())));
 }
 
-torch::Tensor tensor_of(const TensorData& data) {
+/// `where` is the file and the tensor's name, for the message.
+torch::Tensor tensor_of(const TensorData& data, const std::string& where) {
   for (const Dtype& each : kDtypes) {
     if (data.dtype != each.name) continue;
     torch::Tensor tensor = torch::empty(data.shape, each.type);
@@ -113,13 +114,13 @@ void load_model(const fs::path& path, torch::nn::Module& model) {
   for (const auto& [name, tensor] : tensors) {
     const auto found = file.tensors.find(kModel + name);
     check(found != file.tensors.end(), name, text(tensor), "none");
-    loaded[name] = tensor_of(found->second);
+    loaded[name] = tensor_of(found->second, path.string() + ": " + found->first);
     check(text(loaded[name]) == text(tensor), name, text(tensor), text(loaded[name]));
   }
   for (const auto& [full_name, data] : file.tensors) {
     if (!full_name.starts_with(kModel)) continue;
     const std::string name = full_name.substr(std::strlen(kModel));
-    check(tensors.count(name) > 0, name, "no tensor of that name", text(tensor_of(data)));
+    check(tensors.count(name) > 0, name, "no tensor of that name", text(tensor_of(data, path.string() + ": " + full_name)));
   }
   const torch::NoGradGuard no_grad;
   for (auto& [name, tensor] : tensors) tensor.copy_(loaded[name]);
@@ -129,12 +130,12 @@ void load_optimizer(const fs::path& path, torch::nn::Module& model, torch::optim
   const SafetensorsFile file = runtime::read_safetensors(path);
   std::map<std::string, torch::Tensor> state;
   for (const auto& [name, data] : file.tensors)
-    if (name.starts_with(kOptimizer)) state[name.substr(std::strlen(kOptimizer))] = tensor_of(data);
+    if (name.starts_with(kOptimizer)) state[name.substr(std::strlen(kOptimizer))] = tensor_of(data, path.string() + ": " + name);
   load_optimizer_state(optimizer, model, state, path.string());
   at::Generator torch_default = at::detail::getDefaultCPUGenerator();
   const torch::Tensor now = torch_default.get_state();
   const auto found = file.tensors.find(kGenerator);
-  const torch::Tensor generator = found == file.tensors.end() ? torch::Tensor() : tensor_of(found->second);
+  const torch::Tensor generator = found == file.tensors.end() ? torch::Tensor() : tensor_of(found->second, path.string() + ": generator");
   if (!generator.defined() || generator.scalar_type() != now.scalar_type() ||
       generator.sizes() != now.sizes())
     throw std::runtime_error(

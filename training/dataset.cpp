@@ -71,6 +71,8 @@ Normalization Dataset::measured_normalization() const {
   return {static_cast<float>(mean / 255), static_cast<float>(variance > 0 ? std::sqrt(variance) / 255 : 1)};
 }
 
+float Dataset::background() const { return (0.0f - normalization_.mean) / normalization_.deviation; }
+
 Batch Dataset::batch(const torch::Tensor& indices) const {
   return {pixels_.index_select(0, indices)
               .to(torch::kFloat)
@@ -102,8 +104,8 @@ torch::Tensor epoch_order(std::int64_t n, std::uint64_t seed, std::int64_t epoch
   return torch::randperm(n, generator(seed, kOrder, epoch), torch::kLong);
 }
 
-torch::Tensor augmented(const torch::Tensor& images, const AugmentConfig& config, std::uint64_t seed,
-                        std::int64_t epoch, std::int64_t step) {
+torch::Tensor augmented(const torch::Tensor& images, const AugmentConfig& config, float background,
+                        std::uint64_t seed, std::int64_t epoch, std::int64_t step) {
   torch::Tensor result = images;
   const at::Generator random = generator(seed, kAugment, epoch, step);
   const std::int64_t n = images.size(0), height = images.size(2), width = images.size(3);
@@ -113,9 +115,7 @@ torch::Tensor augmented(const torch::Tensor& images, const AugmentConfig& config
   }
   if (config.crop_padding > 0) {
     const std::int64_t padding = config.crop_padding;
-    const torch::Tensor background = images.min();
-    const torch::Tensor padded =
-        torch::constant_pad_nd(result - background, {padding, padding, padding, padding}) + background;
+    const torch::Tensor padded = torch::constant_pad_nd(result, {padding, padding, padding, padding}, background);
     const torch::Tensor offsets = torch::randint(0, 2 * padding + 1, {n, 2}, random, torch::kLong);
     std::vector<torch::Tensor> crops;
     for (std::int64_t i = 0; i < n; ++i)

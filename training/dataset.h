@@ -36,6 +36,8 @@ class Dataset {
   Normalization measured_normalization() const;
   void normalize_by(const Normalization& normalization) { normalization_ = normalization; }
 
+  /// The normalized pixel 0, of which images have a margin.
+  float background() const;
   /// The images at `indices` (int64 [n]).
   Batch batch(const torch::Tensor& indices) const;
   /// Images [begin, end) in file order.
@@ -56,8 +58,9 @@ Datasets load_datasets(const DataConfig& config);
 /// The order of training images in one epoch: a permutation of 0..n-1, int64.
 torch::Tensor epoch_order(std::int64_t n, std::uint64_t seed, std::int64_t epoch);
 
-/// Flips and crops the batch's images in place of the originals; draws depend on seed, epoch and step alone.
-torch::Tensor augmented(const torch::Tensor& images, const AugmentConfig& config, std::uint64_t seed,
-                        std::int64_t epoch, std::int64_t step);
+/// Copies of images [n, 1, height, width], flipped and cropped out of a margin of `background`. Draws depend on seed,
+/// epoch and step alone.
+torch::Tensor augmented(const torch::Tensor& images, const AugmentConfig& config, float background,
+                        std::uint64_t seed, std::int64_t epoch, std::int64_t step);
 
 }  // namespace samebits::training

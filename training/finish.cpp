@@ -48,7 +48,7 @@ Curves read_curves(const RunDirectory& run, std::int64_t steps_per_epoch) {
     if (record.at("phase") != phase) {
       phase = record.at("phase");
       const double epoch =
-          (number(record, "step") - (kind == "step" ? 10 : static_cast<double>(steps_per_epoch))) /
+          (number(record, "step") - static_cast<double>(kind == "step" ? kMetricEvery : steps_per_epoch)) /
           static_cast<double>(steps_per_epoch);
       curves.phases.push_back({std::max(epoch, 0.0), phase});
     }

@@ -1,5 +1,7 @@
 #include "training/models.h"
 
+#include <algorithm>
+#include <bit>
 #include <string>
 #include <vector>
 
@@ -47,6 +49,10 @@ class Mlp : public Classifier {
 class Cnn : public Classifier {
  public:
   Cnn(const ModelConfig& config, ImageShape shape) {
+    const auto pools = static_cast<std::size_t>(std::bit_width(
+        static_cast<std::uint64_t>(std::min(shape.height, shape.width)))) - 1;
+    TORCH_CHECK(config.channels.size() <= pools, "[model] cnn: expected at most ", pools, " channels for images of ",
+                shape.height, " x ", shape.width, " pixels, got ", config.channels.size(), "; each one halves them");
     std::int64_t in_channels = 1;
     for (const std::int64_t channels : config.channels) {
       convs_.push_back(register_module("conv" + std::to_string(convs_.size() + 1),
@@ -55,8 +61,6 @@ class Cnn : public Classifier {
       shape.height /= 2;
       shape.width /= 2;
     }
-    TORCH_CHECK(shape.height > 0 && shape.width > 0, "[model] cnn: expected at most ", convs_.size() - 1,
-                " channels entries for this image size, got ", convs_.size(), "; each halves the image");
     add_linears(in_channels * shape.height * shape.width, config.hidden, shape.classes);
   }
   torch::Tensor forward(const torch::Tensor& images) override {

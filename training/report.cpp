@@ -174,11 +174,10 @@ std::string layers_html(const std::vector<LayerRow>& layers) {
                      {"weight scale from", true},
                      {"to", true},
                      {"input clipped", true},
-                     {"weight SQNR", true}},
+                     {"output SQNR", true}},
                     rows) +
-         "<p class=\"note\">Scales are real units per code. SQNR is the weight's power over that of its "
-         "quantization "
-         "error.</p>\n";
+         "<p class=\"note\">Scales are real units per code. SQNR is the power of the layer's output in float "
+         "over that of what its codes add, on the same input.</p>\n";
 }
 
 std::string histogram_figure(const LayerRow& layer) {

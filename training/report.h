@@ -50,7 +50,7 @@ struct LayerRow {
   std::optional<std::int64_t> zero_point = {};
   std::optional<double> weight_scale_min = {}, weight_scale_max = {};
   std::optional<double> clip_percent = {};     // of the input's elements
-  std::optional<double> sqnr_db = {};          // signal to quantization noise of the weight
+  std::optional<double> sqnr_db = {};          // of the output: signal to quantization noise
   std::int64_t qmin = 0;                       // the code that code_counts[0] counts
   std::vector<std::int64_t> code_counts = {};  // how many weights have each code qmin..qmax; empty: not known
 };

@@ -22,8 +22,6 @@ namespace {
 using nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::int64_t kMetricEvery = 10;  // steps
-
 std::int64_t steps_of_epoch(const Config& config, const Datasets& data) {
   return (data.train.size() + config.data.batch_size - 1) / config.data.batch_size;
 }
@@ -43,15 +41,19 @@ struct Trainer::PhasePlan {
   std::int64_t freeze_at;  // qat: the step from which activation scales stay
 };
 
-/// Durations of the steps of one epoch. The median is what the report shows: a noisy neighbour does not move
-/// it.
+/// Durations of an epoch's steps since the phase last changed: observing steps do not count as integer ones.
+/// The median is what the report shows: a noisy neighbour does not move it.
 class Trainer::StepTimes {
  public:
   void start_epoch() {
     begin_ = Clock::now();
     steps_.clear();
   }
-  void add(double seconds) { steps_.push_back(seconds); }
+  void add(double seconds, const std::string& phase) {
+    if (phase != phase_) steps_.clear();
+    phase_ = phase;
+    steps_.push_back(seconds);
+  }
   double epoch_seconds() const { return seconds_since(begin_); }
   double median_ms() const {
     if (steps_.empty()) return std::nan("");
@@ -64,6 +66,7 @@ class Trainer::StepTimes {
  private:
   Clock::time_point begin_ = Clock::now();
   std::vector<double> steps_;
+  std::string phase_;
 };
 
 void set_up_process(const Config& config) {
@@ -194,7 +197,8 @@ void Trainer::train_step(const PhasePlan& phase, const torch::Tensor& order) {
   const std::int64_t begin = position_.step_in_epoch * config_.data.batch_size;
   const std::int64_t count = std::min(config_.data.batch_size, data_.train.size() - begin);
   Batch batch = data_.train.batch(order.narrow(0, begin, count));
-  batch.images = augmented(batch.images, config_.data.augment, config_.seed, position_.epoch, global_step());
+  batch.images = augmented(batch.images, config_.data.augment, data_.train.background(), config_.seed,
+                           position_.epoch, global_step());
   const std::int64_t phase_step = position_.epoch * steps_per_epoch() + position_.step_in_epoch;
   ++position_.step_in_epoch;  // from here on global_step() is this step's number, which messages name
   if (is_qat() && phase_step >= phase.freeze_at && built_.prepared->state() == QuantizerState::kQuantizing)
@@ -207,7 +211,7 @@ void Trainer::train_step(const PhasePlan& phase, const torch::Tensor& order) {
   const torch::Tensor loss = forward_loss(batch);
   loss.backward();
   optimizer_->step();
-  times_->add(seconds_since(start));
+  times_->add(seconds_since(start), phase_text());
 
   const double loss_value = loss.item<double>();
   position_.loss_sum += loss_value * static_cast<double>(count);

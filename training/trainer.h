@@ -18,6 +18,9 @@
 
 namespace samebits::training {
 
+/// Steps between two "step" records of metrics.jsonl.
+inline constexpr std::int64_t kMetricEvery = 10;
+
 /// Training cannot go on: a NaN or an infinity. The text names step and place.
 class TrainingError : public std::runtime_error {
  public:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 from cli_runs import Run, config_text, data, error_of, samebits, shared_samebits  # noqa: F401
 from safetensors import safe_open
@@ -23,24 +24,24 @@ def run(trained, tmp_path):
     return Run(tmp_path / "run")
 
 
-def change_code(run, tensor):
-    """Another value for one weight code of the package: what a wrong converter would write."""
+def change_codes(run, tensor, count):
+    """Other values for the first weight codes of the package: what a wrong converter would write."""
     path = run.path / "export/model.samebits/codes.safetensors"
     tensors = load_file(path)
     codes = tensors[tensor].reshape(-1)
-    codes[0] += 40 if codes[0] < 0 else -40
+    codes[:count] += np.where(codes[:count] < 0, 40, -40).astype(np.int8)
     with safe_open(path, "numpy") as file:
         metadata = file.metadata()
     save_file(tensors, path, metadata)
 
 
-@pytest.mark.parametrize("node, layer", [(1, "conv1"), (8, "fc1")])
-def test_verify_names_the_first_layer_that_differs(samebits, run, node, layer):  # noqa: F811
-    change_code(run, f"{layer}.weight")
+@pytest.mark.parametrize("node, layer, count", [(1, "conv1", 1), (8, "fc1", 32 * 144)])
+def test_verify_names_the_first_layer_that_differs(samebits, run, node, layer, count):  # noqa: F811
+    change_codes(run, f"{layer}.weight", count)
     result = samebits("verify", run.path, "--json", "verify.json")
     assert result.returncode == 1, result.stderr
     found = re.fullmatch(
-        r"model\.samebits: (\d+) of 1,000 logits differ \(100 images\); first at (image \d+, logit \d: "
+        r"model\.samebits: ([\d,]+) of 1,000 logits differ \(100 images\); first at (image \d+, logit \d: "
         rf"expected -?[\d.]+, got -?[\d.]+; node {node} \({layer}\) is the first to differ, "
         r"in (\d+) of \d+ elements)\n" + re.escape(SAME.format("model.onnx")),
         result.stdout,
@@ -50,7 +51,7 @@ def test_verify_names_the_first_layer_that_differs(samebits, run, node, layer): 
     assert json.loads((samebits.folder / "verify.json").read_text()) == {
         "images": 100,
         "logits": 1000,
-        "differing": {"package": int(found[1]), "onnx": 0},
+        "differing": {"package": int(found[1].replace(",", "")), "onnx": 0},
         "first_difference": {"package": found[2]},
     }
 

@@ -1,6 +1,7 @@
 """What stops a run on its way: a NaN, a full disk, a folder that cannot be written, a checkpoint that does not fit."""
 
 import os
+import re
 import resource
 import shutil
 import signal
@@ -45,48 +46,63 @@ def test_a_nan_at_the_first_steps_names_layer_and_step(samebits, data):  # noqa:
     assert not run.checkpoint().exists()
 
 
-# (a step after which the run is interrupted, the learning rate that grows, the error behind "step N: ")
-NANS = {
-    "float": (
-        30, "train",
-        "expected finite numbers, got NaN or infinity first in the output of conv2; lower the learning rate or look at "
-        "the data",
-    ),
-    "integers": (
-        EPOCHS * STEPS + 50, "qat",
-        "[qat] fc1: expected finite values at the input, got infinity; look at the batch and the learning rate",
-    ),
-}  # fmt: skip
+def set_lr(run, section, lr):
+    """Another learning rate in the configuration of a run; returns the text that stood there."""
+    path = run.path / "config.resolved.yaml"
+    text = path.read_text()
+    before, after = text.split(f"\n{section}:\n")
+    path.write_text(f"{before}\n{section}:\n" + re.sub(r"lr: \S+", f"lr: {lr}", after, count=1))
+    return text
 
 
-@pytest.mark.parametrize("phase", NANS)
-def test_a_nan_keeps_the_last_checkpoint_and_the_run_goes_on_from_it(samebits, data, uninterrupted, phase):  # noqa: F811
-    step, section, text = NANS[phase]
-    run = interrupted_at(samebits, data, step)
+def check_nan_keeps_checkpoint(samebits, run, section, expected):  # noqa: F811
+    """Goes on with a learning rate that breaks the run, and then with the right one."""
     checkpoint = run.checkpoint().read_bytes()
-    good = (run.path / "config.resolved.yaml").read_text()
-    before, after = good.split(f"{section}:\n", 1)
-    lr = "lr: 0.001" if section == "qat" else "lr: 0.005"
-    (run.path / "config.resolved.yaml").write_text(f"{before}{section}:\n" + after.replace(lr, "lr: 1e30", 1))
-
+    good = set_lr(run, section, "1e30")
     error = error_of(samebits("train", "--resume", run.path), 1)
-    reached = int(error.split("step ")[1].split(":")[0])
-    assert error == f"error: [train] step {reached}: {text}; the last good checkpoint is {run.checkpoint()}\n"
-    assert step < reached
+    assert re.sub(r"step \d+", "step N", error) == (
+        f"error: [train] step N: {expected}; the last good checkpoint is {run.checkpoint()}\n"
+    )
     assert run.status() == {"state": "failed", "error": error.removeprefix("error: ").rstrip("\n")}
     assert run.checkpoint().read_bytes() == checkpoint
-
     (run.path / "config.resolved.yaml").write_text(good)
     samebits.resume(run)
+
+
+def test_a_nan_in_float_keeps_the_last_checkpoint(samebits, data, uninterrupted):  # noqa: F811
+    run = interrupted_at(samebits, data, 30)
+    check_nan_keeps_checkpoint(
+        samebits, run, "train",
+        "expected finite numbers, got NaN or infinity first in the output of conv2; lower the learning rate or look at "
+        "the data",
+    )  # fmt: skip
     assert run.results() == uninterrupted.results()
 
 
+def test_a_nan_on_integers_keeps_the_last_checkpoint(samebits, data):  # noqa: F811
+    text = config_text(data, train=", schedule: {name: constant}", qat=", freeze_at: 1")
+    short, whole = text, text.replace("qat: {epochs: 2", "qat: {epochs: 4")
+    expected = samebits.train(whole, "--set", "export=[package]").results()
+    run = samebits.train(short, "--set", "export=[package]")
+    config = run.path / "config.resolved.yaml"
+    before, qat = config.read_text().split("\nqat:\n")
+    config.write_text(f"{before}\nqat:\n" + qat.replace("epochs: 2", "epochs: 4"))
+    check_nan_keeps_checkpoint(
+        samebits, run, "qat",
+        "[qat] fc1: expected numbers at the input, got NaN; look at the batch, the layer before and the learning rate",
+    )  # fmt: skip
+    assert run.results() == expected
+
+
 def test_a_checkpoint_with_a_weight_that_is_not_finite_is_never_written(samebits, data):  # noqa: F811
-    # The last step before the checkpoint overflows the weights themselves, while its loss was still finite.
-    config = samebits.write_config(experiment(data, checkpoint_every=1))
-    overflow = ["train.optimizer={name: sgd, lr: 1e38, momentum: 0}"]
-    error = error_of(samebits("train", config, "--set", *overflow, "--set", "data.batch_size=400"), 1)
-    print(error)
+    # One step an epoch: its loss is still finite, the weights after it are not.
+    config = samebits.write_config(experiment(data))
+    values = ["data.batch_size=400", "qat.observe_steps=1", "train.optimizer={name: sgd, lr: 3e38, weight_decay: 1e10}"]
+    assert error_of(samebits("train", config, *(f"--set={value}" for value in values)), 1) == (
+        "error: [train] step 1: expected finite numbers, got NaN or infinity in conv1.weight; lower the learning rate; "
+        "no checkpoint was written before\n"
+    )
+    assert list((samebits.newest_run().path / "checkpoints").iterdir()) == []
 
 
 @pytest.mark.parametrize("output, cause", [("net.yaml/runs", "Not a directory"), ("/proc/runs", "No such file or directory")])
