@@ -12,7 +12,7 @@ help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
 setup:
-	@tools/setup.sh
+	@tools/setup.sh $(PRESET)
 
 ## make build  PRESET=cpu|cuda|asan|tsan|tidy    install what is missing, configure, compile
 build: setup
@@ -35,7 +35,8 @@ bench: build
 
 ## make results    train the experiments of README.md's first table, and fill it
 results: build
-	@.venv/bin/python tools/results.py $(BUILD)/bin/samebits build/tables/results.json
+	@.venv/bin/python tools/results.py $(BUILD)/bin/samebits build/tables
+	@.venv/bin/python tools/tables.py build/tables/make_train.txt
 	@.venv/bin/python tools/tables.py build/tables/results.json
 
 ## make format    clang-format over every C++ file

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Trains the experiments of the README's table and collects what they measured: tools/results.py SAMEBITS FILE.json
+"""Trains the experiments of the README's table and collects what they measured: tools/results.py SAMEBITS FOLDER
 
 Runs `SAMEBITS train` for each configuration of EXPERIMENTS, reads status.json and metrics.jsonl of the run, and
-writes rows for tools/tables.py. Exit: 0 done, 1 a run failed or an exported file differed.
+writes results.json and make_train.txt (what the first run printed) for tools/tables.py. Exit: 0 done, 1 a run failed
+or an exported file differed.
 """
 
 from __future__ import annotations
@@ -41,16 +42,19 @@ def rows_of(name: str, run: Path) -> list[dict]:
 
 
 def main() -> int:
-    samebits, out = Path(sys.argv[1]), Path(sys.argv[2])
+    samebits, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for name in EXPERIMENTS:
-        code = subprocess.run([samebits, "train", f"configs/{name}.yaml"]).returncode
-        if code != 0:
-            print(f"error: [results] {name}: expected exit code 0 of samebits train, got {code}", file=sys.stderr)
+        done = subprocess.run([samebits, "train", f"configs/{name}.yaml"], stdout=subprocess.PIPE, text=True)
+        print(done.stdout, end="")
+        if done.returncode != 0:
+            print(f"error: [results] {name}: expected exit code 0 of train, got {done.returncode}", file=sys.stderr)
             return 1
+        if name == EXPERIMENTS[0]:
+            (folder / "make_train.txt").write_text(done.stdout.replace(f"{Path.cwd()}/", ""))
         rows += rows_of(name, Path("runs") / name / "latest")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(rows, indent=2) + "\n")
+    (folder / "results.json").write_text(json.dumps(rows, indent=2) + "\n")
     return 0
 
 

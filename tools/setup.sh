@@ -1,12 +1,21 @@
 #!/usr/bin/env bash
 # Installs what the build needs and is missing: Debian packages of apt.txt, and a Python venv in .venv with
-# requirements.txt. Prints nothing and takes under a second when nothing is missing.
+# requirements.txt. Prints nothing and takes under a second when nothing is missing. The first argument is the
+# preset: cuda must find nvcc, tidy also wants clang-tidy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+preset=${1:-cpu}
+if [ "$preset" = cuda ] && ! command -v nvcc >/dev/null; then
+  echo "error: [setup] nvcc: expected on the path for PRESET=cuda, not found; install the CUDA toolkit 13" >&2
+  exit 3
+fi
+
+packages=$(grep -v '^#' apt.txt)
+if [ "$preset" = tidy ]; then packages="$packages clang-tidy"; fi
 missing=()
 if command -v dpkg-query >/dev/null; then
-  for package in $(grep -v '^#' apt.txt); do
+  for package in $packages; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
   done
   python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
@@ -21,7 +30,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   "${as_root[@]}" apt-get update -qq
   DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 elif ! command -v dpkg-query >/dev/null; then
-  echo "setup: no apt here; these must be installed by hand: $(grep -v '^#' apt.txt | tr '\n' ' ')" >&2
+  echo "setup: no apt here; these must be installed by hand: $(echo $packages)" >&2
 fi
 
 # The stamp holds the requirements that .venv was made from.

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Puts measured figures into the documentation: tools/tables.py build/tables/NAME.json
+"""Puts measured figures into the documentation: tools/tables.py build/tables/NAME.json (or NAME.txt)
 
 Rewrites what stands between <!-- table: NAME --> and <!-- end table --> in README.md and docs/*.md with a table of
 the file's rows: {"case", "variant", "metric", "value", "unit", "reference", "ratio", "machine"}, of which reference
-and ratio may be null. Exit: 0 done, 1 no file has the marker, 2 wrong use or a bad file.
+and ratio may be null; a text file, what a program printed, becomes a block of code. Exit: 0 done, 1 no file has the
+marker, 2 wrong use or a bad file.
 """
 
 from __future__ import annotations
@@ -68,6 +69,14 @@ def table(rows: list[dict]) -> list[str]:
     return [*lines, "", "Machine: " + "; ".join(machines)]
 
 
+def printed(path: Path) -> list[str]:
+    """A program's output as the lines of a block of code."""
+    try:
+        return ["```", *path.read_text(encoding="utf-8").rstrip("\n").split("\n"), "```"]
+    except (OSError, ValueError) as error:
+        raise BadFile(f"{path}: expected a text file, got {error}") from error
+
+
 def replaced(text: str, name: str, lines: list[str], where: str) -> tuple[str, int, list[str]]:
     """`text` with every block of `name` rewritten, how many there were, and what is wrong with its markers."""
     result, blocks, problems = [], 0, []
@@ -93,9 +102,8 @@ def documents(root: Path) -> list[Path]:
     return [path for path in (root / "README.md", *sorted((root / "docs").glob("*.md"))) if path.is_file()]
 
 
-def update(name: str, rows: list[dict], root: Path) -> int:
+def update(name: str, lines: list[str], size: str, root: Path) -> int:
     """Rewrites the blocks of `name` under `root`; says which on stdout, what is wrong on stderr."""
-    lines = table(rows)
     total, known = 0, set()
     for path in documents(root):
         where = str(path.relative_to(root))
@@ -108,7 +116,7 @@ def update(name: str, rows: list[dict], root: Path) -> int:
             path.write_text(new, encoding="utf-8")
         if blocks:
             total += blocks
-            print(f"{where}: table {name}, {len(rows)} rows{'' if new != text else ', as before'}")
+            print(f"{where}: table {name}, {size}{'' if new != text else ', as before'}")
     if total == 0 and name not in known:
         found = f"markers of {', '.join(sorted(known))}" if known else "none"
         print(
@@ -125,11 +133,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[1], help="default: %(default)s")
     options = parser.parse_args(arguments)
     try:
-        rows = read_rows(options.rows)
+        if options.rows.suffix == ".txt":
+            lines = printed(options.rows)
+            size = f"{len(lines) - 2} lines"
+        else:
+            rows = read_rows(options.rows)
+            lines, size = table(rows), f"{len(rows)} rows"
     except BadFile as error:
         print(f"error: [tables] {error}", file=sys.stderr)
         return 2
-    return update(options.rows.stem, rows, options.root)
+    return update(options.rows.stem, lines, size, options.root)
 
 
 if __name__ == "__main__":

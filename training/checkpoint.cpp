@@ -51,8 +51,8 @@ torch::Tensor tensor_of(const TensorData& data, const std::string& where) {
     if (!data.bytes.empty()) std::memcpy(tensor.mutable_data_ptr(), data.bytes.data(), data.bytes.size());
     return tensor;
   }
-  throw std::runtime_error("[checkpoint] dtype: expected one of F32, F64, I64, I32, I8, U8, got " +
-                           data.dtype);
+  throw std::runtime_error("[checkpoint] " + where + ": expected one of F32, F64, I64, I32, I8, U8, got " +
+                           data.dtype + "; is it a checkpoint of samebits train?");
 }
 
 /// Parameters and buffers by name.
@@ -120,7 +120,8 @@ void load_model(const fs::path& path, torch::nn::Module& model) {
   for (const auto& [full_name, data] : file.tensors) {
     if (!full_name.starts_with(kModel)) continue;
     const std::string name = full_name.substr(std::strlen(kModel));
-    check(tensors.count(name) > 0, name, "no tensor of that name", text(tensor_of(data, path.string() + ": " + full_name)));
+    check(tensors.count(name) > 0, name, "no tensor of that name",
+          text(tensor_of(data, path.string() + ": " + full_name)));
   }
   const torch::NoGradGuard no_grad;
   for (auto& [name, tensor] : tensors) tensor.copy_(loaded[name]);
@@ -130,12 +131,14 @@ void load_optimizer(const fs::path& path, torch::nn::Module& model, torch::optim
   const SafetensorsFile file = runtime::read_safetensors(path);
   std::map<std::string, torch::Tensor> state;
   for (const auto& [name, data] : file.tensors)
-    if (name.starts_with(kOptimizer)) state[name.substr(std::strlen(kOptimizer))] = tensor_of(data, path.string() + ": " + name);
+    if (name.starts_with(kOptimizer))
+      state[name.substr(std::strlen(kOptimizer))] = tensor_of(data, path.string() + ": " + name);
   load_optimizer_state(optimizer, model, state, path.string());
   at::Generator torch_default = at::detail::getDefaultCPUGenerator();
   const torch::Tensor now = torch_default.get_state();
   const auto found = file.tensors.find(kGenerator);
-  const torch::Tensor generator = found == file.tensors.end() ? torch::Tensor() : tensor_of(found->second, path.string() + ": generator");
+  const torch::Tensor generator =
+      found == file.tensors.end() ? torch::Tensor() : tensor_of(found->second, path.string() + ": generator");
   if (!generator.defined() || generator.scalar_type() != now.scalar_type() ||
       generator.sizes() != now.sizes())
     throw std::runtime_error(

@@ -71,7 +71,9 @@ Normalization Dataset::measured_normalization() const {
   return {static_cast<float>(mean / 255), static_cast<float>(variance > 0 ? std::sqrt(variance) / 255 : 1)};
 }
 
-float Dataset::background() const { return (0.0f - normalization_.mean) / normalization_.deviation; }
+float Dataset::background() const {
+  return (0.0f - normalization_.mean) / normalization_.deviation;
+}
 
 Batch Dataset::batch(const torch::Tensor& indices) const {
   return {pixels_.index_select(0, indices)
@@ -115,7 +117,8 @@ torch::Tensor augmented(const torch::Tensor& images, const AugmentConfig& config
   }
   if (config.crop_padding > 0) {
     const std::int64_t padding = config.crop_padding;
-    const torch::Tensor padded = torch::constant_pad_nd(result, {padding, padding, padding, padding}, background);
+    const torch::Tensor padded =
+        torch::constant_pad_nd(result, {padding, padding, padding, padding}, background);
     const torch::Tensor offsets = torch::randint(0, 2 * padding + 1, {n, 2}, random, torch::kLong);
     std::vector<torch::Tensor> crops;
     for (std::int64_t i = 0; i < n; ++i)

@@ -58,8 +58,8 @@ Datasets load_datasets(const DataConfig& config);
 /// The order of training images in one epoch: a permutation of 0..n-1, int64.
 torch::Tensor epoch_order(std::int64_t n, std::uint64_t seed, std::int64_t epoch);
 
-/// Copies of images [n, 1, height, width], flipped and cropped out of a margin of `background`. Draws depend on seed,
-/// epoch and step alone.
+/// Copies of images [n, 1, height, width], flipped and cropped out of a margin of `background`. Draws depend
+/// on seed, epoch and step alone.
 torch::Tensor augmented(const torch::Tensor& images, const AugmentConfig& config, float background,
                         std::uint64_t seed, std::int64_t epoch, std::int64_t step);
 

@@ -49,10 +49,12 @@ class Mlp : public Classifier {
 class Cnn : public Classifier {
  public:
   Cnn(const ModelConfig& config, ImageShape shape) {
-    const auto pools = static_cast<std::size_t>(std::bit_width(
-        static_cast<std::uint64_t>(std::min(shape.height, shape.width)))) - 1;
-    TORCH_CHECK(config.channels.size() <= pools, "[model] cnn: expected at most ", pools, " channels for images of ",
-                shape.height, " x ", shape.width, " pixels, got ", config.channels.size(), "; each one halves them");
+    const auto pools = static_cast<std::size_t>(
+                           std::bit_width(static_cast<std::uint64_t>(std::min(shape.height, shape.width)))) -
+                       1;
+    TORCH_CHECK(config.channels.size() <= pools, "[model] cnn: expected at most ", pools,
+                " channels for images of ", shape.height, " x ", shape.width, " pixels, got ",
+                config.channels.size(), "; each one halves them");
     std::int64_t in_channels = 1;
     for (const std::int64_t channels : config.channels) {
       convs_.push_back(register_module("conv" + std::to_string(convs_.size() + 1),

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cli_runs import Samebits, write_data
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "python"), str(ROOT / "tools")]
@@ -27,3 +28,21 @@ def program(build_dir):
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory) -> Path:
+    """The folder of a small data set for samebits train."""
+    return write_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def samebits(program, tmp_path) -> Samebits:
+    """The executable, in a folder of the test's own."""
+    return Samebits(program("samebits"), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_samebits(program, tmp_path_factory) -> Samebits:
+    """The same, for runs that several tests of a file only read."""
+    return Samebits(program("samebits"), tmp_path_factory.mktemp("shared"))

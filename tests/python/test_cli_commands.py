@@ -6,7 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
-from cli_runs import Run, config_text, data, error_of, samebits, shared_samebits  # noqa: F401
+from cli_runs import Run, config_text, error_of
+from conftest import ROOT
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
@@ -14,7 +15,7 @@ SAME = "{}: 0 of 1,000 logits differ (100 images)\n"
 
 
 @pytest.fixture(scope="module")
-def trained(shared_samebits, data):  # noqa: F811
+def trained(shared_samebits, data):
     return shared_samebits.train(config_text(data))
 
 
@@ -36,7 +37,7 @@ def change_codes(run, tensor, count):
 
 
 @pytest.mark.parametrize("node, layer, count", [(1, "conv1", 1), (8, "fc1", 32 * 144)])
-def test_verify_names_the_first_layer_that_differs(samebits, run, node, layer, count):  # noqa: F811
+def test_verify_names_the_first_layer_that_differs(samebits, run, node, layer, count):
     change_codes(run, f"{layer}.weight", count)
     result = samebits("verify", run.path, "--json", "verify.json")
     assert result.returncode == 1, result.stderr
@@ -56,29 +57,31 @@ def test_verify_names_the_first_layer_that_differs(samebits, run, node, layer, c
     }
 
 
-def test_verify_finds_the_onnx_file_of_another_model(samebits, run, data):  # noqa: F811
+def test_verify_finds_the_onnx_file_of_another_model(samebits, run, data):
     other = samebits.train(config_text(data, top="threads: 1\nseed: 1"))
     shutil.copy(other.path / "export/model.onnx", run.path / "export/model.onnx")
     result = samebits("verify", run.path)
     assert result.returncode == 1
     package, onnx = result.stdout.splitlines(keepends=True)
     assert package == SAME.format("model.samebits")
-    assert re.match(r"model\.onnx: (1,000|\d+) of 1,000 logits differ \(100 images\); first at image 0, logit 0: ", onnx)
+    assert re.match(
+        r"model\.onnx: (1,000|\d+) of 1,000 logits differ \(100 images\); first at image 0, logit 0: ", onnx
+    )
 
 
-def test_verify_of_equal_files_exits_with_0_and_writes_the_counts(samebits, run):  # noqa: F811
+def test_verify_of_equal_files_exits_with_0_and_writes_the_counts(samebits, run):
     result = samebits("verify", run.path, "--json", "verify.json")
     assert (result.returncode, result.stdout) == (0, SAME.format("model.samebits") + SAME.format("model.onnx"))
     counts = {"images": 100, "logits": 1000, "differing": {"package": 0, "onnx": 0}}
     assert json.loads((samebits.folder / "verify.json").read_text()) == counts
 
 
-def test_verify_says_where_it_cannot_write(samebits, run):  # noqa: F811
+def test_verify_says_where_it_cannot_write(samebits, run):
     error = error_of(samebits("verify", run.path, "--json", "none/verify.json"), 3)
     assert error == "error: [write] none/verify.json: No such file or directory\n"
 
 
-def test_verify_without_onnxruntime_says_how_to_get_it(samebits, run):  # noqa: F811
+def test_verify_without_onnxruntime_says_how_to_get_it(samebits, run):
     assert error_of(samebits("verify", run.path, SAMEBITS_PYTHON="/none/python"), 3) == (
         "error: [onnx] /none/python: expected a Python with onnxruntime, got: No such file or directory; "
         "set SAMEBITS_PYTHON\n"
@@ -86,7 +89,7 @@ def test_verify_without_onnxruntime_says_how_to_get_it(samebits, run):  # noqa: 
 
 
 @pytest.mark.parametrize("option", [[], ["--package"]])
-def test_eval_gives_the_accuracy_of_training(samebits, run, option):  # noqa: F811
+def test_eval_gives_the_accuracy_of_training(samebits, run, option):
     result = samebits("eval", run.path, *option)
     assert result.returncode == 0, result.stderr
     last = [record for record in run.metrics() if record["kind"] == "epoch"][-1]
@@ -94,7 +97,7 @@ def test_eval_gives_the_accuracy_of_training(samebits, run, option):  # noqa: F8
     assert result.stdout == f"accuracy  {accuracy:.2f}%\nloss      {loss:.4f}\nimages    100\n"
 
 
-def test_eval_of_a_package_that_is_not_there(samebits, run):  # noqa: F811
+def test_eval_of_a_package_that_is_not_there(samebits, run):
     shutil.rmtree(run.path / "export/model.samebits")
     assert error_of(samebits("eval", run.path, "--package"), 2).startswith(
         f"error: [package] {run.path}/export/model.samebits"
@@ -102,7 +105,7 @@ def test_eval_of_a_package_that_is_not_there(samebits, run):  # noqa: F811
 
 
 @pytest.mark.parametrize("formats", [["onnx"], ["package"], ["onnx", "package"], []])
-def test_export_writes_the_formats_that_are_asked_for(samebits, run, formats):  # noqa: F811
+def test_export_writes_the_formats_that_are_asked_for(samebits, run, formats):
     expected = run.results()
     files = {"onnx": "export/model.onnx", "package": "export/model.samebits"}
     wanted = formats or ["package", "onnx"]  # as configured
@@ -115,7 +118,7 @@ def test_export_writes_the_formats_that_are_asked_for(samebits, run, formats):  
     assert run.results() == kept
 
 
-def test_doctor_prints_a_line_a_fact_in_columns(samebits):  # noqa: F811
+def test_doctor_prints_a_line_a_fact_in_columns(samebits):
     result = samebits("doctor")
     assert (result.returncode, result.stderr) == (0, "")
     facts, table = result.stdout.split("\n\n")
@@ -131,7 +134,7 @@ def test_doctor_prints_a_line_a_fact_in_columns(samebits):  # noqa: F811
     assert used == kernels and {"fake_quantize", "gemm_int8", "linear"} <= set(kernels)
 
 
-def test_doctor_says_what_samebits_isa_skips(samebits):  # noqa: F811
+def test_doctor_says_what_samebits_isa_skips(samebits):
     result = samebits("doctor", SAMEBITS_ISA="reference")
     assert result.returncode == 0
     rows = [(row[24:40].strip(), row[40:]) for row in result.stdout.split("\n\n")[1].splitlines()[1:]]
@@ -141,11 +144,11 @@ def test_doctor_says_what_samebits_isa_skips(samebits):  # noqa: F811
 
 
 @pytest.mark.parametrize("command", [["doctor"], ["train", "net.yaml"]])
-def test_an_unknown_instruction_set_is_wrong_use(samebits, data, command):  # noqa: F811
+def test_an_unknown_instruction_set_is_wrong_use(samebits, data, command):
     samebits.write_config(config_text(data))
     result = samebits(*command, SAMEBITS_ISA="avx1024")
     assert (error_of(result, 2), result.stdout) == (
-        "error: [isa] SAMEBITS_ISA: expected reference, neon, avx2, avx512, avx512_vnni or amx, got \"avx1024\"; "
+        'error: [isa] SAMEBITS_ISA: expected reference, neon, avx2, avx512, avx512_vnni or amx, got "avx1024"; '
         "unset it to let the processor decide\n",
         "",
     )
@@ -153,16 +156,14 @@ def test_an_unknown_instruction_set_is_wrong_use(samebits, data, command):  # no
 
 
 @pytest.mark.parametrize("command", ["train", "eval", "export", "verify", "doctor"])
-def test_help_of_a_command_shows_an_example(samebits, command):  # noqa: F811
+def test_help_of_a_command_shows_an_example(samebits, command):
     result = samebits(command, "--help")
     assert (result.returncode, result.stderr) == (0, "")
     assert re.search(rf"^Example: .*samebits {command}", result.stdout, re.MULTILINE), result.stdout
     assert re.search(rf"^  {command} ", samebits("--help").stdout, re.MULTILINE)
 
 
-def test_version_is_that_of_the_project(samebits):  # noqa: F811
-    from conftest import ROOT
-
+def test_version_is_that_of_the_project(samebits):
     assert samebits("--version").stdout == (ROOT / "version.txt").read_text().strip() + "\n"
 
 
@@ -182,7 +183,9 @@ WRONG_USE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments, text", WRONG_USE, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
-def test_wrong_use_of_the_command_line(samebits, arguments, text):  # noqa: F811
+@pytest.mark.parametrize(
+    "arguments, text", WRONG_USE, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_wrong_use_of_the_command_line(samebits, arguments, text):
     result = samebits(*arguments)
     assert (result.returncode, result.stdout, result.stderr) == (2, "", f"error: [samebits] {text}\n")

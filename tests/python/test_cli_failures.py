@@ -8,18 +8,18 @@ import signal
 import subprocess
 
 import pytest
-from cli_runs import Run, config_text, data, error_of, samebits, shared_samebits  # noqa: F401
+from cli_runs import Run, config_text, error_of
 
 EPOCHS, STEPS = 6, 20
 
 
-def experiment(data, checkpoint_every=0):  # noqa: F811
+def experiment(data, checkpoint_every=0):
     text = config_text(data, top=f"threads: 1\ncheckpoint_every: {checkpoint_every}\nexport: [package]")
     return text.replace("epochs: 2", f"epochs: {EPOCHS}").replace("observe_steps: 10", "observe_steps: 30")
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(shared_samebits, data):  # noqa: F811
+def uninterrupted(shared_samebits, data):
     return shared_samebits.train(experiment(data))
 
 
@@ -27,13 +27,13 @@ def at_step(step):
     return lambda run: run.metrics()[-1]["step"] >= step
 
 
-def interrupted_at(samebits, data, step):  # noqa: F811
+def interrupted_at(samebits, data, step):
     run, process = samebits.train_until(experiment(data), at_step(step), signal.SIGINT)
     assert process.returncode == 130
     return run
 
 
-def test_a_nan_at_the_first_steps_names_layer_and_step(samebits, data):  # noqa: F811
+def test_a_nan_at_the_first_steps_names_layer_and_step(samebits, data):
     config = samebits.write_config(experiment(data))
     error = error_of(samebits("train", config, "--set", "train.optimizer.lr=1e30"), 1)
     text = (
@@ -55,7 +55,7 @@ def set_lr(run, section, lr):
     return text
 
 
-def check_nan_keeps_checkpoint(samebits, run, section, expected):  # noqa: F811
+def check_nan_keeps_checkpoint(samebits, run, section, expected):
     """Goes on with a learning rate that breaks the run, and then with the right one."""
     checkpoint = run.checkpoint().read_bytes()
     good = set_lr(run, section, "1e30")
@@ -69,7 +69,7 @@ def check_nan_keeps_checkpoint(samebits, run, section, expected):  # noqa: F811
     samebits.resume(run)
 
 
-def test_a_nan_in_float_keeps_the_last_checkpoint(samebits, data, uninterrupted):  # noqa: F811
+def test_a_nan_in_float_keeps_the_last_checkpoint(samebits, data, uninterrupted):
     run = interrupted_at(samebits, data, 30)
     check_nan_keeps_checkpoint(
         samebits, run, "train",
@@ -79,7 +79,7 @@ def test_a_nan_in_float_keeps_the_last_checkpoint(samebits, data, uninterrupted)
     assert run.results() == uninterrupted.results()
 
 
-def test_a_nan_on_integers_keeps_the_last_checkpoint(samebits, data):  # noqa: F811
+def test_a_nan_on_integers_keeps_the_last_checkpoint(samebits, data):
     text = config_text(data, train=", schedule: {name: constant}", qat=", freeze_at: 1")
     short, whole = text, text.replace("qat: {epochs: 2", "qat: {epochs: 4")
     expected = samebits.train(whole, "--set", "export=[package]").results()
@@ -94,7 +94,7 @@ def test_a_nan_on_integers_keeps_the_last_checkpoint(samebits, data):  # noqa: F
     assert run.results() == expected
 
 
-def test_a_checkpoint_with_a_weight_that_is_not_finite_is_never_written(samebits, data):  # noqa: F811
+def test_a_checkpoint_with_a_weight_that_is_not_finite_is_never_written(samebits, data):
     # One step an epoch: its loss is still finite, the weights after it are not.
     config = samebits.write_config(experiment(data))
     values = ["data.batch_size=400", "qat.observe_steps=1", "train.optimizer={name: sgd, lr: 3e38, weight_decay: 1e10}"]
@@ -105,8 +105,10 @@ def test_a_checkpoint_with_a_weight_that_is_not_finite_is_never_written(samebits
     assert list((samebits.newest_run().path / "checkpoints").iterdir()) == []
 
 
-@pytest.mark.parametrize("output, cause", [("net.yaml/runs", "Not a directory"), ("/proc/runs", "No such file or directory")])
-def test_a_folder_that_cannot_be_made(samebits, data, output, cause):  # noqa: F811
+@pytest.mark.parametrize(
+    "output, cause", [("net.yaml/runs", "Not a directory"), ("/proc/runs", "No such file or directory")]
+)
+def test_a_folder_that_cannot_be_made(samebits, data, output, cause):
     config = samebits.write_config(experiment(data))
     assert error_of(samebits("train", config, "--set", f"output={output}"), 3) == (
         f"error: [run] {output}/net: cannot make the folder: {cause}; choose another folder with --set output=DIR\n"
@@ -119,7 +121,7 @@ def limit_file_size():
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
 
-def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(samebits, data, uninterrupted):  # noqa: F811
+def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(samebits, data, uninterrupted):
     run = interrupted_at(samebits, data, 30)
     checkpoint = run.checkpoint().read_bytes()
     assert len(checkpoint) > 20_000
@@ -158,7 +160,7 @@ def fill(path, left):
         file.truncate(file.tell() - left)
 
 
-def test_a_full_disk_leaves_the_last_checkpoint(samebits, data, uninterrupted, small_disk):  # noqa: F811
+def test_a_full_disk_leaves_the_last_checkpoint(samebits, data, uninterrupted, small_disk):
     os.symlink(small_disk, samebits.folder / "runs")
     run = interrupted_at(samebits, data, 30)
     checkpoint = run.checkpoint().read_bytes()
@@ -171,7 +173,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(samebits, data, uninterrupted, s
     assert run.results() == uninterrupted.results()
 
 
-def test_an_observing_run_cannot_be_exported(samebits, data):  # noqa: F811
+def test_an_observing_run_cannot_be_exported(samebits, data):
     run = interrupted_at(samebits, data, EPOCHS * STEPS + 10)
     assert error_of(samebits("export", run.path), 2) == (
         "error: [export] conv1: expected state quantizing or frozen, got observing; "
@@ -180,7 +182,7 @@ def test_an_observing_run_cannot_be_exported(samebits, data):  # noqa: F811
 
 
 @pytest.mark.parametrize("command", [["train", "--resume"], ["eval"], ["export"], ["verify"]])
-def test_a_folder_that_is_no_run(samebits, command):  # noqa: F811
+def test_a_folder_that_is_no_run(samebits, command):
     assert error_of(samebits(*command, "."), 2) == (
         "error: [run] .: expected the folder of a run, got one without config.resolved.yaml; look in runs/\n"
     )
@@ -193,7 +195,7 @@ def run(uninterrupted, tmp_path):
 
 
 @pytest.mark.parametrize("command, name", [(["eval"], "final"), (["train", "--resume"], "last")])
-def test_a_checkpoint_of_another_model(samebits, run, command, name):  # noqa: F811
+def test_a_checkpoint_of_another_model(samebits, run, command, name):
     run.replace_in_config("hidden: [32]", "hidden: [48]")
     assert error_of(samebits(*command, run.path), 2) == (
         f"error: [checkpoint] {run.checkpoint(name)}: model.fc1.bias: expected Float [48], got Float [32]; "
@@ -201,7 +203,7 @@ def test_a_checkpoint_of_another_model(samebits, run, command, name):  # noqa: F
     )
 
 
-def test_a_checkpoint_of_another_optimizer(samebits, run):  # noqa: F811
+def test_a_checkpoint_of_another_optimizer(samebits, run):
     good = (run.path / "config.resolved.yaml").read_text()
     qat = good.index("\nqat:")
     lines = [line for line in good[qat:].splitlines() if "beta" not in line]
@@ -212,7 +214,7 @@ def test_a_checkpoint_of_another_optimizer(samebits, run):  # noqa: F811
     )
 
 
-def test_a_truncated_checkpoint(samebits, run):  # noqa: F811
+def test_a_truncated_checkpoint(samebits, run):
     path = run.checkpoint("final")
     path.write_bytes(path.read_bytes()[:-1])
     error = error_of(samebits("eval", run.path), 2)

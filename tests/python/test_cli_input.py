@@ -5,12 +5,12 @@ import struct
 
 import numpy as np
 import pytest
-from cli_runs import MLP, TRAIN, config_text, data, error_of, idx_bytes, samebits, write_data, write_idx  # noqa: F401
+from cli_runs import MLP, TRAIN, config_text, error_of, idx_bytes, write_data, write_idx
 
 AGAIN = "copy or install the file again"
 
 
-def refused(samebits, text, *arguments):  # noqa: F811
+def refused(samebits, text, *arguments):
     """The error of an experiment that cannot be trained."""
     result = samebits("train", samebits.write_config(text), *arguments)
     error = error_of(result, 2)
@@ -49,7 +49,7 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize("why", CONFIGS)
-def test_a_wrong_configuration_shows_the_place(samebits, data, why):  # noqa: F811
+def test_a_wrong_configuration_shows_the_place(samebits, data, why):
     replacement, expected = CONFIGS[why]
     text = config_text(data).replace("qat: {", replacement)
     assert refused(samebits, text) == f"error: [config] {expected}"
@@ -64,31 +64,31 @@ ASSIGNMENTS = {
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
-def test_a_wrong_assignment_names_itself(samebits, data, assignment):  # noqa: F811
+def test_a_wrong_assignment_names_itself(samebits, data, assignment):
     error = refused(samebits, config_text(data), "--set", assignment)
     assert error == f"error: [config] --set {assignment}: {ASSIGNMENTS[assignment]}\n"
 
 
-def test_a_missing_configuration_file(samebits):  # noqa: F811
+def test_a_missing_configuration_file(samebits):
     assert error_of(samebits("train", "none.yaml"), 2) == (
         'error: [config] none.yaml: expected a readable file, got "No such file or directory"; check the path\n'
     )
 
 
-def test_qat_must_be_longer_than_observing(samebits, data):  # noqa: F811
+def test_qat_must_be_longer_than_observing(samebits, data):
     assert refused(samebits, config_text(data), "--set", "qat.observe_steps=40") == (
         "error: [config] qat.observe_steps: expected less than the 40 steps of qat.epochs, got 40; "
         "observe less or train longer\n"
     )
 
 
-def test_more_pools_than_the_image_has_pixels(samebits, data):  # noqa: F811
+def test_more_pools_than_the_image_has_pixels(samebits, data):
     assert refused(samebits, config_text(data), "--set", "model.channels=[2,2,2,2]") == (
         "error: [model] cnn: expected at most 3 channels for images of 12 x 12 pixels, got 4; each one halves them\n"
     )
 
 
-def test_a_layer_whose_sums_could_overflow_is_named_before_training(samebits, tmp_path):  # noqa: F811
+def test_a_layer_whose_sums_could_overflow_is_named_before_training(samebits, tmp_path):
     large = write_data(tmp_path / "large", size=260, train=20, test=10)  # 67,600 pixels
     text = config_text(large, model="{name: mlp, hidden: 4}")
     assert refused(samebits, text, "--set", "qat.observe_steps=1") == (
@@ -163,7 +163,7 @@ DATA = {
 
 
 @pytest.mark.parametrize("why", DATA)
-def test_wrong_data_names_the_file(samebits, tmp_path, why):  # noqa: F811
+def test_wrong_data_names_the_file(samebits, tmp_path, why):
     root = write_data(tmp_path / "data")
     damage, file, expected = DATA[why]
     damage(root)

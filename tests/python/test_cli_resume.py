@@ -2,19 +2,21 @@
 
 import shutil
 import signal
+import subprocess
+import time
 
 import pytest
-from cli_runs import STEPS, Run, config_text, data, error_of, samebits, shared_samebits  # noqa: F401
+from cli_runs import STEPS, Run, config_text, error_of
 
 EPOCHS = 6  # in float, and again on integers: long enough to be hit
 OBSERVE = 30
 
 
-def experiment(data, checkpoint_every=3):  # noqa: F811
+def experiment(data, checkpoint_every=3):
     return (
         config_text(data, top=f"threads: 1\ncheckpoint_every: {checkpoint_every}\nexport: [package]")
         .replace("epochs: 2", f"epochs: {EPOCHS}")
-        .replace("observe_steps: 10", f"observe_steps: {OBSERVE}")
+        .replace("observe_steps: 10", f"observe_steps: {OBSERVE}, freeze_at: 0.5")
     )
 
 
@@ -23,7 +25,7 @@ def without_times(metrics):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(shared_samebits, data):  # noqa: F811
+def uninterrupted(shared_samebits, data):
     return shared_samebits.train(experiment(data))
 
 
@@ -45,12 +47,12 @@ MOMENTS = {
     "float": at_step(30, "fp32"),
     "observing": at_step(EPOCHS * STEPS + 10, "observing"),
     "quantizing": at_step(EPOCHS * STEPS + OBSERVE + 10, "quantizing"),
-    "frozen": at_step(2 * EPOCHS * STEPS - 20, "frozen"),
+    "frozen": at_step(2 * EPOCHS * STEPS - 50, "frozen"),
 }
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_killed_run_goes_on_to_the_same_bytes(samebits, data, uninterrupted, moment):  # noqa: F811
+def test_a_killed_run_goes_on_to_the_same_bytes(samebits, data, uninterrupted, moment):
     run, process = samebits.train_until(experiment(data), MOMENTS[moment])
     assert process.returncode == -signal.SIGKILL
     assert run.status() == {"state": "running"}
@@ -59,10 +61,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(samebits, data, uninterrupted, m
     check_equal(run, uninterrupted)
 
 
-def test_a_run_that_is_killed_again_and_again_comes_to_the_same_end(samebits, data, uninterrupted):  # noqa: F811
-    import subprocess
-    import time
-
+def test_a_run_that_is_killed_again_and_again_comes_to_the_same_end(samebits, data, uninterrupted):
     run, _ = samebits.train_until(experiment(data), MOMENTS["float"])
     for delay in (0.35, 0.45, 0.55):
         process = subprocess.Popen(
@@ -76,14 +75,14 @@ def test_a_run_that_is_killed_again_and_again_comes_to_the_same_end(samebits, da
     check_equal(run, uninterrupted)
 
 
-def test_a_run_killed_before_its_first_checkpoint_starts_anew(samebits, data, uninterrupted):  # noqa: F811
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(samebits, data, uninterrupted):
     run, _ = samebits.train_until(experiment(data, checkpoint_every=0), lambda run: run.metrics()[-1]["step"] == 10)
     assert not run.checkpoint().exists()
     samebits.resume(run)
     check_equal(run, uninterrupted)
 
 
-def test_a_run_killed_between_float_and_qat_measures_ptq_once(samebits, uninterrupted, tmp_path):  # noqa: F811
+def test_a_run_killed_between_float_and_qat_measures_ptq_once(samebits, uninterrupted, tmp_path):
     shutil.copytree(uninterrupted.path, tmp_path / "run")
     run = Run(tmp_path / "run")
     shutil.copy(run.checkpoint("fp32"), run.checkpoint("last"))
@@ -97,9 +96,7 @@ def test_a_run_killed_between_float_and_qat_measures_ptq_once(samebits, uninterr
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["float", "quantizing"])
-def test_an_interrupted_run_ends_after_the_step_and_says_how_to_go_on(
-    samebits, data, uninterrupted, moment, stop  # noqa: F811
-):
+def test_an_interrupted_run_ends_after_the_step_and_says_how_to_go_on(samebits, data, uninterrupted, moment, stop):
     run, process = samebits.train_until(experiment(data, checkpoint_every=0), MOMENTS[moment], stop)
     assert process.returncode == 130
     path = run.path.relative_to(samebits.folder)
@@ -109,14 +106,14 @@ def test_an_interrupted_run_ends_after_the_step_and_says_how_to_go_on(
     check_equal(run, uninterrupted)
 
 
-def test_resuming_a_finished_run_changes_nothing(samebits, uninterrupted, tmp_path):  # noqa: F811
+def test_resuming_a_finished_run_changes_nothing(samebits, uninterrupted, tmp_path):
     shutil.copytree(uninterrupted.path, tmp_path / "run")
     run = Run(tmp_path / "run")
     samebits.resume(run)
     check_equal(run, uninterrupted)
 
 
-def test_what_cannot_be_exported_yet_says_so(samebits, data):  # noqa: F811
+def test_what_cannot_be_exported_yet_says_so(samebits, data):
     run, _ = samebits.train_until(experiment(data), MOMENTS["float"])
     assert error_of(samebits("export", run.path), 2) == (
         f"error: [export] {run.path}: expected a run that reached its QAT epochs, got one in its float epochs; "

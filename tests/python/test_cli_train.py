@@ -8,7 +8,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from cli_runs import CNN, MLP, STEPS, TEST, TRAIN, Samebits, config_text, data, samebits  # noqa: F401
+from cli_runs import CNN, MLP, STEPS, TEST, Samebits, config_text, write_data
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 LAYERS = {CNN: ["conv1", "conv2", "fc1", "fc2"], MLP: ["fc1", "fc2", "fc3"]}
@@ -45,7 +45,7 @@ class Trained:
 
 
 @pytest.fixture(scope="module", params=CASES)
-def trained(request, program, tmp_path_factory, data):  # noqa: F811
+def trained(request, program, tmp_path_factory, data):
     return Trained(program, tmp_path_factory.mktemp(request.param), data, request.param)
 
 
@@ -116,7 +116,7 @@ def test_metrics_have_a_line_every_ten_steps_and_one_an_epoch(trained):
     assert [record["step"] for record in metrics if record["kind"] == "ptq"] == [2 * STEPS]
     assert len(metrics) == len(steps) + len(epochs) + 1
     phases = list(dict.fromkeys(record["phase"] for record in steps))
-    assert phases == ["fp32", "quantizing", "frozen"]  # the tenth QAT step is the last to observe, the next one computes
+    assert phases == ["fp32", "quantizing", "frozen"]  # ten steps observe; the record of the tenth is written after it
     assert all(np.isfinite([record["loss"], record["lr"]]).all() for record in steps)
 
 
@@ -150,7 +150,7 @@ def test_the_table_of_layers_is_printed_before_the_export(trained):
     assert lines[-2:] == ["exporting", "verifying on 100 test images"]
 
 
-def test_progress_on_a_terminal_is_redrawn_in_place(samebits, data):  # noqa: F811
+def test_progress_on_a_terminal_is_redrawn_in_place(samebits, data):
     config = samebits.write_config(config_text(data))
     terminal, other_end = pty.openpty()
     process = subprocess.Popen(
@@ -171,17 +171,14 @@ def test_progress_on_a_terminal_is_redrawn_in_place(samebits, data):  # noqa: F8
     assert b"\x1b" not in stdout
 
 
-def test_plain_image_files_are_read_like_gzipped_ones(samebits, data, tmp_path):  # noqa: F811
-    from cli_runs import write_data
-
+def test_plain_image_files_are_read_like_gzipped_ones(samebits, data, tmp_path):
     plain = write_data(tmp_path / "plain", suffix="")
     only_package = ["--set", "export=[package]"]
     first = samebits.train(config_text(data), *only_package).results()
     assert samebits.train(config_text(plain), *only_package).results() == first
 
 
-def test_limits_use_the_first_images(samebits, data):  # noqa: F811
+def test_limits_use_the_first_images(samebits, data):
     run = samebits.train(config_text(data, data=", train_limit: 100, test_limit: 30"), "--set", "qat.observe_steps=5")
     assert run.status()["verify"]["images"] == 30
     assert [record["step"] for record in run.metrics() if record["kind"] == "epoch"] == [5, 10, 15, 20]
-    assert TRAIN > 100

@@ -136,3 +136,14 @@ def test_a_folder_that_is_not_configured_is_wrong_use(tmp_path):
         "run `make build`\n"
     )
     assert done.returncode == 2
+
+
+def test_a_build_with_sanitizers_skips_python_and_says_why(tmp_path):
+    (tmp_path / "CTestTestfile.cmake").write_text("")
+    (tmp_path / "CMakeCache.txt").write_text("SAMEBITS_SANITIZE:STRING=address,undefined\n")
+    command = [sys.executable, RUN_TESTS, tmp_path, "python/test_tables"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.stdout.endswith(
+        "skipped: tests/python/test_tables.py: Python cannot load a library built with -fsanitize=address,undefined\n"
+        "0 passed, 0 failed, 1 skipped\n"
+    )

@@ -65,6 +65,15 @@ def test_a_second_run_changes_nothing(run, tmp_path):
     assert (tmp_path / "README.md").read_text() == before
 
 
+def test_a_text_file_becomes_a_block_of_code(run, tmp_path):
+    (tmp_path / "README.md").write_text(PAGE)
+    (tmp_path / "step.txt").write_text("first | line\n\nlast\n")
+    command = [sys.executable, ROOT / "tools" / "tables.py", tmp_path / "step.txt", "--root", tmp_path]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, "README.md: table step, 3 lines\n")
+    assert (tmp_path / "README.md").read_text() == PAGE.replace("anything\n", "\n```\nfirst | line\n\nlast\n```\n\n")
+
+
 def test_rewrites_every_document_that_has_the_marker(run, tmp_path):
     documents = {"README.md": "no table here\n", "docs/a.md": PAGE, "docs/b.md": PAGE + PAGE, "docs/c.txt": PAGE}
     result = run(documents, [ROW])
