@@ -150,8 +150,10 @@ class Samebits:
             finally:
                 process.kill()
             run = self.newest_run()
-            if process.returncode != 0 and not run.checkpoint("final").exists():
-                return run, process
+            if process.returncode == 0 or run.checkpoint("final").exists():
+                continue
+            assert process.returncode in (-stop, 130), process.stdout_text
+            return run, process
         raise AssertionError("the run was over before the signal, five times")
 
     def has_reached(self, is_reached, earlier):
