@@ -32,7 +32,10 @@ if(NOT TARGET samebits::torch)
   set_target_properties(samebits::torch PROPERTIES
     INTERFACE_INCLUDE_DIRECTORIES "${_torch_dir}/include;${_torch_dir}/include/torch/csrc/api/include"
     INTERFACE_LINK_LIBRARIES "${_torch_dir}/lib/libtorch.so;${_torch_dir}/lib/libtorch_cpu.so;${_torch_dir}/lib/libc10.so"
+    # at::parallel_for is a template over OpenMP: compiled without, it runs on one thread and says nothing. The
+    # library behind it, libgomp.so.1, is the one that libtorch_cpu.so loads.
+    INTERFACE_COMPILE_OPTIONS "$<$<COMPILE_LANGUAGE:CXX>:-fopenmp>"
     # libtorch.so registers operators when it is loaded, so it must stay linked although nothing names it;
     # the CUDA libraries that libtorch_cpu.so itself needs are found at run time by its own RPATH.
-    INTERFACE_LINK_OPTIONS "-Wl,--no-as-needed,--allow-shlib-undefined,-rpath,${_torch_dir}/lib")
+    INTERFACE_LINK_OPTIONS "-fopenmp;-Wl,--no-as-needed,--allow-shlib-undefined,-rpath,${_torch_dir}/lib")
 endif()
