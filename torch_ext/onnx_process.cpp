@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/atomic_file.h"
 #include "runtime/safetensors.h"
 #include "torch_ext/verify.h"
 
@@ -26,7 +27,7 @@ class TemporaryFolder {
   TemporaryFolder() {
     std::string pattern = (fs::temp_directory_path() / "samebits-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr)
-      throw std::runtime_error("[onnx] " + pattern + ": expected to make a folder, got: " + std::strerror(errno));
+      throw runtime::WriteError("[onnx] " + pattern + ": expected to make a folder, got: " + std::strerror(errno));
     path_ = pattern;
   }
   ~TemporaryFolder() {
