@@ -1,5 +1,6 @@
 // Which instruction sets may run: what the processor has, limited by the environment variable SAMEBITS_ISA
-// (reference, avx2, avx512, avx512_vnni, amx or neon: the best one allowed). Read once.
+// (reference, avx2, avx512, avx512_vnni, amx; neon, neon_dotprod on AArch64: the best one allowed). Read
+// once.
 #pragma once
 
 #include <span>
@@ -12,7 +13,16 @@ namespace samebits::kernels::isa {
 std::string why_not_reference();
 std::string why_not_avx2();
 std::string why_not_avx512();
+/// AVX-512 with VNNI (vpdpbusd).
+std::string why_not_avx512_vnni();
+/// AVX-512 with BF16 (vdpbf16ps). SAMEBITS_ISA=avx512 rules it out, avx512_vnni does not.
+std::string why_not_avx512_bf16();
+/// AMX tiles for int8 and bf16. The first call asks the system for permission to use them: make it before
+/// threads start.
+std::string why_not_amx();
 std::string why_not_neon();
+/// NEON with the dot product instructions (sdot).
+std::string why_not_neon_dotprod();
 
 /// The value of SAMEBITS_ISA, or empty when it is not set.
 const std::string& forced();

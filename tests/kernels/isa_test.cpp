@@ -82,18 +82,27 @@ bool has_feature(const std::string& name) {
 TEST_F(ForcedIsa, GivesTheReasonOfWhatIsExcluded) {
   expect_reason(isa::why_not_reference(), "reference", true, {});
   expect_reason(isa::why_not_neon(), "neon", has_feature("neon"), {"reference"});
-  expect_reason(isa::why_not_avx2(), "avx2", has_feature("avx2"), {"reference", "neon"});
-  expect_reason(isa::why_not_avx512(), "avx512", has_feature("avx512bw"), {"reference", "neon", "avx2"});
+  std::vector<std::string> below = {"reference", "neon"};
+  expect_reason(isa::why_not_neon_dotprod(), "neon_dotprod", has_feature("neon_dotprod"), below);
+  below.push_back("neon_dotprod");
+  expect_reason(isa::why_not_avx2(), "avx2", has_feature("avx2"), below);
+  below.push_back("avx2");
+  expect_reason(isa::why_not_avx512(), "avx512", has_feature("avx512bw"), below);
+  below.push_back("avx512");
+  expect_reason(isa::why_not_avx512_vnni(), "avx512_vnni", has_feature("avx512_vnni"), below);
+  expect_reason(isa::why_not_avx512_bf16(), "avx512_bf16", has_feature("avx512_bf16"), below);
+  below.push_back("avx512_vnni");
+  expect_reason(isa::why_not_amx(), "amx", has_feature("amx_int8"), below);
 }
 
 TEST(Isa, NamesTheFeaturesThatKernelsChooseBy) {
   std::vector<std::string> names;
   for (const isa::Feature& feature : isa::processor_features()) names.push_back(feature.name);
 #if defined(__x86_64__)
-  EXPECT_THAT(names,
-              ElementsAre("avx2", "fma", "avx512f", "avx512bw", "avx512_vnni", "amx_int8", "amx_bf16"));
+  EXPECT_THAT(names, ElementsAre("avx2", "fma", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16",
+                                 "amx_int8", "amx_bf16"));
 #else
-  EXPECT_THAT(names, ElementsAre("neon"));
+  EXPECT_THAT(names, ElementsAre("neon", "neon_dotprod"));
 #endif
 }
 
@@ -113,13 +122,14 @@ TEST(IsaDeathTest, RefusesAnUnknownNameAndListsTheKnownOnes) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(
       print_forced("sse2"), testing::ExitedWithCode(1),
-      testing::StrEq("[isa] SAMEBITS_ISA: expected reference, neon, avx2, avx512, avx512_vnni or amx, got "
-                     "\"sse2\"; unset it to let the processor decide"));
+      testing::StrEq(
+          "[isa] SAMEBITS_ISA: expected reference, neon, neon_dotprod, avx2, avx512, avx512_vnni or amx, "
+          "got \"sse2\"; unset it to let the processor decide"));
 }
 
 TEST(IsaDeathTest, TakesEveryKnownNameAndAnEmptyValueAsUnset) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
-  for (const char* name : {"", "reference", "neon", "avx2", "avx512", "avx512_vnni", "amx"})
+  for (const char* name : {"", "reference", "neon", "neon_dotprod", "avx2", "avx512", "avx512_vnni", "amx"})
     EXPECT_EXIT(print_forced(name), testing::ExitedWithCode(0), testing::StrEq(name));
 }
 

@@ -37,7 +37,10 @@ class KernelTest : public testing::Test {
   static std::string why_not_forced() {
     if (isa::forced() == "avx2") return isa::why_not_avx2();
     if (isa::forced() == "avx512") return isa::why_not_avx512();
+    if (isa::forced() == "avx512_vnni") return isa::why_not_avx512_vnni();
+    if (isa::forced() == "amx") return isa::why_not_amx();
     if (isa::forced() == "neon") return isa::why_not_neon();
+    if (isa::forced() == "neon_dotprod") return isa::why_not_neon_dotprod();
     return isa::why_not_reference();
   }
 };

@@ -148,8 +148,8 @@ def test_an_unknown_instruction_set_is_wrong_use(samebits, data, command):
     samebits.write_config(config_text(data))
     result = samebits(*command, SAMEBITS_ISA="avx1024")
     assert (error_of(result, 2), result.stdout) == (
-        'error: [isa] SAMEBITS_ISA: expected reference, neon, avx2, avx512, avx512_vnni or amx, got "avx1024"; '
-        "unset it to let the processor decide\n",
+        'error: [isa] SAMEBITS_ISA: expected reference, neon, neon_dotprod, avx2, avx512, avx512_vnni or amx, got '
+        '"avx1024"; unset it to let the processor decide\n',
         "",
     )
     assert not (samebits.folder / "runs").exists()
