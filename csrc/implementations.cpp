@@ -1,6 +1,5 @@
 #include "csrc/implementations.h"
 
-#include "csrc/int_mm.h"
 #include "kernels/dequantize.h"
 #include "kernels/epilogue.h"
 #include "kernels/fake_quantize.h"
@@ -40,10 +39,6 @@ std::vector<KernelStatus> kernel_statuses() {
       {"epilogue", statuses(kernels::epilogue_row_implementations())},
       {"gemm_int8", statuses(kernels::gemm_int8_implementations())},
   };
-  // linear without groups takes at::_int_mm first; conv2d and groups go straight to gemm_int8.
-  KernelStatus linear{"linear", {{"int_mm", false, why_not_int_mm()}}};
-  for (auto& each : statuses(kernels::gemm_int8_implementations())) linear.implementations.push_back(each);
-  list.push_back(linear);
   for (KernelStatus& each : list) each = finished(each);
   return list;
 }

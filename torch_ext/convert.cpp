@@ -110,6 +110,7 @@ class GraphBuilder {
         {"aten::relu_", &GraphBuilder::add_relu},
         {"samebits::relu", &GraphBuilder::add_relu},
         {"aten::max_pool2d", &GraphBuilder::add_max_pool},
+        {"samebits::max_pool2d", &GraphBuilder::add_samebits_max_pool},
         {"aten::avg_pool2d", &GraphBuilder::add_avg_pool},
         {"aten::flatten", &GraphBuilder::add_flatten},
         {"aten::view", &GraphBuilder::add_view},
@@ -209,7 +210,12 @@ class GraphBuilder {
                     .dilation = window.dilation,
                     .groups = window.groups};
     }
+    const std::string name = out.name;
     finish(std::move(out), node->output(0));
+    if (!layer.has_relu()) return;
+    Node relu = start(Op::kRelu, {node->output(0)});
+    relu.name = name + ".relu";
+    finish(std::move(relu), node->output(0));
   }
 
   /// A layer that is used twice gets two nodes.
@@ -229,6 +235,14 @@ class GraphBuilder {
     out.window.dilation = pair(node, 4, "dilations");
     out.window.ceil_mode = constant<bool>(node, 5, "ceil_mode");
     finish(std::move(out), node->output());
+  }
+
+  void add_samebits_max_pool(const jit::Node* node) {
+    Node out = start(Op::kMaxPool2d, {node->input(0)});
+    out.window.kernel = pair(node, 1, "kernel sizes");
+    out.window.stride = pair(node, 2, "strides");
+    out.window.padding = pair(node, 3, "paddings");
+    finish(std::move(out), node->output(0));
   }
 
   void add_avg_pool(const jit::Node* node) {

@@ -21,6 +21,8 @@ class QATConv2dOptions : public SchemeOptions<QATConv2dOptions> {
   TORCH_ARG(torch::ExpandingArray<2>, dilation) = 1;
   TORCH_ARG(std::int64_t, groups) = 1;
   TORCH_ARG(bool, bias) = true;
+  /// max(y, 0) in the same pass; backward keeps 1 bit an element for it.
+  TORCH_ARG(bool, relu) = false;
 };
 
 class QATConv2dImpl : public QATLayer {
@@ -31,7 +33,8 @@ class QATConv2dImpl : public QATLayer {
   explicit QATConv2dImpl(const QATConv2dOptions& options);
   /// Takes over the parameters of a float layer: the same tensors, so that optimizers stay valid. Throws c10::Error
   /// for padding that is not zeros of a fixed size.
-  explicit QATConv2dImpl(torch::nn::Conv2dImpl& conv, std::optional<LayerConfig> own_config = std::nullopt);
+  explicit QATConv2dImpl(torch::nn::Conv2dImpl& conv, std::optional<LayerConfig> own_config = std::nullopt,
+                        bool relu = false);
 
   /// x [n, in_channels, height, width] to [n, out_channels, height', width'], float32.
   torch::Tensor forward(const torch::Tensor& x) { return compute(x); }
@@ -40,11 +43,13 @@ class QATConv2dImpl : public QATLayer {
   std::int64_t depth() const override { return weight.numel() / weight.size(0); }
   bool supports_groups() const override { return false; }
   const ops::Conv2dWindow& window() const { return window_; }
-  torch::Tensor float_forward(const torch::Tensor& x) const override;
 
  private:
+  ops::WeightOrder weight_order() const override { return ops::WeightOrder::kConv2d; }
+  torch::Tensor float_product(const torch::Tensor& x) const override;
   ops::LayerOutput integer_forward(const torch::Tensor& x, const ops::ActivationGrid& x_grid,
-                                   const ops::WeightGrid& weight_grid) override;
+                                   const ops::PackedWeight& packed,
+                                   const ops::LayerOptions& options) const override;
 
   ops::Conv2dWindow window_;
 };

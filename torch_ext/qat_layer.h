@@ -51,25 +51,38 @@ class QATLayer : public torch::nn::Module {
   ops::WeightGrid weight_grid() const;
   QuantizedWeight quantized_weight() const;
 
-  /// What the layer computes in float32 on its weights as they are.
-  virtual torch::Tensor float_forward(const torch::Tensor& x) const = 0;
+  /// Whether the layer ends in max(y, 0).
+  bool has_relu() const { return has_relu_; }
+
+  /// What the layer computes in float32 on its weights as they are, its relu included.
+  torch::Tensor float_forward(const torch::Tensor& x) const;
 
  protected:
   QATLayer(std::string name, torch::Tensor initial_weight, torch::Tensor initial_bias,
-           std::optional<LayerConfig> own_config);
+           std::optional<LayerConfig> own_config, bool has_relu);
 
   /// forward of every layer: observes, chooses the arithmetic by state, reports to LayerWatch.
   torch::Tensor compute(const torch::Tensor& x);
+  virtual ops::WeightOrder weight_order() const = 0;
+  virtual torch::Tensor float_product(const torch::Tensor& x) const = 0;
   virtual ops::LayerOutput integer_forward(const torch::Tensor& x, const ops::ActivationGrid& x_grid,
-                                           const ops::WeightGrid& weight_grid) = 0;
+                                           const ops::PackedWeight& packed,
+                                           const ops::LayerOptions& options) const = 0;
 
  private:
   void check_depth() const;
+  /// The weight as the kernels read it. Without gradients it is kept until the weight changes: torch counts changes in
+  /// place (but not those made through weight.data()).
+  ops::PackedWeight packed_weight() const;
 
   std::optional<LayerConfig> own_config_;
   LayerConfig config_;
   std::string path_;
+  bool has_relu_;
   std::shared_ptr<ActivationQuantizer> input_;
+  mutable ops::PackedWeight packed_;  // `weight` is left out
+  mutable std::uint32_t packed_version_ = 0;
+  mutable const void* packed_data_ = nullptr;
 };
 
 /// The layer inside a module, or null.

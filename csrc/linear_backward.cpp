@@ -1,0 +1,161 @@
+#include "csrc/linear_backward.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#include "csrc/grids.h"
+#include "kernels/gemm_bf16.h"
+#include "kernels/gradient.h"
+#include "kernels/pack_bf16.h"
+
+namespace samebits::ops {
+
+using at::Tensor;
+using Gradients = std::tuple<Tensor, Tensor, Tensor>;
+
+namespace {
+
+/// One call's sizes and operands.
+struct Call {
+  const SavedLayer& saved;
+  Tensor grad_y;  // [m, n], contiguous
+  LinearGradients wanted;
+  int64_t m, n, k;
+};
+
+Gradients backward_f32(const Call& c) {
+  const auto [grad, grad_bias] = output_gradient(c.grad_y, c.saved.relu_mask, c.wanted.bias);
+  Tensor grad_x, grad_weight;
+  // One operand at a time, in the same memory.
+  const RebuiltWeight weight = weight_reals(c.saved, Workspace::kInput);
+  if (c.wanted.x) {
+    grad_x = at::mm(grad, weight.values).view(c.saved.x_codes.sizes());
+    apply_clip_mask(grad_x, c.saved.clip_mask);
+  }
+  if (c.wanted.weight) {
+    grad_weight = at::mm(grad.t(), input_reals(c.saved, Workspace::kInput).view({c.m, c.k}));
+    apply_clip_mask(grad_weight, weight.clip_mask);
+  }
+  return {grad_x, grad_weight, grad_bias};
+}
+
+Tensor packed_workspace(Workspace purpose, int64_t lines, int64_t depth) {
+  return workspace(purpose, {kernels::packed_bf16_size(lines, depth)}, at::kBFloat16);
+}
+kernels::Bf16* data_of(const Tensor& tensor) { return static_cast<kernels::Bf16*>(tensor.mutable_data_ptr()); }
+
+/// Splits [0, n) at multiples of `unit`, for kernels that want aligned begins.
+template <class Body>
+void parallel_units(int64_t n, int64_t unit, int64_t work_of_one, const Body& body) {
+  const int64_t grain = 1 + at::internal::GRAIN_SIZE / std::max<int64_t>(unit * work_of_one, 1);
+  at::parallel_for(0, (n + unit - 1) / unit, grain,
+                   [&](int64_t first, int64_t last) { body(first * unit, std::min(last * unit, n)); });
+}
+
+void multiply(const kernels::GemmBf16Args& args) {
+  const int64_t parts = args.rows * args.columns * args.depth < (1 << 17) ? 1 : at::get_num_threads();
+  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part)
+      kernels::gemm_bf16(args, kernels::gemm_bf16_region(args.rows, args.columns, part, parts));
+  });
+}
+
+/// The gradient as both products read it, and the bias gradient, in one pass.
+struct PackedGradient {
+  Tensor for_grad_x, for_grad_weight, bias;
+};
+PackedGradient packed_gradient(const Call& c, const Tensor& weight_scale, bool wants_x) {
+  PackedGradient out;
+  const int64_t blocks = kernels::sum_blocks(c.m);
+  const Tensor sums = workspace(Workspace::kSums, {c.wanted.bias ? blocks : 0, c.n});
+  if (wants_x) out.for_grad_x = packed_workspace(Workspace::kPackedA, c.m, c.n);
+  if (c.wanted.weight) out.for_grad_weight = packed_workspace(Workspace::kPackedTransposed, c.n, c.m);
+  const kernels::PackGradientArgs args{
+      .g = c.grad_y.const_data_ptr<float>(),
+      .m = c.m,
+      .n = c.n,
+      .relu_mask = c.saved.relu_mask.defined() ? c.saved.relu_mask.const_data_ptr<uint8_t>() : nullptr,
+      .scale = weight_scale.defined() ? weight_scale.const_data_ptr<float>() : nullptr,
+      .scale_count = weight_scale.defined() ? weight_scale.numel() : 0,
+      .for_grad_x = wants_x ? data_of(out.for_grad_x) : nullptr,
+      .for_grad_weight = c.wanted.weight ? data_of(out.for_grad_weight) : nullptr,
+      .block_sums = c.wanted.bias ? sums.mutable_data_ptr<float>() : nullptr};
+  parallel_units(c.m, kernels::kSumRows, c.n,
+                 [&](int64_t begin, int64_t end) { kernels::pack_gradient(args, begin, end); });
+  if (!c.wanted.bias) return out;
+  out.bias = at::empty({c.n}, c.grad_y.options());
+  kernels::add_block_sums(args.block_sums, blocks, c.n, out.bias.mutable_data_ptr<float>(), 0, c.n);
+  return out;
+}
+
+Tensor packed_codes(const kernels::PackCodesArgs& without_output) {
+  const Tensor packed = packed_workspace(Workspace::kPackedB, without_output.columns, without_output.depth);
+  kernels::PackCodesArgs args = without_output;
+  args.packed = data_of(packed);
+  parallel_units(args.depth, kernels::kBf16Block, args.columns,
+                 [&](int64_t begin, int64_t end) { kernels::pack_codes(args, begin, end); });
+  return packed;
+}
+
+Tensor grad_x_bf16(const Call& c, const RebuiltWeight& weight, const PackedGradient& gradient,
+                   const Tensor& group_scale) {
+  const Tensor codes = packed_codes(
+      {.codes = weight.values.const_data_ptr<int8_t>(),
+       .depth = c.n,
+       .columns = c.k,
+       .scale = group_scale.defined() ? group_scale.const_data_ptr<float>() : nullptr,
+       .group_size = c.saved.weight_grid.group_size});
+  const Tensor grad_x = at::empty(c.saved.x_codes.sizes(), c.grad_y.options());
+  multiply({.a = data_of(gradient.for_grad_x),
+            .b = data_of(codes),
+            .rows = c.m,
+            .columns = c.k,
+            .depth = c.n,
+            .clip_mask = c.saved.clip_mask.const_data_ptr<uint8_t>(),
+            .output = grad_x.mutable_data_ptr<float>(),
+            .output_stride = c.k});
+  return grad_x;
+}
+
+Tensor grad_weight_bf16(const Call& c, const Tensor& clip_mask, const PackedGradient& gradient) {
+  const kernels::AffineGrid grid = activation_grid("backward", c.saved.x_grid);
+  const Tensor codes = packed_codes({.codes = c.saved.x_codes.const_data_ptr<int8_t>(),
+                                     .depth = c.m,
+                                     .columns = c.k,
+                                     .zero_point = grid.zero_point});
+  const Tensor grad_weight = at::empty({c.n, c.k}, c.grad_y.options());
+  multiply({.a = data_of(gradient.for_grad_weight),
+            .b = data_of(codes),
+            .rows = c.n,
+            .columns = c.k,
+            .depth = c.m,
+            .scale = grid.scale,
+            .clip_mask = clip_mask.defined() ? clip_mask.const_data_ptr<uint8_t>() : nullptr,
+            .output = grad_weight.mutable_data_ptr<float>(),
+            .output_stride = c.k});
+  return grad_weight;
+}
+
+Gradients backward_bf16(const Call& c) {
+  const WeightGrid& grid = c.saved.weight_grid;
+  const bool is_grouped = grid.group_size > 0;
+  // A scale a channel goes into the gradient; with groups along k it goes into the weight.
+  const PackedGradient gradient = packed_gradient(c, is_grouped ? Tensor() : grid.scale.contiguous(), c.wanted.x);
+  const RebuiltWeight weight = weight_codes(c.saved);
+  Tensor grad_x, grad_weight;
+  if (c.wanted.x) grad_x = grad_x_bf16(c, weight, gradient, is_grouped ? grid.scale.t().contiguous() : Tensor());
+  if (c.wanted.weight) grad_weight = grad_weight_bf16(c, weight.clip_mask, gradient);
+  return {grad_x, grad_weight, gradient.bias};
+}
+
+}  // namespace
+
+Gradients linear_backward(const SavedLayer& saved, const Tensor& grad_any, const LinearGradients& wanted) {
+  const int64_t n = saved.weight.size(0), k = saved.weight.size(1);
+  const int64_t m = n == 0 ? 0 : grad_any.numel() / n;
+  const Call call{saved, grad_any.contiguous().reshape({m, n}), wanted, m, n, k};
+  return saved.options.backward == BackwardMode::kFloat32 ? backward_f32(call) : backward_bf16(call);
+}
+
+}  // namespace samebits::ops
