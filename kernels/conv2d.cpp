@@ -4,99 +4,100 @@
 #include <cstddef>
 #include <vector>
 
+#include "kernels/conv2d_parts.h"
 #include "kernels/gemm_int8.h"
+#include "kernels/patches.h"
 
 namespace samebits::kernels {
 namespace {
 
-/// The channels of one group of one image, with a border of zero points: no tap leaves it.
-void pad_channels(const Conv2dShape& shape, const std::int8_t* codes, std::int8_t zero_point,
-                  std::vector<std::int8_t>& padded) {
-  const std::int64_t channels = shape.in_channels / shape.groups;
-  const std::int64_t padded_height = shape.height + 2 * shape.padding_height;
-  const std::int64_t padded_width = shape.width + 2 * shape.padding_width;
-  padded.assign(channels * padded_height * padded_width, zero_point);
-  for (std::int64_t channel = 0; channel < channels; ++channel)
-    for (std::int64_t row = 0; row < shape.height; ++row)
-      std::copy_n(codes + (channel * shape.height + row) * shape.width, shape.width,
-                  padded.data() + (channel * padded_height + row + shape.padding_height) * padded_width +
-                      shape.padding_width);
+constexpr std::int64_t kItemPixels = 64;
+constexpr std::int64_t kPatchBytes =
+    512 * 1024;  // packed patches that stay in the second-level cache until multiplied
+
+std::int64_t items_of_image(const Conv2dShape& shape) {
+  return (shape.out_height() * shape.out_width() + kItemPixels - 1) / kItemPixels;
 }
 
-/// What the taps of one convolution read for every output pixel, one tap at a time.
-struct Patches {
-  const Conv2dShape& shape;
-  const std::vector<std::int8_t>& padded;
-  std::int64_t rows = shape.out_height(), columns = shape.out_width();
+/// Work items packed and multiplied at a time.
+std::int64_t items_of_block(const Conv2dShape& shape) {
+  const std::int64_t fitting = kPatchBytes / (kItemPixels * padded_depth(shape.depth()));
+  return std::clamp<std::int64_t>(fitting, 1, items_of_image(shape));
+}
 
-  /// line[pixel] for tap k: an input channel and a place in the kernel.
-  void read(std::int64_t k, std::int8_t* line) const {
-    const std::int64_t padded_height = shape.height + 2 * shape.padding_height;
-    const std::int64_t padded_width = shape.width + 2 * shape.padding_width;
-    const std::int64_t kernel_size = shape.kernel_height * shape.kernel_width, place = k % kernel_size;
-    const std::int64_t first_row =
-        k / kernel_size * padded_height + place / shape.kernel_width * shape.dilation_height;
-    const std::int8_t* from =
-        padded.data() + first_row * padded_width + place % shape.kernel_width * shape.dilation_width;
-    for (std::int64_t row = 0; row < rows;
-         ++row, from += shape.stride_height * padded_width, line += columns) {
-      if (shape.stride_width == 1) {
-        std::copy_n(from, columns, line);
-      } else {
-        for (std::int64_t column = 0; column < columns; ++column)
-          line[column] = from[column * shape.stride_width];
-      }
-    }
+/// Zeros that start at a cache line.
+class PackedBuffer {
+ public:
+  explicit PackedBuffer(std::int64_t size) : storage_(size + 63) {}
+  std::int8_t* data() {
+    const auto address = reinterpret_cast<std::uintptr_t>(storage_.data());
+    return storage_.data() + (64 - address % 64) % 64;
   }
+
+ private:
+  std::vector<std::int8_t> storage_;
 };
 
-/// Packs the patches of one image and one group as `b` of gemm_int8: pixels are its columns, taps its depth.
-/// `line` holds padded_columns(pixels) codes, zero behind the last pixel.
-void pack_patches(const Patches& patches, std::vector<std::int8_t>& line, std::int8_t* packed) {
-  const std::int64_t depth = patches.shape.depth();
-  const std::int64_t width = padded_columns(patches.rows * patches.columns);
-  line.assign(width, 0);
-  for (std::int64_t k = 0; k < padded_depth(depth); ++k) {
-    if (k < depth) patches.read(k, line.data());
-    if (k == depth) std::fill(line.begin(), line.end(), std::int8_t{0});
-    for (std::int64_t block = 0; block < width; block += kColumnBlock) {
-      std::int8_t* to = packed + packed_index(block, k, depth);
-      for (std::int64_t lane = 0; lane < kColumnBlock; ++lane) to[4 * lane] = line[block + lane];
-    }
-  }
+/// One block of pixels of one group of channels of one image.
+bool multiply(const PreparedWeights& weights, const LayerTerms& terms, const Conv2dShape& shape,
+              const std::int8_t* packed, const Conv2dOutput& output, std::int64_t image, std::int64_t group,
+              const PixelBlock& block) {
+  const std::int64_t pixels = shape.out_height() * shape.out_width(), depth = shape.depth();
+  const std::int64_t channels = shape.out_channels / shape.groups, channel = group * channels;
+  const std::int64_t plane = image * shape.out_channels + channel;
+  const std::int64_t element_size = output.type == GemmOutput::kCodes ? sizeof(std::int8_t) : sizeof(float);
+  // gemm_int8 addresses by the columns of the whole image. It reads none before block.begin: their place need
+  // not exist.
+  const auto first_packed = reinterpret_cast<std::uintptr_t>(packed) - block.begin * padded_depth(depth);
+  const GemmInt8Args args{
+      .a = weights.centered.data() + channel * depth,
+      .a_stride = depth,
+      .b = reinterpret_cast<const std::int8_t*>(first_packed),
+      .n = pixels,
+      .k = depth,
+      .output = static_cast<std::byte*>(output.data) + plane * pixels * element_size,
+      .output_stride = pixels,
+      .epilogue = {
+          .output = output.type,
+          .terms = channel_terms(terms, channel),
+          .channels_are_rows = true,
+          .relu = output.relu,
+          .relu_mask = output.relu_mask == nullptr ? nullptr : output.relu_mask + plane * ((pixels + 7) / 8),
+          .grid = output.grid}};
+  return gemm_int8(args, {0, channels, block.begin, block.end});
 }
 
 }  // namespace
 
-void conv2d(const PreparedWeights& weights, const LayerTerms& terms, const Conv2dShape& shape,
-            const AffineGrid& x_grid, const std::int8_t* x_codes, float* y, std::int64_t begin,
-            std::int64_t end) {
-  const std::int64_t depth = shape.depth(), pixels = shape.out_height() * shape.out_width();
-  const std::int64_t in_size = shape.in_channels * shape.height * shape.width;
-  const std::int64_t group_in = shape.in_channels / shape.groups * shape.height * shape.width;
-  const std::int64_t group_out = shape.out_channels / shape.groups;
-  if (pixels == 0) return;
-  AlignedVector<std::int8_t> packed(packed_size(pixels, depth));
-  std::vector<std::int8_t> padded, line;
-  for (std::int64_t image = begin; image < end; ++image) {
+std::int64_t conv2d_work_items(const Conv2dShape& shape, std::int64_t images) {
+  return images * (is_depthwise(shape) ? shape.out_channels : items_of_image(shape));
+}
+
+bool conv2d(const PreparedWeights& weights, const LayerTerms& terms, const Conv2dShape& shape,
+            const AffineGrid& x_grid, const std::int8_t* x_codes, const Conv2dOutput& output,
+            std::int64_t begin, std::int64_t end) {
+  if (begin >= end) return false;
+  if (is_depthwise(shape))
+    return conv2d_depthwise(weights, terms, shape, x_grid, x_codes, output, begin, end);
+  const std::int64_t image_items = items_of_image(shape), pixels = shape.out_height() * shape.out_width();
+  const std::int64_t block_items = std::min(items_of_block(shape), end - begin);
+  const std::int64_t first_image = begin / image_items, last_image = (end - 1) / image_items;
+  const std::int64_t image_size = shape.in_channels * shape.height * shape.width;
+  Patches patches(shape, static_cast<std::int8_t>(x_grid.zero_point), block_items * kItemPixels);
+  PackedBuffer packed(block_items * kItemPixels * padded_depth(shape.depth()));
+  bool saw_nan = false;
+  for (std::int64_t item = begin; item < end;) {
+    const std::int64_t image = item / image_items, first = item % image_items;
+    const std::int64_t items = std::min({block_items, end - item, image_items - first});
+    const PixelBlock block{first * kItemPixels, std::min((first + items) * kItemPixels, pixels)};
+    patches.load(x_codes + image * image_size, first_image < image && image < last_image, block);
     for (std::int64_t group = 0; group < shape.groups; ++group) {
-      pad_channels(shape, x_codes + image * in_size + group * group_in,
-                   static_cast<std::int8_t>(x_grid.zero_point), padded);
-      pack_patches({shape, padded}, line, packed.data());
-      const std::int64_t channel = group * group_out;
-      const ChannelTerms channel_terms{terms.correction.data() + channel, terms.scale.data() + channel,
-                                       terms.bias == nullptr ? nullptr : terms.bias + channel};
-      gemm_int8({.a = weights.centered.data() + channel * depth,
-                 .a_stride = depth,
-                 .b = packed.data(),
-                 .n = pixels,
-                 .k = depth,
-                 .output = y + (image * shape.out_channels + channel) * pixels,
-                 .output_stride = pixels,
-                 .epilogue = {.terms = channel_terms, .channels_are_rows = true}},
-                {0, group_out, 0, pixels});
+      patches.pack(group, packed.data());
+      saw_nan |= multiply(weights, terms, shape, packed.data(), output, image, group, block);
     }
+    item += items;
   }
+  return saw_nan;
 }
 
 }  // namespace samebits::kernels
