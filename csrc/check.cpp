@@ -5,7 +5,9 @@
 namespace samebits::ops {
 namespace {
 
-std::string_view dtype_name(at::ScalarType type) { return c10::getDtypeNames(type).first; }
+std::string_view dtype_name(at::ScalarType type) {
+  return c10::getDtypeNames(type).first;
+}
 
 }  // namespace
 

@@ -20,7 +20,8 @@ using OptionalTensor = std::optional<Tensor>;
 
 TORCH_LIBRARY_FRAGMENT(samebits, library) {
   library.def(
-      "conv2d(Tensor x, Tensor weight, Tensor? bias, int[2] stride, int[2] padding, int[2] dilation, int groups,"
+      "conv2d(Tensor x, Tensor weight, Tensor? bias, int[2] stride, int[2] padding, int[2] dilation, int "
+      "groups,"
       " Tensor x_scale, Tensor x_zero_point, int x_qmin, int x_qmax, Tensor weight_scale,"
       " Tensor? weight_zero_point, int weight_qmin, int weight_qmax, Tensor? packed=None, bool relu=False,"
       " bool observe=False, str backward='f32')"
@@ -29,10 +30,10 @@ TORCH_LIBRARY_FRAGMENT(samebits, library) {
 
 namespace {
 
-using Conv2dSignature = LayerOutputs(const Tensor&, const Tensor&, const OptionalTensor&, IntArrayRef, IntArrayRef,
-                                     IntArrayRef, int64_t, const Tensor&, const Tensor&, int64_t, int64_t,
-                                     const Tensor&, const OptionalTensor&, int64_t, int64_t, const OptionalTensor&,
-                                     bool, bool, std::string_view);
+using Conv2dSignature = LayerOutputs(const Tensor&, const Tensor&, const OptionalTensor&, IntArrayRef,
+                                     IntArrayRef, IntArrayRef, int64_t, const Tensor&, const Tensor&, int64_t,
+                                     int64_t, const Tensor&, const OptionalTensor&, int64_t, int64_t,
+                                     const OptionalTensor&, bool, bool, std::string_view);
 
 std::array<int64_t, 2> pair_of(const char* argument, IntArrayRef values, int64_t least) {
   TORCH_CHECK(values.size() == 2 && values[0] >= least && values[1] >= least, "[conv2d] ", argument,
@@ -43,8 +44,9 @@ std::array<int64_t, 2> pair_of(const char* argument, IntArrayRef values, int64_t
 kernels::Conv2dShape checked_shape(const LayerArguments& a, const Conv2dWindow& window) {
   TORCH_CHECK(a.weight.dim() == 4, "[conv2d] weight: expected [out, in / groups, height, width], got shape ",
               a.weight.sizes());
-  TORCH_CHECK(window.groups >= 1 && a.weight.size(0) % window.groups == 0, "[conv2d] groups: expected a divisor of ",
-              a.weight.size(0), " output channels, got ", window.groups);
+  TORCH_CHECK(window.groups >= 1 && a.weight.size(0) % window.groups == 0,
+              "[conv2d] groups: expected a divisor of ", a.weight.size(0), " output channels, got ",
+              window.groups);
   TORCH_CHECK(a.x.dim() == 4 && a.x.size(1) == a.weight.size(1) * window.groups, "[conv2d] x: expected [n, ",
               a.weight.size(1) * window.groups, ", height, width], got shape ", a.x.sizes());
   const kernels::Conv2dShape shape{.in_channels = a.x.size(1),
@@ -62,7 +64,8 @@ kernels::Conv2dShape checked_shape(const LayerArguments& a, const Conv2dWindow& 
                                    .groups = window.groups};
   const int64_t span_height = window.dilation[0] * (shape.kernel_height - 1) + 1;
   const int64_t span_width = window.dilation[1] * (shape.kernel_width - 1) + 1;
-  TORCH_CHECK(shape.height + 2 * window.padding[0] >= span_height && shape.width + 2 * window.padding[1] >= span_width,
+  TORCH_CHECK(shape.height + 2 * window.padding[0] >= span_height &&
+                  shape.width + 2 * window.padding[1] >= span_width,
               "[conv2d] x: expected at least ", span_height, " x ", span_width, " padded pixels, got ",
               shape.height + 2 * window.padding[0], " x ", shape.width + 2 * window.padding[1]);
   check_layer(a, shape.depth(), "in_channels / groups * kernel size");
@@ -73,11 +76,12 @@ std::vector<int64_t> output_sizes(const Tensor& x, const kernels::Conv2dShape& s
   return {x.size(0), shape.out_channels, shape.out_height(), shape.out_width()};
 }
 
-LayerOutputs conv2d_meta(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, IntArrayRef stride,
-                         IntArrayRef padding, IntArrayRef dilation, int64_t groups, const Tensor& x_scale,
-                         const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax, const Tensor& weight_scale,
-                         const OptionalTensor& weight_zero_point, int64_t weight_qmin, int64_t weight_qmax,
-                         const OptionalTensor& packed, bool relu, bool observe, std::string_view backward) {
+LayerOutputs conv2d_meta(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                         IntArrayRef stride, IntArrayRef padding, IntArrayRef dilation, int64_t groups,
+                         const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax,
+                         const Tensor& weight_scale, const OptionalTensor& weight_zero_point,
+                         int64_t weight_qmin, int64_t weight_qmax, const OptionalTensor& packed, bool relu,
+                         bool observe, std::string_view backward) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax};
   const Conv2dWindow window{pair_of("stride", stride, 1), pair_of("padding", padding, 0),
@@ -85,14 +89,16 @@ LayerOutputs conv2d_meta(const Tensor& x, const Tensor& weight, const OptionalTe
   const LayerOptions options{relu, observe, backward_mode("conv2d", backward)};
   const LayerArguments arguments{"conv2d", x, weight, bias, x_grid, weight_grid, packed, options};
   const kernels::Conv2dShape shape = checked_shape(arguments, window);
-  return to_tuple(empty_layer_output(arguments, output_sizes(x, shape), shape.out_height() * shape.out_width()));
+  return to_tuple(
+      empty_layer_output(arguments, output_sizes(x, shape), shape.out_height() * shape.out_width()));
 }
 
 LayerOutputs conv2d_cpu(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, IntArrayRef stride,
                         IntArrayRef padding, IntArrayRef dilation, int64_t groups, const Tensor& x_scale,
-                        const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax, const Tensor& weight_scale,
-                        const OptionalTensor& weight_zero_point, int64_t weight_qmin, int64_t weight_qmax,
-                        const OptionalTensor& packed, bool relu, bool observe, std::string_view backward) {
+                        const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax,
+                        const Tensor& weight_scale, const OptionalTensor& weight_zero_point,
+                        int64_t weight_qmin, int64_t weight_qmax, const OptionalTensor& packed, bool relu,
+                        bool observe, std::string_view backward) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax};
   const Conv2dWindow window{pair_of("stride", stride, 1), pair_of("padding", padding, 0),
@@ -115,9 +121,11 @@ LayerOutputs conv2d_cpu(const Tensor& x, const Tensor& weight, const OptionalTen
                                      .relu_mask = relu ? out.relu_mask.mutable_data_ptr<uint8_t>() : nullptr};
   const int64_t items = kernels::conv2d_work_items(shape, x.size(0));
   const int64_t work_of_one = out.y.numel() * shape.depth() / std::max<int64_t>(items, 1);
-  at::parallel_for(0, items, 1 + (1 << 17) / std::max<int64_t>(work_of_one, 1), [&](int64_t begin, int64_t end) {
-    kernels::conv2d(weights, terms, shape, grid, out.x_codes.const_data_ptr<int8_t>(), output, begin, end);
-  });
+  at::parallel_for(0, items, 1 + (1 << 17) / std::max<int64_t>(work_of_one, 1),
+                   [&](int64_t begin, int64_t end) {
+                     kernels::conv2d(weights, terms, shape, grid, out.x_codes.const_data_ptr<int8_t>(),
+                                     output, begin, end);
+                   });
   return to_tuple(out);
 }
 
@@ -126,13 +134,13 @@ struct Conv2dFunction : torch::autograd::Function<Conv2dFunction> {
                                const OptionalTensor& bias, const Conv2dWindow& window,
                                const LayerArguments& arguments) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
-    const LayerOutput out = conv2d(x, bias, window, arguments.x_grid,
-                                   {weight, arguments.weight_grid, arguments.packed.value_or(Tensor())},
-                                   arguments.options);
+    const LayerOutput out =
+        conv2d(x, bias, window, arguments.x_grid,
+               {weight, arguments.weight_grid, arguments.packed.value_or(Tensor())}, arguments.options);
     save_layer(context, arguments, out);
-    context->saved_data["window"] = std::vector<int64_t>{window.stride[0],   window.stride[1],   window.padding[0],
-                                                         window.padding[1],  window.dilation[0], window.dilation[1],
-                                                         window.groups};
+    context->saved_data["window"] =
+        std::vector<int64_t>{window.stride[0],   window.stride[1],   window.padding[0], window.padding[1],
+                             window.dilation[0], window.dilation[1], window.groups};
     context->mark_non_differentiable({out.x_codes, out.clip_mask, out.saw_nan, out.relu_mask, out.x_range});
     return {out.y, out.x_codes, out.clip_mask, out.saw_nan, out.relu_mask, out.x_range};
   }
@@ -148,11 +156,13 @@ struct Conv2dFunction : torch::autograd::Function<Conv2dFunction> {
   }
 };
 
-LayerOutputs conv2d_autograd(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, IntArrayRef stride,
-                             IntArrayRef padding, IntArrayRef dilation, int64_t groups, const Tensor& x_scale,
-                             const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax, const Tensor& weight_scale,
-                             const OptionalTensor& weight_zero_point, int64_t weight_qmin, int64_t weight_qmax,
-                             const OptionalTensor& packed, bool relu, bool observe, std::string_view backward) {
+LayerOutputs conv2d_autograd(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                             IntArrayRef stride, IntArrayRef padding, IntArrayRef dilation, int64_t groups,
+                             const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin,
+                             int64_t x_qmax, const Tensor& weight_scale,
+                             const OptionalTensor& weight_zero_point, int64_t weight_qmin,
+                             int64_t weight_qmax, const OptionalTensor& packed, bool relu, bool observe,
+                             std::string_view backward) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax};
   const Conv2dWindow window{pair_of("stride", stride, 1), pair_of("padding", padding, 0),
@@ -169,19 +179,26 @@ LayerOutput conv2d(const Tensor& x, const OptionalTensor& bias, const Conv2dWind
                    const ActivationGrid& x_grid, const PackedWeight& weight, const LayerOptions& options) {
   static const auto op = find_op<Conv2dSignature>("samebits::conv2d");
   const OptionalTensor packed = weight.packed.defined() ? OptionalTensor(weight.packed) : std::nullopt;
-  return from_tuple(op.call(x, weight.weight, bias, window.stride, window.padding, window.dilation, window.groups,
-                            x_grid.scale, x_grid.zero_point, x_grid.qmin, x_grid.qmax, weight.grid.scale,
-                            weight.grid.zero_point, weight.grid.qmin, weight.grid.qmax, packed, options.relu,
-                            options.observe, backward_text(options.backward)));
+  return from_tuple(op.call(x, weight.weight, bias, window.stride, window.padding, window.dilation,
+                            window.groups, x_grid.scale, x_grid.zero_point, x_grid.qmin, x_grid.qmax,
+                            weight.grid.scale, weight.grid.zero_point, weight.grid.qmin, weight.grid.qmax,
+                            packed, options.relu, options.observe, backward_text(options.backward)));
 }
 
-LayerOutput conv2d(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, const Conv2dWindow& window,
-                   const ActivationGrid& x_grid, const WeightGrid& weight_grid, const LayerOptions& options) {
+LayerOutput conv2d(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                   const Conv2dWindow& window, const ActivationGrid& x_grid, const WeightGrid& weight_grid,
+                   const LayerOptions& options) {
   return conv2d(x, bias, window, x_grid, PackedWeight{weight, weight_grid, Tensor()}, options);
 }
 
-TORCH_LIBRARY_IMPL(samebits, CPU, library) { library.impl("conv2d", conv2d_cpu); }
-TORCH_LIBRARY_IMPL(samebits, Meta, library) { library.impl("conv2d", conv2d_meta); }
-TORCH_LIBRARY_IMPL(samebits, Autograd, library) { library.impl("conv2d", conv2d_autograd); }
+TORCH_LIBRARY_IMPL(samebits, CPU, library) {
+  library.impl("conv2d", conv2d_cpu);
+}
+TORCH_LIBRARY_IMPL(samebits, Meta, library) {
+  library.impl("conv2d", conv2d_meta);
+}
+TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
+  library.impl("conv2d", conv2d_autograd);
+}
 
 }  // namespace samebits::ops

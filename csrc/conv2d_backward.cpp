@@ -7,11 +7,11 @@ using Gradients = std::tuple<Tensor, Tensor, Tensor>;
 
 namespace {
 
-Gradients convolution_backward(const Tensor& grad, const Tensor& x, const Tensor& weight, const Conv2dWindow& window,
-                               const std::array<bool, 3>& wanted) {
+Gradients convolution_backward(const Tensor& grad, const Tensor& x, const Tensor& weight,
+                               const Conv2dWindow& window, const std::array<bool, 3>& wanted) {
   return at::convolution_backward(grad, x, weight, at::OptionalIntArrayRef({weight.size(0)}), window.stride,
-                                  window.padding, window.dilation, /*transposed=*/false, /*output_padding=*/{0, 0},
-                                  window.groups, wanted);
+                                  window.padding, window.dilation, /*transposed=*/false,
+                                  /*output_padding=*/{0, 0}, window.groups, wanted);
 }
 
 Gradients backward_f32(const SavedLayer& saved, const Tensor& grad, const Conv2dWindow& window,
@@ -24,8 +24,8 @@ Gradients backward_f32(const SavedLayer& saved, const Tensor& grad, const Conv2d
   return {grad_x, grad_weight, grad_bias};
 }
 
-/// Codes minus zero points are exact in bfloat16. The weight's scales go to the gradient for x, the input's scale to the
-/// gradient for the weight.
+/// Codes minus zero points are exact in bfloat16. The weight's scales go to the gradient for x, the input's
+/// scale to the gradient for the weight.
 Gradients backward_bf16(const SavedLayer& saved, const Tensor& grad, const Conv2dWindow& window,
                         const std::array<bool, 3>& wanted) {
   const RebuiltWeight weight = weight_codes(saved);
@@ -34,7 +34,8 @@ Gradients backward_bf16(const SavedLayer& saved, const Tensor& grad, const Conv2
   Tensor grad_x, grad_weight, grad_bias;
   if (wanted[0]) {
     const Tensor scaled = (grad * saved.weight_grid.scale.view({1, -1, 1, 1})).to(at::kBFloat16);
-    grad_x = std::get<0>(convolution_backward(scaled, x_codes, weight_codes, window, {true, false, false})).to(at::kFloat);
+    grad_x = std::get<0>(convolution_backward(scaled, x_codes, weight_codes, window, {true, false, false}))
+                 .to(at::kFloat);
     apply_clip_mask(grad_x, saved.clip_mask);
   }
   if (wanted[1]) {

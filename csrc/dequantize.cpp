@@ -13,7 +13,8 @@ namespace samebits::ops {
 using at::Tensor;
 
 TORCH_LIBRARY_FRAGMENT(samebits, library) {
-  library.def("dequantize(Tensor codes, Tensor scale, Tensor zero_point, int axis=0, int group_size=0) -> Tensor y");
+  library.def(
+      "dequantize(Tensor codes, Tensor scale, Tensor zero_point, int axis=0, int group_size=0) -> Tensor y");
 }
 
 Tensor dequantize(const Tensor& codes, const Tensor& scale, const Tensor& zero_point, int64_t axis,
@@ -39,7 +40,8 @@ Tensor dequantize_cpu(const Tensor& codes_any, const Tensor& scale, const Tensor
                       int64_t group_size) {
   check_dtype("dequantize", "codes", codes_any, at::kChar);
   const Tensor codes = codes_any.contiguous();
-  const Grids grids = checked_grids({"dequantize", "", scale, zero_point, -128, 127, axis, group_size}, codes);
+  const Grids grids =
+      checked_grids({"dequantize", "", scale, zero_point, -128, 127, axis, group_size}, codes);
   const Tensor y = empty_output(codes);
   at::parallel_for(0, codes.numel(), at::internal::GRAIN_SIZE, [&](int64_t begin, int64_t end) {
     kernels::dequantize(codes.const_data_ptr<int8_t>(), y.mutable_data_ptr<float>(), grids.table, begin, end);
@@ -49,7 +51,11 @@ Tensor dequantize_cpu(const Tensor& codes_any, const Tensor& scale, const Tensor
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(samebits, CPU, library) { library.impl("dequantize", dequantize_cpu); }
-TORCH_LIBRARY_IMPL(samebits, Meta, library) { library.impl("dequantize", dequantize_meta); }
+TORCH_LIBRARY_IMPL(samebits, CPU, library) {
+  library.impl("dequantize", dequantize_cpu);
+}
+TORCH_LIBRARY_IMPL(samebits, Meta, library) {
+  library.impl("dequantize", dequantize_meta);
+}
 
 }  // namespace samebits::ops

@@ -21,7 +21,8 @@ using torch::autograd::variable_list;
 
 TORCH_LIBRARY_FRAGMENT(samebits, library) {
   library.def(
-      "fake_quantize(Tensor x, Tensor scale, Tensor zero_point, int qmin, int qmax, int axis=0, int group_size=0)"
+      "fake_quantize(Tensor x, Tensor scale, Tensor zero_point, int qmin, int qmax, int axis=0, int "
+      "group_size=0)"
       " -> (Tensor y, Tensor clip_mask, Tensor saw_nan)");
   library.def("fake_quantize_backward(Tensor grad_y, Tensor clip_mask) -> Tensor grad_x");
 }
@@ -51,11 +52,12 @@ FakeQuantized fake_quantize_meta(const Tensor& x, const Tensor& scale, const Ten
   return empty_outputs(x);
 }
 
-FakeQuantized fake_quantize_cpu(const Tensor& x_any, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
-                                int64_t qmax, int64_t axis, int64_t group_size) {
+FakeQuantized fake_quantize_cpu(const Tensor& x_any, const Tensor& scale, const Tensor& zero_point,
+                                int64_t qmin, int64_t qmax, int64_t axis, int64_t group_size) {
   check_dtype("fake_quantize", "x", x_any, at::kFloat);
   const Tensor x = x_any.contiguous();
-  const Grids grids = checked_grids({"fake_quantize", "", scale, zero_point, qmin, qmax, axis, group_size}, x);
+  const Grids grids =
+      checked_grids({"fake_quantize", "", scale, zero_point, qmin, qmax, axis, group_size}, x);
   auto [y, clip_mask, saw_nan] = empty_outputs(x);
   const kernels::FakeQuantizeArgs args{.x = x.const_data_ptr<float>(),
                                        .y = y.mutable_data_ptr<float>(),
@@ -103,9 +105,10 @@ struct FakeQuantizeFunction : torch::autograd::Function<FakeQuantizeFunction> {
   }
 };
 
-FakeQuantized fake_quantize_autograd(const Tensor& x, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
-                                     int64_t qmax, int64_t axis, int64_t group_size) {
-  const variable_list outputs = FakeQuantizeFunction::apply(x, scale, zero_point, qmin, qmax, axis, group_size);
+FakeQuantized fake_quantize_autograd(const Tensor& x, const Tensor& scale, const Tensor& zero_point,
+                                     int64_t qmin, int64_t qmax, int64_t axis, int64_t group_size) {
+  const variable_list outputs =
+      FakeQuantizeFunction::apply(x, scale, zero_point, qmin, qmax, axis, group_size);
   return {outputs[0], outputs[1], outputs[2]};
 }
 
@@ -119,6 +122,8 @@ TORCH_LIBRARY_IMPL(samebits, Meta, library) {
   library.impl("fake_quantize", fake_quantize_meta);
   library.impl("fake_quantize_backward", fake_quantize_backward_meta);
 }
-TORCH_LIBRARY_IMPL(samebits, Autograd, library) { library.impl("fake_quantize", fake_quantize_autograd); }
+TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
+  library.impl("fake_quantize", fake_quantize_autograd);
+}
 
 }  // namespace samebits::ops

@@ -47,7 +47,8 @@ Tensor mask_or_none(const Tensor& mask) {
 
 Grids weight_grids(const char* op, const WeightGrid& grid, const Tensor& weight) {
   const Tensor zero_point = is_affine(grid) ? *grid.zero_point : Tensor();
-  return checked_grids({op, "weight_", grid.scale, zero_point, grid.qmin, grid.qmax, 0, grid.group_size}, weight);
+  return checked_grids({op, "weight_", grid.scale, zero_point, grid.qmin, grid.qmax, 0, grid.group_size},
+                       weight);
 }
 
 }  // namespace
@@ -56,7 +57,8 @@ void check_layer(const LayerArguments& a, int64_t depth, const char* depth_name)
   check_dtype(a.op, "x", a.x, at::kFloat);
   check_dtype(a.op, "weight", a.weight, at::kFloat);
   check_bias(a);
-  TORCH_CHECK(a.x_grid.scale.numel() == 1, "[", a.op, "] x_scale: expected 1 value, got ", a.x_grid.scale.numel());
+  TORCH_CHECK(a.x_grid.scale.numel() == 1, "[", a.op, "] x_scale: expected 1 value, got ",
+              a.x_grid.scale.numel());
   check_grid_shapes({a.op, "x_", a.x_grid.scale, a.x_grid.zero_point, a.x_grid.qmin, a.x_grid.qmax}, a.x);
   const Tensor weight_zero_point = is_affine(a.weight_grid) ? *a.weight_grid.zero_point : Tensor();
   check_grid_shapes({a.op, "weight_", a.weight_grid.scale, weight_zero_point, a.weight_grid.qmin,
@@ -78,7 +80,8 @@ void check_layer(const LayerArguments& a, int64_t depth, const char* depth_name)
 }
 
 kernels::AffineGrid activation_grid(const char* op, const ActivationGrid& grid) {
-  const Grids grids = checked_grids({op, "x_", grid.scale, grid.zero_point, grid.qmin, grid.qmax}, grid.scale);
+  const Grids grids =
+      checked_grids({op, "x_", grid.scale, grid.zero_point, grid.qmin, grid.qmax}, grid.scale);
   return grids.table.grid(0);
 }
 
@@ -145,20 +148,29 @@ const char* backward_text(BackwardMode mode) {
 void save_layer(torch::autograd::AutogradContext* context, const LayerArguments& a, const LayerOutput& out) {
   // The scale and zero point of x may move before backward runs: the ones of this call are kept.
   context->save_for_backward({out.x_codes, out.clip_mask, a.options.relu ? out.relu_mask : Tensor(),
-                              a.x_grid.scale.clone(), a.x_grid.zero_point.clone(), a.weight, a.weight_grid.scale,
+                              a.x_grid.scale.clone(), a.x_grid.zero_point.clone(), a.weight,
+                              a.weight_grid.scale,
                               is_affine(a.weight_grid) ? *a.weight_grid.zero_point : Tensor()});
   const bool has_bias = a.bias.has_value() && a.bias->defined();  // an absent one is no autograd input
-  context->saved_data["layer"] =
-      std::vector<int64_t>{a.x_grid.qmin,      a.x_grid.qmax,           a.weight_grid.qmin,
-                           a.weight_grid.qmax, a.weight_grid.group_size, has_bias ? 1 : 0,
-                           static_cast<int64_t>(a.options.backward)};
+  context->saved_data["layer"] = std::vector<int64_t>{a.x_grid.qmin,
+                                                      a.x_grid.qmax,
+                                                      a.weight_grid.qmin,
+                                                      a.weight_grid.qmax,
+                                                      a.weight_grid.group_size,
+                                                      has_bias ? 1 : 0,
+                                                      static_cast<int64_t>(a.options.backward)};
 }
 
 SavedLayer saved_layer(torch::autograd::AutogradContext* context) {
   const torch::autograd::variable_list t = context->get_saved_variables();
   const std::vector<int64_t> v = context->saved_data["layer"].toIntVector();
-  SavedLayer saved{.x_codes = t[0], .clip_mask = t[1], .relu_mask = t[2], .x_grid = {t[3], t[4], v[0], v[1]},
-                   .weight = t[5], .weight_grid = {t[6], std::nullopt, v[2], v[3], v[4]}, .has_bias = v[5] != 0,
+  SavedLayer saved{.x_codes = t[0],
+                   .clip_mask = t[1],
+                   .relu_mask = t[2],
+                   .x_grid = {t[3], t[4], v[0], v[1]},
+                   .weight = t[5],
+                   .weight_grid = {t[6], std::nullopt, v[2], v[3], v[4]},
+                   .has_bias = v[5] != 0,
                    .options = {.relu = t[2].defined(), .backward = static_cast<BackwardMode>(v[6])}};
   if (t[7].defined()) saved.weight_grid.zero_point = t[7];
   return saved;
@@ -183,14 +195,14 @@ RebuiltWeight weight_codes(const SavedLayer& saved) {
   const Tensor codes = workspace(Workspace::kWeight, weight.sizes(), at::kChar);
   const Tensor mask = workspace(Workspace::kMask, {(weight.numel() + 7) / 8}, at::kByte);
   auto* data = codes.mutable_data_ptr<int8_t>();
-  const kernels::QuantizeArgs args{.x = weight.const_data_ptr<float>(),
-                                   .codes = data,
-                                   .clip_mask = mask.mutable_data_ptr<uint8_t>()};
+  const kernels::QuantizeArgs args{
+      .x = weight.const_data_ptr<float>(), .codes = data, .clip_mask = mask.mutable_data_ptr<uint8_t>()};
   parallel_bytes(weight.numel(), [&](int64_t begin, int64_t end) {
     kernels::quantize(args, grids.table, begin, end);
     if (!is_affine(saved.weight_grid)) return;
     kernels::for_each_run(grids.table, begin, end, [&](int64_t first, int64_t last, int64_t index) {
-      for (int64_t i = first; i < last; ++i) data[i] = static_cast<int8_t>(data[i] - grids.table.zero_point[index]);
+      for (int64_t i = first; i < last; ++i)
+        data[i] = static_cast<int8_t>(data[i] - grids.table.zero_point[index]);
     });
   });
   return {codes, mask_or_none(mask)};

@@ -1,5 +1,5 @@
-// What samebits::linear and samebits::conv2d share: how their grids are passed and checked, how their input becomes
-// codes, and how backward gets its operands.
+// What samebits::linear and samebits::conv2d share: how their grids are passed and checked, how their input
+// becomes codes, and how backward gets its operands.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -30,10 +30,10 @@ struct LayerOptions {
   BackwardMode backward = BackwardMode::kFloat32;
 };
 
-/// y float32; x_codes int8 of x's shape and clip_mask, one bit an element, for backward; saw_nan, a bool of no
-/// dimensions: whether x held a NaN, whose code is zero_point. With relu: relu_mask, one bit an element of y, each row
-/// (linear: of out features; conv2d: of one channel's pixels) starting a byte; else empty. With observe: x_range,
-/// float32 {min, max} of x without NaNs; else empty.
+/// y float32; x_codes int8 of x's shape and clip_mask, one bit an element, for backward; saw_nan, a bool of
+/// no dimensions: whether x held a NaN, whose code is zero_point. With relu: relu_mask, one bit an element of
+/// y, each row (linear: of out features; conv2d: of one channel's pixels) starting a byte; else empty. With
+/// observe: x_range, float32 {min, max} of x without NaNs; else empty.
 struct LayerOutput {
   at::Tensor y, x_codes, clip_mask, saw_nan, relu_mask, x_range;
 };
@@ -42,7 +42,9 @@ using LayerOutputs = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, 
 inline LayerOutputs to_tuple(const LayerOutput& o) {
   return {o.y, o.x_codes, o.clip_mask, o.saw_nan, o.relu_mask, o.x_range};
 }
-inline LayerOutput from_tuple(const LayerOutputs& o) { return std::make_from_tuple<LayerOutput>(o); }
+inline LayerOutput from_tuple(const LayerOutputs& o) {
+  return std::make_from_tuple<LayerOutput>(o);
+}
 
 /// One layer call as the operators receive it.
 struct LayerArguments {
@@ -56,15 +58,15 @@ struct LayerArguments {
   const LayerOptions& options;
 };
 
-/// Dtypes, grid shapes, bias length, 7 bits for affine weights, and the depth that int32 sums allow. `depth` is the
-/// number of products in a sum, `depth_name` what the user calls it ("in_features").
+/// Dtypes, grid shapes, bias length, 7 bits for affine weights, and the depth that int32 sums allow. `depth`
+/// is the number of products in a sum, `depth_name` what the user calls it ("in_features").
 void check_layer(const LayerArguments& arguments, int64_t depth, const char* depth_name);
 
 /// The input grid as a plain value. Checked.
 kernels::AffineGrid activation_grid(const char* op, const ActivationGrid& grid);
 
-/// x quantized, in a LayerOutput whose y has `y_sizes` and is not written yet. `relu_row` is the length of one row of
-/// the relu mask. x may be any float32 tensor.
+/// x quantized, in a LayerOutput whose y has `y_sizes` and is not written yet. `relu_row` is the length of
+/// one row of the relu mask. x may be any float32 tensor.
 LayerOutput quantized_input(const LayerArguments& arguments, const kernels::AffineGrid& grid,
                             at::IntArrayRef y_sizes, int64_t relu_row);
 /// The same shapes, nothing computed.
@@ -80,8 +82,8 @@ const float* bias_data(const std::optional<at::Tensor>& bias, at::Tensor& holder
 BackwardMode backward_mode(const char* op, std::string_view text);
 const char* backward_text(BackwardMode mode);
 
-/// What autograd keeps of a call: codes and masks, never a float copy of x or of the weight. The weight itself is kept
-/// by reference, as torch's own layers do, and quantized anew in backward.
+/// What autograd keeps of a call: codes and masks, never a float copy of x or of the weight. The weight
+/// itself is kept by reference, as torch's own layers do, and quantized anew in backward.
 struct SavedLayer {
   at::Tensor x_codes, clip_mask, relu_mask;  // relu_mask undefined without relu
   ActivationGrid x_grid;
@@ -90,11 +92,13 @@ struct SavedLayer {
   bool has_bias = false;
   LayerOptions options;
 };
-void save_layer(torch::autograd::AutogradContext* context, const LayerArguments& arguments, const LayerOutput& out);
+void save_layer(torch::autograd::AutogradContext* context, const LayerArguments& arguments,
+                const LayerOutput& out);
 SavedLayer saved_layer(torch::autograd::AutogradContext* context);
 
-/// The weight quantized anew. `values`: float32 on its grid, or int8 codes minus their zero points. `clip_mask` is 1 where
-/// the weight's gradient stops, undefined where it stops nowhere. Both live in workspaces until the next call.
+/// The weight quantized anew. `values`: float32 on its grid, or int8 codes minus their zero points.
+/// `clip_mask` is 1 where the weight's gradient stops, undefined where it stops nowhere. Both live in
+/// workspaces until the next call.
 struct RebuiltWeight {
   at::Tensor values, clip_mask;
 };
@@ -107,8 +111,8 @@ at::Tensor input_reals(const SavedLayer& saved, Workspace purpose);
 /// grad = 0 where the mask (one bit an element) is 1; in place. Undefined masks do nothing.
 void apply_clip_mask(at::Tensor& grad, const at::Tensor& clip_mask);
 
-/// A layer's output gradient [rows, n] behind its own relu, and the sums of its columns. `masked` is grad_y itself
-/// without relu, else a workspace until the next call. Rows of the relu mask are rows of grad_y.
+/// A layer's output gradient [rows, n] behind its own relu, and the sums of its columns. `masked` is grad_y
+/// itself without relu, else a workspace until the next call. Rows of the relu mask are rows of grad_y.
 struct OutputGradient {
   at::Tensor masked, bias;  // bias undefined when not wanted
 };

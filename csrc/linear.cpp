@@ -1,5 +1,5 @@
-// torch operator samebits::linear over kernels/linear.h: schema, checks, CPU, Meta, autograd. Backward's arithmetic is in
-// csrc/linear_backward.cpp.
+// torch operator samebits::linear over kernels/linear.h: schema, checks, CPU, Meta, autograd. Backward's
+// arithmetic is in csrc/linear_backward.cpp.
 #include "csrc/linear.h"
 
 #include <ATen/Parallel.h>
@@ -18,7 +18,8 @@ using OptionalTensor = std::optional<Tensor>;
 
 TORCH_LIBRARY_FRAGMENT(samebits, library) {
   library.def(
-      "linear(Tensor x, Tensor weight, Tensor? bias, Tensor x_scale, Tensor x_zero_point, int x_qmin, int x_qmax,"
+      "linear(Tensor x, Tensor weight, Tensor? bias, Tensor x_scale, Tensor x_zero_point, int x_qmin, int "
+      "x_qmax,"
       " Tensor weight_scale, Tensor? weight_zero_point, int weight_qmin, int weight_qmax, int group_size=0,"
       " Tensor? packed=None, bool relu=False, bool observe=False, str backward='f32')"
       " -> (Tensor y, Tensor x_codes, Tensor clip_mask, Tensor saw_nan, Tensor relu_mask, Tensor x_range)");
@@ -26,27 +27,28 @@ TORCH_LIBRARY_FRAGMENT(samebits, library) {
 
 namespace {
 
-using LinearSignature = LayerOutputs(const Tensor&, const Tensor&, const OptionalTensor&, const Tensor&, const Tensor&,
-                                     int64_t, int64_t, const Tensor&, const OptionalTensor&, int64_t, int64_t, int64_t,
-                                     const OptionalTensor&, bool, bool, std::string_view);
+using LinearSignature = LayerOutputs(const Tensor&, const Tensor&, const OptionalTensor&, const Tensor&,
+                                     const Tensor&, int64_t, int64_t, const Tensor&, const OptionalTensor&,
+                                     int64_t, int64_t, int64_t, const OptionalTensor&, bool, bool,
+                                     std::string_view);
 
 /// Checks everything that shapes tell, and gives y's shape.
 std::vector<int64_t> checked_output_sizes(const LayerArguments& a) {
   TORCH_CHECK(a.weight.dim() == 2, "[linear] weight: expected [out_features, in_features], got shape ",
               a.weight.sizes());
-  TORCH_CHECK(a.x.dim() >= 1 && a.x.size(-1) == a.weight.size(1), "[linear] x: expected [..., ", a.weight.size(1),
-              "], got shape ", a.x.sizes());
+  TORCH_CHECK(a.x.dim() >= 1 && a.x.size(-1) == a.weight.size(1), "[linear] x: expected [..., ",
+              a.weight.size(1), "], got shape ", a.x.sizes());
   check_layer(a, a.weight.size(1), "in_features");
   std::vector<int64_t> sizes = a.x.sizes().vec();
   sizes.back() = a.weight.size(0);
   return sizes;
 }
 
-LayerOutputs linear_meta(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, const Tensor& x_scale,
-                         const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax, const Tensor& weight_scale,
-                         const OptionalTensor& weight_zero_point, int64_t weight_qmin, int64_t weight_qmax,
-                         int64_t group_size, const OptionalTensor& packed, bool relu, bool observe,
-                         std::string_view backward) {
+LayerOutputs linear_meta(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                         const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax,
+                         const Tensor& weight_scale, const OptionalTensor& weight_zero_point,
+                         int64_t weight_qmin, int64_t weight_qmax, int64_t group_size,
+                         const OptionalTensor& packed, bool relu, bool observe, std::string_view backward) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax, group_size};
   const LayerOptions options{relu, observe, backward_mode("linear", backward)};
@@ -54,8 +56,8 @@ LayerOutputs linear_meta(const Tensor& x, const Tensor& weight, const OptionalTe
   return to_tuple(empty_layer_output(arguments, checked_output_sizes(arguments), weight.size(0)));
 }
 
-void multiply(const kernels::PreparedWeights& weights, const kernels::LayerTerms& terms, const LayerOutput& out,
-              bool relu) {
+void multiply(const kernels::PreparedWeights& weights, const kernels::LayerTerms& terms,
+              const LayerOutput& out, bool relu) {
   const kernels::FusedRelu fused{relu, relu ? out.relu_mask.mutable_data_ptr<uint8_t>() : nullptr};
   float* y = out.y.mutable_data_ptr<float>();
   const int8_t* codes = out.x_codes.const_data_ptr<int8_t>();
@@ -67,11 +69,11 @@ void multiply(const kernels::PreparedWeights& weights, const kernels::LayerTerms
   });
 }
 
-LayerOutputs linear_cpu(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, const Tensor& x_scale,
-                        const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax, const Tensor& weight_scale,
-                        const OptionalTensor& weight_zero_point, int64_t weight_qmin, int64_t weight_qmax,
-                        int64_t group_size, const OptionalTensor& packed, bool relu, bool observe,
-                        std::string_view backward) {
+LayerOutputs linear_cpu(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                        const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax,
+                        const Tensor& weight_scale, const OptionalTensor& weight_zero_point,
+                        int64_t weight_qmin, int64_t weight_qmax, int64_t group_size,
+                        const OptionalTensor& packed, bool relu, bool observe, std::string_view backward) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax, group_size};
   const LayerOptions options{relu, observe, backward_mode("linear", backward)};
@@ -81,7 +83,8 @@ LayerOutputs linear_cpu(const Tensor& x, const Tensor& weight, const OptionalTen
   const LayerOutput out = quantized_input(arguments, grid, sizes, weight.size(0));
   if (out.y.numel() == 0) return to_tuple(out);
   const Tensor packed_now = packed_weight(arguments, WeightOrder::kLinear);
-  const kernels::PreparedWeights& weights = prepared_weights("linear", packed_now, weight, weight_grid, WeightOrder::kLinear);
+  const kernels::PreparedWeights& weights =
+      prepared_weights("linear", packed_now, weight, weight_grid, WeightOrder::kLinear);
   Tensor bias_holder;
   multiply(weights, kernels::layer_terms(weights, grid, bias_data(bias, bias_holder)), out, relu);
   return to_tuple(out);
@@ -91,9 +94,9 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
   static variable_list forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
                                const OptionalTensor& bias, const LayerArguments& arguments) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
-    const LayerOutput out = linear(x, bias, arguments.x_grid,
-                                   {weight, arguments.weight_grid, arguments.packed.value_or(Tensor())},
-                                   arguments.options);
+    const LayerOutput out =
+        linear(x, bias, arguments.x_grid,
+               {weight, arguments.weight_grid, arguments.packed.value_or(Tensor())}, arguments.options);
     save_layer(context, arguments, out);
     context->mark_non_differentiable({out.x_codes, out.clip_mask, out.saw_nan, out.relu_mask, out.x_range});
     return {out.y, out.x_codes, out.clip_mask, out.saw_nan, out.relu_mask, out.x_range};
@@ -108,11 +111,12 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
   }
 };
 
-LayerOutputs linear_autograd(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, const Tensor& x_scale,
-                             const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax, const Tensor& weight_scale,
-                             const OptionalTensor& weight_zero_point, int64_t weight_qmin, int64_t weight_qmax,
-                             int64_t group_size, const OptionalTensor& packed, bool relu, bool observe,
-                             std::string_view backward) {
+LayerOutputs linear_autograd(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                             const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin,
+                             int64_t x_qmax, const Tensor& weight_scale,
+                             const OptionalTensor& weight_zero_point, int64_t weight_qmin,
+                             int64_t weight_qmax, int64_t group_size, const OptionalTensor& packed, bool relu,
+                             bool observe, std::string_view backward) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax, group_size};
   const LayerOptions options{relu, observe, backward_mode("linear", backward)};
@@ -133,13 +137,19 @@ LayerOutput linear(const Tensor& x, const OptionalTensor& bias, const Activation
                             backward_text(options.backward)));
 }
 
-LayerOutput linear(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, const ActivationGrid& x_grid,
-                   const WeightGrid& weight_grid, const LayerOptions& options) {
+LayerOutput linear(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                   const ActivationGrid& x_grid, const WeightGrid& weight_grid, const LayerOptions& options) {
   return linear(x, bias, x_grid, PackedWeight{weight, weight_grid, Tensor()}, options);
 }
 
-TORCH_LIBRARY_IMPL(samebits, CPU, library) { library.impl("linear", linear_cpu); }
-TORCH_LIBRARY_IMPL(samebits, Meta, library) { library.impl("linear", linear_meta); }
-TORCH_LIBRARY_IMPL(samebits, Autograd, library) { library.impl("linear", linear_autograd); }
+TORCH_LIBRARY_IMPL(samebits, CPU, library) {
+  library.impl("linear", linear_cpu);
+}
+TORCH_LIBRARY_IMPL(samebits, Meta, library) {
+  library.impl("linear", linear_meta);
+}
+TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
+  library.impl("linear", linear_autograd);
+}
 
 }  // namespace samebits::ops

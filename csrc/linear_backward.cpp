@@ -43,7 +43,9 @@ Gradients backward_f32(const Call& c) {
 Tensor packed_workspace(Workspace purpose, int64_t lines, int64_t depth) {
   return workspace(purpose, {kernels::packed_bf16_size(lines, depth)}, at::kBFloat16);
 }
-kernels::Bf16* data_of(const Tensor& tensor) { return static_cast<kernels::Bf16*>(tensor.mutable_data_ptr()); }
+kernels::Bf16* data_of(const Tensor& tensor) {
+  return static_cast<kernels::Bf16*>(tensor.mutable_data_ptr());
+}
 
 /// Splits [0, n) at multiples of `unit`, for kernels that want aligned begins.
 template <class Body>
@@ -100,12 +102,12 @@ Tensor packed_codes(const kernels::PackCodesArgs& without_output) {
 
 Tensor grad_x_bf16(const Call& c, const RebuiltWeight& weight, const PackedGradient& gradient,
                    const Tensor& group_scale) {
-  const Tensor codes = packed_codes(
-      {.codes = weight.values.const_data_ptr<int8_t>(),
-       .depth = c.n,
-       .columns = c.k,
-       .scale = group_scale.defined() ? group_scale.const_data_ptr<float>() : nullptr,
-       .group_size = c.saved.weight_grid.group_size});
+  const Tensor codes =
+      packed_codes({.codes = weight.values.const_data_ptr<int8_t>(),
+                    .depth = c.n,
+                    .columns = c.k,
+                    .scale = group_scale.defined() ? group_scale.const_data_ptr<float>() : nullptr,
+                    .group_size = c.saved.weight_grid.group_size});
   const Tensor grad_x = at::empty(c.saved.x_codes.sizes(), c.grad_y.options());
   multiply({.a = data_of(gradient.for_grad_x),
             .b = data_of(codes),
@@ -141,10 +143,12 @@ Gradients backward_bf16(const Call& c) {
   const WeightGrid& grid = c.saved.weight_grid;
   const bool is_grouped = grid.group_size > 0;
   // A scale a channel goes into the gradient; with groups along k it goes into the weight.
-  const PackedGradient gradient = packed_gradient(c, is_grouped ? Tensor() : grid.scale.contiguous(), c.wanted.x);
+  const PackedGradient gradient =
+      packed_gradient(c, is_grouped ? Tensor() : grid.scale.contiguous(), c.wanted.x);
   const RebuiltWeight weight = weight_codes(c.saved);
   Tensor grad_x, grad_weight;
-  if (c.wanted.x) grad_x = grad_x_bf16(c, weight, gradient, is_grouped ? grid.scale.t().contiguous() : Tensor());
+  if (c.wanted.x)
+    grad_x = grad_x_bf16(c, weight, gradient, is_grouped ? grid.scale.t().contiguous() : Tensor());
   if (c.wanted.weight) grad_weight = grad_weight_bf16(c, weight.clip_mask, gradient);
   return {grad_x, grad_weight, gradient.bias};
 }

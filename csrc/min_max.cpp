@@ -43,10 +43,11 @@ Range min_max_meta(const Tensor& x, int64_t rows, int64_t group_size) {
               " elements, got ", rows);
   TORCH_CHECK(group_size >= 0, "[min_max] group_size: expected 0 (none) or more, got ", group_size);
   const int64_t row_length = x.numel() / rows;
-  const std::vector<int64_t> shape = group_size == 0
-                                         ? std::vector<int64_t>{rows}
-                                         : std::vector<int64_t>{rows, (row_length + group_size - 1) / group_size};
-  return {at::empty(shape, x.options()), at::empty(shape, x.options()), at::empty({}, x.options().dtype(at::kBool))};
+  const std::vector<int64_t> shape =
+      group_size == 0 ? std::vector<int64_t>{rows}
+                      : std::vector<int64_t>{rows, (row_length + group_size - 1) / group_size};
+  return {at::empty(shape, x.options()), at::empty(shape, x.options()),
+          at::empty({}, x.options().dtype(at::kBool))};
 }
 
 /// One tensor, one range: threads take pieces, and the order of merging does not matter.
@@ -94,15 +95,16 @@ Range min_max_cpu(const Tensor& x_any, int64_t rows, int64_t group_size) {
   return {min, max, saw_nan};
 }
 
-std::tuple<Tensor, Tensor> grid_of_range_meta(const Tensor& min, const Tensor& max, int64_t qmin, int64_t qmax,
-                                              bool symmetric) {
+std::tuple<Tensor, Tensor> grid_of_range_meta(const Tensor& min, const Tensor& max, int64_t qmin,
+                                              int64_t qmax, bool symmetric) {
   check_dtype("grid_of_range", "min", min, at::kFloat);
   check_dtype("grid_of_range", "max", max, at::kFloat);
   check_code_range("grid_of_range", "qmin, qmax", qmin, qmax);
-  TORCH_CHECK(min.sizes() == max.sizes(), "[grid_of_range] max: expected the shape of min, ", min.sizes(), ", got ",
-              max.sizes());
+  TORCH_CHECK(min.sizes() == max.sizes(), "[grid_of_range] max: expected the shape of min, ", min.sizes(),
+              ", got ", max.sizes());
   TORCH_CHECK(!symmetric || (qmin < 0 && qmax > 0),
-              "[grid_of_range] qmin, qmax: expected qmin < 0 < qmax for a symmetric grid, got ", qmin, " and ", qmax);
+              "[grid_of_range] qmin, qmax: expected qmin < 0 < qmax for a symmetric grid, got ", qmin,
+              " and ", qmax);
   return {at::empty_like(min), at::empty_like(min, min.options().dtype(at::kInt))};
 }
 
@@ -112,10 +114,11 @@ std::tuple<Tensor, Tensor> grid_of_range_cpu(const Tensor& min_any, const Tensor
   auto [scale, zero_point] = grid_of_range_meta(min, max, qmin, qmax, symmetric);
   for (int64_t i = 0; i < min.numel(); ++i) {
     const float low = min.const_data_ptr<float>()[i], high = max.const_data_ptr<float>()[i];
-    TORCH_CHECK(std::isfinite(low) && std::isfinite(high), "[grid_of_range] min, max: expected finite values, got ",
-                low, " and ", high, "; observe at least one batch, and look for infinities in it");
-    const kernels::AffineGrid grid = kernels::grid_of_range(low, high, static_cast<int32_t>(qmin),
-                                                            static_cast<int32_t>(qmax), symmetric);
+    TORCH_CHECK(std::isfinite(low) && std::isfinite(high),
+                "[grid_of_range] min, max: expected finite values, got ", low, " and ", high,
+                "; observe at least one batch, and look for infinities in it");
+    const kernels::AffineGrid grid =
+        kernels::grid_of_range(low, high, static_cast<int32_t>(qmin), static_cast<int32_t>(qmax), symmetric);
     scale.mutable_data_ptr<float>()[i] = grid.scale;
     zero_point.mutable_data_ptr<int32_t>()[i] = grid.zero_point;
   }

@@ -1,5 +1,5 @@
-// Rows are taken 16 at a time, the height of a packed block: range, grid, codes and packing of a block while it is in
-// cache.
+// Rows are taken 16 at a time, the height of a packed block: range, grid, codes and packing of a block while
+// it is in cache.
 #include "csrc/pack_weight.h"
 
 #include <ATen/Parallel.h>
@@ -23,8 +23,10 @@ using at::Tensor;
 
 TORCH_LIBRARY_FRAGMENT(samebits, library) {
   library.def(
-      "pack_weight(Tensor weight, int qmin, int qmax, bool symmetric, bool per_tensor=False, int group_size=0,"
-      " bool for_conv2d=False) -> (Tensor packed, Tensor scale, Tensor zero_point, Tensor saw_nan, Tensor saw_infinity)");
+      "pack_weight(Tensor weight, int qmin, int qmax, bool symmetric, bool per_tensor=False, int "
+      "group_size=0,"
+      " bool for_conv2d=False) -> (Tensor packed, Tensor scale, Tensor zero_point, Tensor saw_nan, Tensor "
+      "saw_infinity)");
 }
 
 namespace {
@@ -32,7 +34,9 @@ namespace {
 using Packing = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor>;
 using PackSignature = Packing(const Tensor&, int64_t, int64_t, bool, bool, int64_t, bool);
 
-void delete_prepared(void* prepared) { delete static_cast<kernels::PreparedWeights*>(prepared); }
+void delete_prepared(void* prepared) {
+  delete static_cast<kernels::PreparedWeights*>(prepared);
+}
 
 kernels::WeightLayout layout_of(WeightOrder order) {
   return order == WeightOrder::kLinear ? kernels::WeightLayout::kPacked : kernels::WeightLayout::kRows;
@@ -42,7 +46,8 @@ kernels::WeightLayout layout_of(WeightOrder order) {
 Tensor carrier(kernels::PreparedWeights made) {
   auto* prepared = new kernels::PreparedWeights(std::move(made));
   int8_t* data = prepared->packed.empty() ? prepared->centered.data() : prepared->packed.data();
-  const auto bytes = static_cast<int64_t>(prepared->packed.empty() ? prepared->centered.size() : prepared->packed.size());
+  const auto bytes =
+      static_cast<int64_t>(prepared->packed.empty() ? prepared->centered.size() : prepared->packed.size());
   c10::Storage storage(c10::Storage::use_byte_size_t(), bytes,
                        c10::DataPtr(data, prepared, delete_prepared, c10::Device(c10::kCPU)));
   return at::empty({0}, at::kChar).set_(storage, 0, {bytes}, {1});
@@ -74,11 +79,12 @@ Rows rows_of(const Tensor& weight, const kernels::GridTable& table, int64_t scal
           data};
 }
 
-/// Quantizes and packs, blocks of 16 rows at a time; `before_block(first, last)` sees each block of rows first. Returns
-/// whether the weight held a NaN.
+/// Quantizes and packs, blocks of 16 rows at a time; `before_block(first, last)` sees each block of rows
+/// first. Returns whether the weight held a NaN.
 template <class BeforeBlock>
 bool pack_rows(const Rows& rows, kernels::PreparedWeights& prepared, const BeforeBlock& before_block) {
-  const int64_t n = rows.codes.n, k = rows.codes.k, blocks = (n + kernels::kColumnBlock - 1) / kernels::kColumnBlock;
+  const int64_t n = rows.codes.n, k = rows.codes.k,
+                blocks = (n + kernels::kColumnBlock - 1) / kernels::kColumnBlock;
   const kernels::QuantizeArgs args{
       .x = rows.weight.const_data_ptr<float>(), .codes = rows.code_data, .clip_mask = nullptr};
   const int64_t grain = 1 + at::internal::GRAIN_SIZE / std::max<int64_t>(kernels::kColumnBlock * k, 1);
@@ -133,20 +139,22 @@ void check_arguments(const Tensor& weight, const WeightScheme& scheme, WeightOrd
   check_code_range("pack_weight", "qmin, qmax", scheme.qmin, scheme.qmax);
   TORCH_CHECK(weight.dim() >= 1, "[pack_weight] weight: expected [out, ...], got a scalar");
   TORCH_CHECK(!scheme.symmetric || (scheme.qmin < 0 && scheme.qmax > 0),
-              "[pack_weight] qmin, qmax: expected qmin < 0 < qmax for a symmetric grid, got ", scheme.qmin, " and ",
-              scheme.qmax);
+              "[pack_weight] qmin, qmax: expected qmin < 0 < qmax for a symmetric grid, got ", scheme.qmin,
+              " and ", scheme.qmax);
   TORCH_CHECK(scheme.symmetric || scheme.qmax - scheme.qmin <= 127,
-              "[pack_weight] symmetric: expected true for more than 7 bits, got false with the range ", scheme.qmin,
-              "..", scheme.qmax);
+              "[pack_weight] symmetric: expected true for more than 7 bits, got false with the range ",
+              scheme.qmin, "..", scheme.qmax);
   TORCH_CHECK(scheme.group_size >= 0 && scheme.group_size % 4 == 0 &&
                   (scheme.group_size == 0 || (order == WeightOrder::kLinear && !scheme.per_tensor)),
-              "[pack_weight] group_size: expected 0, or a multiple of 4 for a linear weight, got ", scheme.group_size);
+              "[pack_weight] group_size: expected 0, or a multiple of 4 for a linear weight, got ",
+              scheme.group_size);
 }
 
 std::vector<int64_t> scale_sizes(const Tensor& weight, const WeightScheme& scheme) {
   if (scheme.per_tensor) return {1};
   if (scheme.group_size == 0) return {weight.size(0)};
-  return {weight.size(0), (weight.numel() / std::max<int64_t>(weight.size(0), 1) + scheme.group_size - 1) / scheme.group_size};
+  return {weight.size(0), (weight.numel() / std::max<int64_t>(weight.size(0), 1) + scheme.group_size - 1) /
+                              scheme.group_size};
 }
 
 Packing pack_weight_cpu(const Tensor& weight_any, int64_t qmin, int64_t qmax, bool symmetric, bool per_tensor,
@@ -159,16 +167,22 @@ Packing pack_weight_cpu(const Tensor& weight_any, int64_t qmin, int64_t qmax, bo
   const Tensor zero_point = at::empty(scale.sizes(), weight.options().dtype(at::kInt));
   const int64_t n = weight.size(0), k = n == 0 ? 0 : weight.numel() / n;
   std::atomic<bool> saw_nan = false, saw_infinity = false;
-  const RangeToGrid to_grid{weight.const_data_ptr<float>(), k, group_size == 0 ? k : group_size, scheme,
-                            scale.mutable_data_ptr<float>(), zero_point.mutable_data_ptr<int32_t>(), saw_infinity,
+  const RangeToGrid to_grid{weight.const_data_ptr<float>(),
+                            k,
+                            group_size == 0 ? k : group_size,
+                            scheme,
+                            scale.mutable_data_ptr<float>(),
+                            zero_point.mutable_data_ptr<int32_t>(),
+                            saw_infinity,
                             saw_nan};
-  const kernels::GridTable table{.scale = scale.const_data_ptr<float>(),
-                                 .zero_point = zero_point.const_data_ptr<int32_t>(),
-                                 .qmin = static_cast<int32_t>(qmin),
-                                 .qmax = static_cast<int32_t>(qmax),
-                                 .row_length = std::max<int64_t>(per_tensor ? weight.numel() : k, 1),
-                                 .group_size = std::max<int64_t>(per_tensor ? weight.numel() : to_grid.group_size, 1),
-                                 .rows = per_tensor ? 1 : std::max<int64_t>(n, 1)};
+  const kernels::GridTable table{
+      .scale = scale.const_data_ptr<float>(),
+      .zero_point = zero_point.const_data_ptr<int32_t>(),
+      .qmin = static_cast<int32_t>(qmin),
+      .qmax = static_cast<int32_t>(qmax),
+      .row_length = std::max<int64_t>(per_tensor ? weight.numel() : k, 1),
+      .group_size = std::max<int64_t>(per_tensor ? weight.numel() : to_grid.group_size, 1),
+      .rows = per_tensor ? 1 : std::max<int64_t>(n, 1)};
   const Rows rows = rows_of(weight, table, scale.numel(), group_size);
   kernels::PreparedWeights prepared = kernels::allocate_weights(rows.codes, layout_of(order));
   if (per_tensor) {
@@ -189,8 +203,8 @@ Packing pack_weight_meta(const Tensor& weight, int64_t qmin, int64_t qmax, bool 
   const int64_t n = weight.size(0), k = n == 0 ? 0 : weight.numel() / n;
   const Tensor scale = at::empty(scale_sizes(weight, scheme), weight.options());
   const auto flag = at::empty({}, weight.options().dtype(at::kBool));
-  return {at::empty({for_conv2d ? n * k : kernels::packed_size(n, k)}, weight.options().dtype(at::kChar)), scale,
-          at::empty_like(scale, scale.options().dtype(at::kInt)), flag, at::empty_like(flag)};
+  return {at::empty({for_conv2d ? n * k : kernels::packed_size(n, k)}, weight.options().dtype(at::kChar)),
+          scale, at::empty_like(scale, scale.options().dtype(at::kInt)), flag, at::empty_like(flag)};
 }
 
 }  // namespace
@@ -198,8 +212,8 @@ Packing pack_weight_meta(const Tensor& weight, int64_t qmin, int64_t qmax, bool 
 WeightPacking pack_weight(const Tensor& weight, const WeightScheme& scheme, WeightOrder order) {
   static const auto op = find_op<PackSignature>("samebits::pack_weight");
   const auto [packed, scale, zero_point, saw_nan, saw_infinity] =
-      op.call(weight.detach(), scheme.qmin, scheme.qmax, scheme.symmetric, scheme.per_tensor, scheme.group_size,
-              order == WeightOrder::kConv2d);
+      op.call(weight.detach(), scheme.qmin, scheme.qmax, scheme.symmetric, scheme.per_tensor,
+              scheme.group_size, order == WeightOrder::kConv2d);
   WeightPacking result{{weight, {scale, std::nullopt, scheme.qmin, scheme.qmax, scheme.group_size}, packed}};
   if (!scheme.symmetric) result.weight.grid.zero_point = zero_point;
   result.saw_nan = *saw_nan.const_data_ptr<bool>();
@@ -210,8 +224,8 @@ WeightPacking pack_weight(const Tensor& weight, const WeightScheme& scheme, Weig
 Tensor packed_on_grid(const char* op, const Tensor& weight_any, const WeightGrid& grid, WeightOrder order) {
   const Tensor weight = weight_any.contiguous();
   const bool is_affine = grid.zero_point.has_value() && grid.zero_point->defined();
-  const Grids grids = checked_grids({op, "weight_", grid.scale, is_affine ? *grid.zero_point : Tensor(), grid.qmin,
-                                     grid.qmax, 0, grid.group_size},
+  const Grids grids = checked_grids({op, "weight_", grid.scale, is_affine ? *grid.zero_point : Tensor(),
+                                     grid.qmin, grid.qmax, 0, grid.group_size},
                                     weight);
   const Rows rows = rows_of(weight, grids.table, grid.scale.numel(), grid.group_size);
   kernels::PreparedWeights prepared = kernels::allocate_weights(rows.codes, layout_of(order));
@@ -223,18 +237,25 @@ Tensor packed_on_grid(const char* op, const Tensor& weight_any, const WeightGrid
 const kernels::PreparedWeights& prepared_weights(const char* op, const Tensor& packed, const Tensor& weight,
                                                  const WeightGrid& grid, WeightOrder order) {
   const auto* prepared = packed.storage().data_ptr().cast_context<kernels::PreparedWeights>(delete_prepared);
-  TORCH_CHECK(prepared != nullptr, "[", op,
-              "] packed: expected what pack_weight returned, got another tensor; a copy of it is no packed weight");
+  TORCH_CHECK(
+      prepared != nullptr, "[", op,
+      "] packed: expected what pack_weight returned, got another tensor; a copy of it is no packed weight");
   const int64_t n = weight.size(0), k = n == 0 ? 0 : weight.numel() / n;
-  const bool is_in_order = order == WeightOrder::kLinear ? !prepared->packed.empty() : !prepared->centered.empty();
+  const bool is_in_order =
+      order == WeightOrder::kLinear ? !prepared->packed.empty() : !prepared->centered.empty();
   const int64_t group_size = prepared->grouped ? prepared->group_size : 0;
-  TORCH_CHECK(prepared->n == n && prepared->k == k && group_size == grid.group_size && (is_in_order || n * k == 0), "[",
-              op, "] packed: expected a packing of this weight, got one of [", prepared->n, ", ", prepared->k,
-              "] in groups of ", group_size);
+  TORCH_CHECK(
+      prepared->n == n && prepared->k == k && group_size == grid.group_size && (is_in_order || n * k == 0),
+      "[", op, "] packed: expected a packing of this weight, got one of [", prepared->n, ", ", prepared->k,
+      "] in groups of ", group_size);
   return *prepared;
 }
 
-TORCH_LIBRARY_IMPL(samebits, CPU, library) { library.impl("pack_weight", pack_weight_cpu); }
-TORCH_LIBRARY_IMPL(samebits, Meta, library) { library.impl("pack_weight", pack_weight_meta); }
+TORCH_LIBRARY_IMPL(samebits, CPU, library) {
+  library.impl("pack_weight", pack_weight_cpu);
+}
+TORCH_LIBRARY_IMPL(samebits, Meta, library) {
+  library.impl("pack_weight", pack_weight_meta);
+}
 
 }  // namespace samebits::ops

@@ -1,5 +1,5 @@
-// torch operator samebits::pack_weight: a float weight to its grid and to the order that the kernels read, in one pass
-// over memory. Done once for every value of the weight.
+// torch operator samebits::pack_weight: a float weight to its grid and to the order that the kernels read, in
+// one pass over memory. Done once for every value of the weight.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -11,8 +11,8 @@
 
 namespace samebits::ops {
 
-/// The grids of a weight [out, …]: scale of 1 element, [out], or [out, groups]; zero_point of the same shape, or
-/// none for symmetric grids. Affine weights have at most 7 bits, so that code - zero_point fits int8.
+/// The grids of a weight [out, …]: scale of 1 element, [out], or [out, groups]; zero_point of the same shape,
+/// or none for symmetric grids. Affine weights have at most 7 bits, so that code - zero_point fits int8.
 struct WeightGrid {
   at::Tensor scale;
   std::optional<at::Tensor> zero_point;
@@ -47,10 +47,13 @@ struct WeightPacking {
 WeightPacking pack_weight(const at::Tensor& weight, const WeightScheme& scheme, WeightOrder order);
 
 /// `packed` of a weight on grids that are given. Throws c10::Error, naming `op`, when the weight holds a NaN.
-at::Tensor packed_on_grid(const char* op, const at::Tensor& weight, const WeightGrid& grid, WeightOrder order);
+at::Tensor packed_on_grid(const char* op, const at::Tensor& weight, const WeightGrid& grid,
+                          WeightOrder order);
 
-/// What `packed` carries. Throws c10::Error, naming `op`, when it carries nothing or belongs to another shape or order.
-const kernels::PreparedWeights& prepared_weights(const char* op, const at::Tensor& packed, const at::Tensor& weight,
-                                                 const WeightGrid& grid, WeightOrder order);
+/// What `packed` carries. Throws c10::Error, naming `op`, when it carries nothing or belongs to another shape
+/// or order.
+const kernels::PreparedWeights& prepared_weights(const char* op, const at::Tensor& packed,
+                                                 const at::Tensor& weight, const WeightGrid& grid,
+                                                 WeightOrder order);
 
 }  // namespace samebits::ops

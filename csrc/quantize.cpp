@@ -34,8 +34,8 @@ Quantized empty_outputs(const Tensor& x) {
           at::empty({}, x.options().dtype(at::kBool))};
 }
 
-Quantized quantize_meta(const Tensor& x, const Tensor& scale, const Tensor& zero_point, int64_t qmin, int64_t qmax,
-                        int64_t axis, int64_t group_size) {
+Quantized quantize_meta(const Tensor& x, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
+                        int64_t qmax, int64_t axis, int64_t group_size) {
   check_dtype("quantize", "x", x, at::kFloat);
   check_grid_shapes({"quantize", "", scale, zero_point, qmin, qmax, axis, group_size}, x);
   return empty_outputs(x);
@@ -61,7 +61,11 @@ Quantized quantize_cpu(const Tensor& x_any, const Tensor& scale, const Tensor& z
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(samebits, CPU, library) { library.impl("quantize", quantize_cpu); }
-TORCH_LIBRARY_IMPL(samebits, Meta, library) { library.impl("quantize", quantize_meta); }
+TORCH_LIBRARY_IMPL(samebits, CPU, library) {
+  library.impl("quantize", quantize_cpu);
+}
+TORCH_LIBRARY_IMPL(samebits, Meta, library) {
+  library.impl("quantize", quantize_meta);
+}
 
 }  // namespace samebits::ops

@@ -1,5 +1,5 @@
-// Memory that backward reuses from call to call: its operands are as large as a layer and live for one product only, and
-// fresh pages for them would cost more than filling them.
+// Memory that backward reuses from call to call: its operands are as large as a layer and live for one
+// product only, and fresh pages for them would cost more than filling them.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -9,8 +9,8 @@ namespace samebits::ops {
 /// What a workspace is for; two tensors in use at once need two purposes.
 enum class Workspace { kWeight, kInput, kGradient, kMask, kSums, kPackedA, kPackedB, kPackedTransposed };
 
-/// A CPU tensor of that shape whose memory belongs to the calling thread and the purpose. Valid until the same thread
-/// asks for the same purpose again; contents are not initialized.
+/// A CPU tensor of that shape whose memory belongs to the calling thread and the purpose. Valid until the
+/// same thread asks for the same purpose again; contents are not initialized.
 at::Tensor workspace(Workspace purpose, at::IntArrayRef sizes, at::ScalarType dtype = at::kFloat);
 
 /// Bytes that the calling thread's workspaces hold.

@@ -24,6 +24,10 @@ struct PoolShape {
 void max_pool2d(const float* x, float* y, const PoolShape& shape, const Window& window, std::int64_t begin,
                 std::int64_t end);
 
+/// The same on codes, whose order is that of the reals: padding is `lowest`, the smallest code of their grid.
+void max_pool2d_codes(const std::int8_t* x, std::int8_t* y, const PoolShape& shape, const Window& window,
+                      std::int32_t lowest, std::int64_t begin, std::int64_t end);
+
 /// The mean under each window for planes [begin, end): elements added row by row in float, then divided by
 /// the size of the window. Padding counts as zeros. dilation and ceil_mode are not read.
 void avg_pool2d(const float* x, float* y, const PoolShape& shape, const Window& window, std::int64_t begin,

@@ -43,19 +43,25 @@ void ActivationQuantizer::configure(const ActivationConfig& config, std::int64_t
   observed_.zero_();
 }
 
-QuantizerState ActivationQuantizer::state() const { return static_cast<QuantizerState>(value_of(state_)); }
+QuantizerState ActivationQuantizer::state() const {
+  return static_cast<QuantizerState>(value_of(state_));
+}
 
 bool ActivationQuantizer::is_moving() const {
   const QuantizerState now = state();
-  return (now == QuantizerState::kObserving || now == QuantizerState::kQuantizing) && (is_training() || calibrating_);
+  return (now == QuantizerState::kObserving || now == QuantizerState::kQuantizing) &&
+         (is_training() || calibrating_);
 }
 
-bool ActivationQuantizer::has_observed() const { return value_of(observed_) > 0; }
+bool ActivationQuantizer::has_observed() const {
+  return value_of(observed_) > 0;
+}
 
 void ActivationQuantizer::set_state(QuantizerState state, const std::string& layer) {
   const bool needs_grid = state == QuantizerState::kQuantizing || state == QuantizerState::kFrozen;
-  TORCH_CHECK(!needs_grid || has_observed(), "[qat] ", layer, ": expected at least one observed batch before ",
-              state_name(state), ", got none; run the model in training mode while it observes");
+  TORCH_CHECK(!needs_grid || has_observed(), "[qat] ", layer,
+              ": expected at least one observed batch before ", state_name(state),
+              ", got none; run the model in training mode while it observes");
   torch::NoGradGuard no_grad;
   state_.fill_(static_cast<std::int64_t>(state));
 }
@@ -64,8 +70,9 @@ void ActivationQuantizer::observe(const torch::Tensor& x, const std::string& lay
   if (!is_moving() || x.numel() == 0) return;
   torch::NoGradGuard no_grad;
   const auto [min, max, saw_nan] = ops::min_max(x);
-  TORCH_CHECK(!saw_nan.item<bool>(), "[qat] ", layer,
-              ": expected numbers at the input, got NaN; look at the batch, the layer before and the learning rate");
+  TORCH_CHECK(
+      !saw_nan.item<bool>(), "[qat] ", layer,
+      ": expected numbers at the input, got NaN; look at the batch, the layer before and the learning rate");
   record(min.item<float>(), max.item<float>(), layer);
   if (state() == QuantizerState::kObserving && observe_steps_ > 0 && value_of(observed_) >= observe_steps_)
     set_state(QuantizerState::kQuantizing, layer);

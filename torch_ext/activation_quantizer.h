@@ -1,5 +1,5 @@
-// The quantizer of a layer's input: an observer of its range, the grid made from it, and the state. All of it lives
-// in buffers, so that state_dict, checkpoints and `.to()` carry it.
+// The quantizer of a layer's input: an observer of its range, the grid made from it, and the state. All of it
+// lives in buffers, so that state_dict, checkpoints and `.to()` carry it.
 #pragma once
 
 #include <torch/nn.h>
@@ -19,17 +19,18 @@ class ActivationQuantizer : public torch::nn::Module {
   const ActivationConfig& config() const { return config_; }
 
   QuantizerState state() const;
-  /// `layer` is named in errors. Throws c10::Error when quantizing or frozen is asked for before any batch was
-  /// observed.
+  /// `layer` is named in errors. Throws c10::Error when quantizing or frozen is asked for before any batch
+  /// was observed.
   void set_state(QuantizerState state, const std::string& layer);
 
   /// Whether inputs move the range: observing or quantizing in training mode, or while calibrating.
   bool is_moving() const;
-  /// For a layer that computes in float: records the range of x if is_moving(); after observe_steps such calls,
-  /// observing becomes quantizing. Throws c10::Error that names `layer` when x holds a NaN or an infinity.
+  /// For a layer that computes in float: records the range of x if is_moving(); after observe_steps such
+  /// calls, observing becomes quantizing. Throws c10::Error that names `layer` when x holds a NaN or an
+  /// infinity.
   void observe(const torch::Tensor& x, const std::string& layer);
-  /// For a layer that quantized x and looked at its range in the same pass: float32 {min, max}. The grid that results
-  /// is for the next input. Throws as observe() does.
+  /// For a layer that quantized x and looked at its range in the same pass: float32 {min, max}. The grid that
+  /// results is for the next input. Throws as observe() does.
   void record(const torch::Tensor& range, const std::string& layer);
 
   /// Also records in eval mode, for post-training calibration.

@@ -18,8 +18,8 @@ std::array<std::int64_t, 2> pair_of(const torch::ExpandingArray<2>& values) {
 
 ops::Conv2dWindow window_of(const torch::nn::Conv2dImpl& conv) {
   const auto& o = conv.options;
-  TORCH_CHECK(std::holds_alternative<torch::enumtype::kZeros>(o.padding_mode()),
-              "[conv2d] ", conv.name(), ": expected padding_mode zeros, got another; pad before the layer");
+  TORCH_CHECK(std::holds_alternative<torch::enumtype::kZeros>(o.padding_mode()), "[conv2d] ", conv.name(),
+              ": expected padding_mode zeros, got another; pad before the layer");
   const auto* padding = std::get_if<torch::ExpandingArray<2>>(&o.padding());
   TORCH_CHECK(padding != nullptr, "[conv2d] ", conv.name(),
               ": expected padding as a number of pixels, got same or valid; write the number");
@@ -41,7 +41,8 @@ torch::Tensor QATConv2dImpl::float_product(const torch::Tensor& x) const {
 ops::LayerOutput QATConv2dImpl::integer_forward(const torch::Tensor& x, const ops::ActivationGrid& x_grid,
                                                 const ops::PackedWeight& packed,
                                                 const ops::LayerOptions& options) const {
-  return ops::conv2d(x, bias.defined() ? std::optional(bias) : std::nullopt, window_, x_grid, packed, options);
+  return ops::conv2d(x, bias.defined() ? std::optional(bias) : std::nullopt, window_, x_grid, packed,
+                     options);
 }
 
 }  // namespace samebits

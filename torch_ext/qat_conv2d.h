@@ -31,10 +31,10 @@ class QATConv2dImpl : public QATLayer {
       : QATConv2dImpl(QATConv2dOptions(in_channels, out_channels, kernel_size)) {}
   /// Parameters are initialized as torch::nn::Conv2d does.
   explicit QATConv2dImpl(const QATConv2dOptions& options);
-  /// Takes over the parameters of a float layer: the same tensors, so that optimizers stay valid. Throws c10::Error
-  /// for padding that is not zeros of a fixed size.
+  /// Takes over the parameters of a float layer: the same tensors, so that optimizers stay valid. Throws
+  /// c10::Error for padding that is not zeros of a fixed size.
   explicit QATConv2dImpl(torch::nn::Conv2dImpl& conv, std::optional<LayerConfig> own_config = std::nullopt,
-                        bool relu = false);
+                         bool relu = false);
 
   /// x [n, in_channels, height, width] to [n, out_channels, height', width'], float32.
   torch::Tensor forward(const torch::Tensor& x) { return compute(x); }

@@ -27,7 +27,10 @@ constexpr const char* kInfinityInWeight =
 
 QATLayer::QATLayer(std::string name, torch::Tensor initial_weight, torch::Tensor initial_bias,
                    std::optional<LayerConfig> own_config, bool has_relu)
-    : torch::nn::Module(name), own_config_(std::move(own_config)), path_(std::move(name)), has_relu_(has_relu) {
+    : torch::nn::Module(name),
+      own_config_(std::move(own_config)),
+      path_(std::move(name)),
+      has_relu_(has_relu) {
   weight = register_parameter("weight", std::move(initial_weight));
   const bool has_bias = initial_bias.defined();
   bias = register_parameter("bias", std::move(initial_bias), has_bias);
@@ -89,8 +92,8 @@ ops::PackedWeight QATLayer::packed_weight() const {
   if (is_kept && is_current) return {weight, packed_.grid, packed_.packed};
   packed_ = {};
   const WeightConfig& w = config_.weight;
-  const ops::WeightScheme scheme{w.weight_qmin(), w.qmax(), w.symmetric, w.granularity == Granularity::kPerTensor,
-                                 w.group_size};
+  const ops::WeightScheme scheme{w.weight_qmin(), w.qmax(), w.symmetric,
+                                 w.granularity == Granularity::kPerTensor, w.group_size};
   const ops::WeightPacking made = ops::pack_weight(weight, scheme, weight_order());
   TORCH_CHECK(!made.saw_nan, "[qat] ", path_, kNanInWeight);
   TORCH_CHECK(!made.saw_infinity, "[qat] ", path_, kInfinityInWeight);

@@ -1,5 +1,5 @@
-// What QATLinear and QATConv2d share: parameters, the input's quantizer, the weight's grid, and which arithmetic
-// runs in which state.
+// What QATLinear and QATConv2d share: parameters, the input's quantizer, the weight's grid, and which
+// arithmetic runs in which state.
 #pragma once
 
 #include <torch/nn.h>
@@ -33,9 +33,9 @@ class QATLayer : public torch::nn::Module {
   virtual std::int64_t depth() const = 0;
   virtual bool supports_groups() const = 0;
 
-  /// Sets the scheme and the name that messages use, and starts the input's quantizer anew in state float. A scheme
-  /// in groups becomes per channel where the layer has no groups. Throws c10::Error when depth() exceeds what int32
-  /// sums allow.
+  /// Sets the scheme and the name that messages use, and starts the input's quantizer anew in state float. A
+  /// scheme in groups becomes per channel where the layer has no groups. Throws c10::Error when depth()
+  /// exceeds what int32 sums allow.
   void configure(const LayerConfig& config, const std::string& path, std::int64_t observe_steps);
   const LayerConfig& config() const { return config_; }
   /// The scheme that the module's options asked for, if any; prepare() keeps it.
@@ -46,8 +46,8 @@ class QATLayer : public torch::nn::Module {
   void set_state(QuantizerState state) { input_->set_state(state, path_); }
   ActivationQuantizer& input() const { return *input_; }
 
-  /// The grid of the weight as it is now: its range per tensor, channel or group. Throws c10::Error that names the
-  /// layer when the weight is not finite.
+  /// The grid of the weight as it is now: its range per tensor, channel or group. Throws c10::Error that
+  /// names the layer when the weight is not finite.
   ops::WeightGrid weight_grid() const;
   QuantizedWeight quantized_weight() const;
 
@@ -71,8 +71,8 @@ class QATLayer : public torch::nn::Module {
 
  private:
   void check_depth() const;
-  /// The weight as the kernels read it. Without gradients it is kept until the weight changes: torch counts changes in
-  /// place (but not those made through weight.data()).
+  /// The weight as the kernels read it. Without gradients it is kept until the weight changes: torch counts
+  /// changes in place (but not those made through weight.data()).
   ops::PackedWeight packed_weight() const;
 
   std::optional<LayerConfig> own_config_;

@@ -5,12 +5,12 @@
 namespace samebits {
 
 QATLinearImpl::QATLinearImpl(const QATLinearOptions& options)
-    : QATLinearImpl(*torch::nn::Linear(torch::nn::LinearOptions(options.in_features(), options.out_features())
-                                           .bias(options.bias())),
-                    options.own_config(), options.relu()) {}
+    : QATLinearImpl(
+          *torch::nn::Linear(
+              torch::nn::LinearOptions(options.in_features(), options.out_features()).bias(options.bias())),
+          options.own_config(), options.relu()) {}
 
-QATLinearImpl::QATLinearImpl(torch::nn::LinearImpl& linear, std::optional<LayerConfig> own_config,
-                             bool relu)
+QATLinearImpl::QATLinearImpl(torch::nn::LinearImpl& linear, std::optional<LayerConfig> own_config, bool relu)
     : QATLayer("QATLinear", linear.weight, linear.bias, std::move(own_config), relu) {}
 
 torch::Tensor QATLinearImpl::float_product(const torch::Tensor& x) const {

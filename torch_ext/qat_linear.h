@@ -27,7 +27,7 @@ class QATLinearImpl : public QATLayer {
   explicit QATLinearImpl(const QATLinearOptions& options);
   /// Takes over the parameters of a float layer: the same tensors, so that optimizers stay valid.
   explicit QATLinearImpl(torch::nn::LinearImpl& linear, std::optional<LayerConfig> own_config = std::nullopt,
-                        bool relu = false);
+                         bool relu = false);
 
   /// x [..., in_features] to [..., out_features], float32.
   torch::Tensor forward(const torch::Tensor& x) { return compute(x); }

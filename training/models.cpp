@@ -55,8 +55,9 @@ class Cnn : public Classifier {
                 config.channels.size(), "; each one halves them");
     std::int64_t in_channels = 1;
     for (const std::int64_t channels : config.channels) {
-      convs_.push_back(register_module("conv" + std::to_string(convs_.size() + 1),
-                                       QATConv2d(QATConv2dOptions(in_channels, channels, 3).padding(1).relu(true))));
+      convs_.push_back(
+          register_module("conv" + std::to_string(convs_.size() + 1),
+                          QATConv2d(QATConv2dOptions(in_channels, channels, 3).padding(1).relu(true))));
       in_channels = channels;
       shape.height /= 2;
       shape.width /= 2;
