@@ -1,5 +1,5 @@
 // Values live in slots: slot 0 is the input, slot i + 1 the output of node i. A slot is freed after its last
-// use. Work is split by rows (linear), images (conv2d), planes (pools) or elements: no sum is ever shared.
+// use. Work is split by rows (linear), pixels (conv2d), planes (pools) or elements: no sum is ever shared.
 #include "runtime/interpreter.h"
 
 #include <algorithm>
@@ -48,7 +48,8 @@ Layer prepare_layer(const Node& node) {
       .qmin = weight.qmin,
       .qmax = weight.qmax,
   };
-  Layer layer{.weights = kernels::prepare_weights(codes), .terms = {}};
+  const auto layout = node.op == Op::kConv2d ? kernels::WeightLayout::kRows : kernels::WeightLayout::kPacked;
+  Layer layer{.weights = kernels::prepare_weights(codes, layout), .terms = {}};
   layer.terms =
       kernels::layer_terms(layer.weights, *node.input_grid, node.bias.empty() ? nullptr : node.bias.data());
   return layer;
@@ -76,6 +77,10 @@ std::int64_t size_of(const Array& array) {
   return static_cast<std::int64_t>(array.values.size());
 }
 
+[[noreturn]] void fail_nan(const Node& node) {
+  fail("[runtime] ", node.name, ": input holds NaN; look for it in the model's input, then with on_node");
+}
+
 }  // namespace
 
 struct Interpreter::State {
@@ -89,6 +94,9 @@ struct Interpreter::State {
   void linear(std::size_t i, const Array& x, Array& y);
   void conv2d(std::size_t i, const Array& x, Array& y);
   void pool(const Node& node, const Array& x, Array& y);
+
+  /// Quantizes all of x.
+  void quantize_input(const Node& node, const Array& x);
 
   /// Quantizes and computes blocks of `items`, each of `codes_per_item` inputs and `work` products.
   template <class Compute>
@@ -204,8 +212,17 @@ void Interpreter::State::run_layer(const Node& node, const Array& x, std::int64_
     }
     compute(begin, end);
   });
-  if (saw_nan)
-    fail("[runtime] ", node.name, ": input holds NaN; look for it in the model's input, then with on_node");
+  if (saw_nan) fail_nan(node);
+}
+
+void Interpreter::State::quantize_input(const Node& node, const Array& x) {
+  if (codes.size() < x.values.size()) codes.resize(x.values.size());
+  const kernels::QuantizeArgs args{.x = x.values.data(), .codes = codes.data(), .clip_mask = nullptr};
+  std::atomic<bool> saw_nan = false;
+  threads.parallel_for(size_of(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    if (kernels::quantize_run(args, *node.input_grid, begin, end)) saw_nan = true;
+  });
+  if (saw_nan) fail_nan(node);
 }
 
 void Interpreter::State::linear(std::size_t i, const Array& x, Array& y) {
@@ -213,7 +230,8 @@ void Interpreter::State::linear(std::size_t i, const Array& x, Array& y) {
   const std::int64_t rows = size_of(x) / layer.weights.k;
   run_layer(graph.nodes[i], x, rows, layer.weights.k, layer.weights.k * layer.weights.n,
             [&](std::int64_t begin, std::int64_t end) {
-              kernels::linear(layer.weights, layer.terms, codes.data(), y.values.data(), begin, end);
+              kernels::linear(layer.weights, layer.terms, codes.data(), y.values.data(),
+                              {begin, end, 0, layer.weights.n});
             });
 }
 
@@ -221,12 +239,13 @@ void Interpreter::State::conv2d(std::size_t i, const Array& x, Array& y) {
   const Node& node = graph.nodes[i];
   const Layer& layer = layers[i];
   const kernels::Conv2dShape shape = conv2d_shape(node, x.shape);
-  const std::int64_t work = shape.out_height() * shape.out_width() * shape.out_channels * shape.depth();
-  run_layer(node, x, x.shape[0], shape.in_channels * shape.height * shape.width, work,
-            [&](std::int64_t begin, std::int64_t end) {
-              kernels::conv2d(layer.weights, layer.terms, shape, *node.input_grid, codes.data(),
-                              y.values.data(), begin, end);
-            });
+  quantize_input(node, x);  // all of it first: a batch of one image is cut into parts that share codes
+  const std::int64_t items = kernels::conv2d_work_items(shape, x.shape[0]);
+  const std::int64_t grain = grain_of(size_of(y) * shape.depth() / std::max<std::int64_t>(items, 1) + 1);
+  const kernels::Conv2dOutput output{.data = y.values.data()};
+  threads.parallel_for(items, grain, [&](std::int64_t begin, std::int64_t end) {
+    kernels::conv2d(layer.weights, layer.terms, shape, *node.input_grid, codes.data(), output, begin, end);
+  });
 }
 
 void Interpreter::State::pool(const Node& node, const Array& x, Array& y) {
