@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <vector>
+#include <cstring>
 
+#include "kernels/aligned_vector.h"
 #include "kernels/conv2d_parts.h"
 #include "kernels/gemm_int8.h"
 #include "kernels/patches.h"
@@ -24,19 +25,6 @@ std::int64_t items_of_block(const Conv2dShape& shape) {
   const std::int64_t fitting = kPatchBytes / (kItemPixels * padded_depth(shape.depth()));
   return std::clamp<std::int64_t>(fitting, 1, items_of_image(shape));
 }
-
-/// Zeros that start at a cache line.
-class PackedBuffer {
- public:
-  explicit PackedBuffer(std::int64_t size) : storage_(size + 63) {}
-  std::int8_t* data() {
-    const auto address = reinterpret_cast<std::uintptr_t>(storage_.data());
-    return storage_.data() + (64 - address % 64) % 64;
-  }
-
- private:
-  std::vector<std::int8_t> storage_;
-};
 
 /// One block of pixels of one group of channels of one image.
 bool multiply(const PreparedWeights& weights, const LayerTerms& terms, const Conv2dShape& shape,
@@ -84,7 +72,8 @@ bool conv2d(const PreparedWeights& weights, const LayerTerms& terms, const Conv2
   const std::int64_t first_image = begin / image_items, last_image = (end - 1) / image_items;
   const std::int64_t image_size = shape.in_channels * shape.height * shape.width;
   Patches patches(shape, static_cast<std::int8_t>(x_grid.zero_point), block_items * kItemPixels);
-  PackedBuffer packed(block_items * kItemPixels * padded_depth(shape.depth()));
+  AlignedVector<std::int8_t> packed(packed_size(block_items * kItemPixels, shape.depth()));
+  std::memset(packed.data(), 0, packed.size());  // the padding of the depth stays 0
   bool saw_nan = false;
   for (std::int64_t item = begin; item < end;) {
     const std::int64_t image = item / image_items, first = item % image_items;

@@ -144,7 +144,9 @@ bool conv2d_depthwise(const PreparedWeights& weights, const LayerTerms& terms, c
       for (std::int64_t out_plane = first; out_plane < last; ++out_plane) {
         const std::int64_t channel = out_plane % shape.out_channels;
         plane.pair_taps(weights.centered.data() + channel * shape.depth(), pairs);
-        depthwise_sums({plane.data(), plane.row_size(), plane.step(), pairs, columns, sums.data()}, 0, strip);
+        depthwise_sums(
+            {plane.data(), shape.stride_height * plane.row_size(), plane.step(), pairs, columns, sums.data()},
+            0, strip);
         saw_nan |= finisher.finish(sums.data(), channel, out_plane, row * columns, strip * columns);
       }
     }

@@ -120,8 +120,8 @@ struct Layer {
     Outputs outputs{.y = expected(), .codes = {}, .relu_mask = std::vector<std::uint8_t>(mask_size())};
     for (std::int64_t i = 0; i < size(); ++i) {
       float& y = outputs.y[i];
-      if (y <= 0.0f)
-        outputs.relu_mask[i / pixels() * ((pixels() + 7) / 8) + i % pixels() / 8] |= 1u << i % pixels() % 8;
+      std::uint8_t& byte = outputs.relu_mask[i / pixels() * ((pixels() + 7) / 8) + i % pixels() / 8];
+      if (y <= 0.0f) byte = static_cast<std::uint8_t>(byte | 1u << i % pixels() % 8);
       if (output.relu && y < 0.0f) y = 0.0f;
       outputs.codes.push_back(
           static_cast<std::int8_t>(oracle::code(y, samebits::kernels::to_oracle(y_grid))));
@@ -131,7 +131,7 @@ struct Layer {
   /// Work items [begin, end), into `data` and perhaps `relu_mask`.
   void run(const OutputKind& output, void* data, std::uint8_t* relu_mask, std::int64_t begin,
            std::int64_t end) const {
-    const PreparedWeights prepared = prepare(weights, kind, false);
+    const PreparedWeights prepared = prepare(weights, kind, WeightLayout::kRows);
     const LayerTerms terms = layer_terms(prepared, x_grid, bias.empty() ? nullptr : bias.data());
     const Unaligned<std::int8_t> codes(x_codes, 1);  // AddressSanitizer watches its ends
     const bool saw_nan = conv2d(prepared, terms, shape, x_grid, codes.data(),
@@ -291,7 +291,7 @@ TEST_F(Conv2dTest, ReportsANaNWhoseCodeIsTheZeroPoint) {
     Layer layer(random, with(square(3, 8, 3, 3), 1, 1, 1, groups), 1);
     layer.bias = {1.0f, std::numeric_limits<float>::quiet_NaN(), 2.0f};
     layer.y_grid = {.scale = 0.5f, .zero_point = 7};
-    const PreparedWeights prepared = prepare(layer.weights, layer.kind, false);
+    const PreparedWeights prepared = prepare(layer.weights, layer.kind, WeightLayout::kRows);
     const LayerTerms terms = layer_terms(prepared, layer.x_grid, layer.bias.data());
     std::vector<std::int8_t> codes(layer.size());
     const Conv2dOutput output{.type = GemmOutput::kCodes, .data = codes.data(), .grid = layer.y_grid};
@@ -330,7 +330,7 @@ TEST_F(Conv2dTest, A1x1ConvolutionGivesTheBitsOfALinearLayerOnEachPixel) {
   const LayerTerms terms =
       layer_terms(prepared, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
   std::vector<float> y(layer.size()), by_rows(pixels * 11), expected;
-  linear(prepared, terms, rows.data(), by_rows.data(), 0, pixels);
+  linear(prepared, terms, rows.data(), by_rows.data(), {0, pixels, 0, 11});
   for (std::int64_t c = 0; c < 11; ++c)
     for (std::int64_t pixel = 0; pixel < pixels; ++pixel) expected.push_back(by_rows[pixel * 11 + c]);
   layer.run(y.data(), 0, layer.items());
