@@ -2,30 +2,12 @@
 #include "kernels/observe.h"
 
 #include "tests/kernels/affine_cases.h"
+#include "tests/kernels/sum_order.h"
 
 namespace samebits::kernels {
 namespace {
 
 class Observe : public KernelTest {};
-
-/// Adds neighbours at distance 8, 4, 2, 1 by recursion: the documented tree, bottom up.
-double tree(const std::vector<double>& lanes) {
-  if (lanes.size() == 1) return lanes[0];
-  std::vector<double> half;
-  for (std::size_t i = 0; i < lanes.size() / 2; ++i) half.push_back(lanes[i] + lanes[i + lanes.size() / 2]);
-  return tree(half);
-}
-
-/// The sum of up to 4096 terms: each lane by its own walk.
-double chunk_sum(std::span<const double> terms) {
-  std::vector<double> lanes;
-  for (std::size_t lane = 0; lane < 16; ++lane) {
-    double sum = 0.0;
-    for (std::size_t i = lane; i < terms.size(); i += 16) sum = sum + terms[i];
-    lanes.push_back(sum);
-  }
-  return tree(lanes);
-}
 
 /// What the header says of x[begin, end), in chunks of 4096.
 Observation expect(const std::vector<float>& x) {
@@ -46,13 +28,6 @@ Observation expect(const std::vector<float>& x) {
   }
   if (std::isnan(all.sum)) all.sum = std::numeric_limits<double>::quiet_NaN();
   return all;
-}
-
-/// Floats of magnitudes from 2^-30 to 2^30: their sums do not fit a double, so that the order shows.
-std::vector<float> wide_floats(Random& random, std::int64_t n) {
-  std::vector<float> values = random_floats(random, n, 1.0f);
-  for (float& value : values) value = std::ldexp(value, static_cast<int>(random_int(random, -30, 30)));
-  return values;
 }
 
 std::uint64_t bits(double value) {
