@@ -168,6 +168,7 @@ TEST(Codebook, SettlesTiesByTheEvenIndexAndMidpointsThatAreNoFloatExactly) {
       {"and the next float above", {0x1p-149f, 1}, 0x1.000002p-1f, 1},
       {"the midpoint is a hair below 0.5: 0.5 is above it", {-0x1p-149f, 1}, 0.5f, 1},
       {"and the float before below", {-0x1p-149f, 1}, 0x1.fffffep-2f, 0},
+      {"also where a tie would go up", {-1, 0x1p-149f, 1}, 0.5f, 1},
       {"the sum of two values overflows float32", {-kLargest, 0x1.8p127f, kLargest}, 0x1.bffffep127f, 1},
       {"and its midpoint is exact enough", {-kLargest, 0x1.8p127f, kLargest}, 0x1.cp127f, 2},
       {"half the smallest denormal rounds to the even index", {0, 0x1p-149f, 0x1p-148f}, 0x1p-149f, 1},
