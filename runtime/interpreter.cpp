@@ -22,7 +22,7 @@ constexpr std::int64_t kGrain = 1 << 15;
 
 /// Items of `work` each that a block should hold.
 std::int64_t grain_of(std::int64_t work) {
-  return std::max<std::int64_t>(1, kGrain / work);
+  return std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, work));
 }
 
 /// What run() needs of a linear or conv2d, made once.
