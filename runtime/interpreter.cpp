@@ -48,7 +48,8 @@ Layer prepare_layer(const Node& node) {
       .qmin = weight.qmin,
       .qmax = weight.qmax,
   };
-  Layer layer{.weights = kernels::prepare_weights(codes), .terms = {}};
+  const auto layout = node.op == Op::kConv2d ? kernels::WeightLayout::kRows : kernels::WeightLayout::kPacked;
+  Layer layer{.weights = kernels::prepare_weights(codes, layout), .terms = {}};
   layer.terms =
       kernels::layer_terms(layer.weights, *node.input_grid, node.bias.empty() ? nullptr : node.bias.data());
   return layer;
@@ -213,7 +214,8 @@ void Interpreter::State::linear(std::size_t i, const Array& x, Array& y) {
   const std::int64_t rows = size_of(x) / layer.weights.k;
   run_layer(graph.nodes[i], x, rows, layer.weights.k, layer.weights.k * layer.weights.n,
             [&](std::int64_t begin, std::int64_t end) {
-              kernels::linear(layer.weights, layer.terms, codes.data(), y.values.data(), begin, end);
+              kernels::linear(layer.weights, layer.terms, codes.data(), y.values.data(),
+                              {begin, end, 0, layer.weights.n});
             });
 }
 

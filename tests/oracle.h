@@ -143,6 +143,34 @@ inline std::vector<float> linear(const std::vector<std::int8_t>& x_codes, std::i
   return y;
 }
 
+/// A product of codes a[m][k] and b[n][k] with what follows it: gemm_int8.h. `correction` and `scale` hold a value a
+/// channel, by groups first; `bias` too, or is empty.
+struct Gemm {
+  std::int64_t m, n, k;
+  std::int64_t group_size = 0;  // 0: no groups
+  bool channels_are_rows = false, relu = false;
+  std::vector<std::int8_t> a, b;
+  std::vector<std::int32_t> correction;
+  std::vector<float> scale, bias;
+  float x_scale = 1.0f;
+
+  std::int64_t sum(std::int64_t row, std::int64_t column, std::int64_t first, std::int64_t last) const {
+    std::int64_t total = 0;
+    for (std::int64_t i = first; i < last && i < k; ++i) total += std::int64_t{a[row * k + i]} * b[column * k + i];
+    return total;
+  }
+  /// Before the relu.
+  float value(std::int64_t row, std::int64_t column) const {
+    const std::int64_t c = channels_are_rows ? row : column;
+    float y = group_size == 0 ? multiply(to_float(sum(row, column, 0, k) - correction[c]), scale[c]) : 0.0f;
+    for (std::int64_t first = 0, i = c; group_size != 0 && first < k; first += group_size, i += n)
+      y = add(y, multiply(to_float(sum(row, column, first, first + group_size) - correction[i]), scale[i]));
+    if (group_size != 0) y = multiply(y, x_scale);
+    return bias.empty() ? y : add(y, bias[c]);
+  }
+  float after_relu(float y) const { return relu && y < 0 ? 0.0f : y; }
+};
+
 struct Conv2d {
   std::int64_t in_channels, height, width;
   std::int64_t out_channels, kernel_height, kernel_width;

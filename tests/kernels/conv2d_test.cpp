@@ -73,7 +73,7 @@ struct Layer {
                           bias);
   }
   void run(float* y, std::int64_t begin, std::int64_t end) const {
-    const PreparedWeights prepared = prepare(weights, kind, false);
+    const PreparedWeights prepared = prepare(weights, kind, WeightLayout::kRows);
     const LayerTerms terms = layer_terms(prepared, x_grid, bias.empty() ? nullptr : bias.data());
     const Unaligned<std::int8_t> codes(x_codes, 1);  // AddressSanitizer watches its end
     conv2d(prepared, terms, shape, x_grid, codes.data(), y, begin, end);
@@ -185,7 +185,7 @@ TEST_F(Conv2dTest, A1x1ConvolutionGivesTheBitsOfALinearLayerOnEachPixel) {
   const LayerTerms terms =
       layer_terms(prepared, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
   std::vector<float> y(layer.image_size()), by_rows(pixels * 11), expected;
-  linear(prepared, terms, rows.data(), by_rows.data(), 0, pixels);
+  linear(prepared, terms, rows.data(), by_rows.data(), {0, pixels, 0, 11});
   for (std::int64_t c = 0; c < 11; ++c)
     for (std::int64_t pixel = 0; pixel < pixels; ++pixel) expected.push_back(by_rows[pixel * 11 + c]);
   layer.run(y.data(), 0, 1);

@@ -43,7 +43,8 @@ inline oracle::Weights random_weights(Random& random, const WeightKind& kind, st
   return weights;
 }
 
-inline PreparedWeights prepare(const oracle::Weights& weights, const WeightKind& kind, bool pack = true) {
+inline PreparedWeights prepare(const oracle::Weights& weights, const WeightKind& kind,
+                               WeightLayout layout = WeightLayout::kPacked) {
   return prepare_weights({.codes = weights.codes.data(),
                           .scale = weights.scale.data(),
                           .zero_point = weights.zero_point.empty() ? nullptr : weights.zero_point.data(),
@@ -53,7 +54,7 @@ inline PreparedWeights prepare(const oracle::Weights& weights, const WeightKind&
                           .group_size = weights.group_size,
                           .qmin = kind.qmin,
                           .qmax = kind.qmax},
-                         pack);
+                         layout);
 }
 
 /// Grids of the activations: affine, symmetric, a zero point at either end.
