@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -237,6 +238,65 @@ inline std::vector<float> conv2d(const std::vector<std::int8_t>& x_codes, std::i
     }
   }
   return y;
+}
+
+// Backward in bfloat16.
+
+/// The nearest number with 8 significant bits, ties to even; exponents as float32 has them. NaN stays NaN.
+inline float to_bf16(float r) {
+  if (!std::isfinite(r) || r == 0) return r;
+  int exponent;
+  std::frexp(r, &exponent);  // |r| in [2^(exponent - 1), 2^exponent)
+  const double step = std::ldexp(1.0, exponent - 8 < -133 ? -133 : exponent - 8);
+  const double rounded = std::copysign(round_half_even(std::fabs(double{r}) / step) * step, r);
+  return std::fabs(rounded) >= 0x1p128 ? std::copysign(std::numeric_limits<float>::infinity(), r)
+                                       : static_cast<float>(rounded);
+}
+
+inline std::uint16_t bf16_bits(float r) {
+  const float rounded = to_bf16(r);
+  std::uint32_t bits;
+  std::memcpy(&bits, &rounded, sizeof bits);
+  return static_cast<std::uint16_t>((bits >> 16) | (std::isnan(r) ? 0x40u : 0u));
+}
+
+/// Reals [rows][depth] as a packed a: tiles of 16 rows x 32 depths, all sizes padded to multiples of 32.
+inline std::vector<std::uint16_t> pack_bf16_a(const std::vector<float>& reals, std::int64_t rows,
+                                              std::int64_t depth) {
+  const std::int64_t padded_rows = (rows + 31) / 32 * 32, padded_depth = (depth + 31) / 32 * 32;
+  std::vector<std::uint16_t> packed;
+  for (std::int64_t tile_row = 0; tile_row < padded_rows; tile_row += 16)
+    for (std::int64_t tile_depth = 0; tile_depth < padded_depth; tile_depth += 32)
+      for (std::int64_t row = tile_row; row < tile_row + 16; ++row)
+        for (std::int64_t d = tile_depth; d < tile_depth + 32; ++d)
+          packed.push_back(row < rows && d < depth ? bf16_bits(reals[row * depth + d]) : 0);
+  return packed;
+}
+
+/// Reals [depth][columns] as a packed b: blocks of 16 columns, in each the pairs of depths one after the
+/// other.
+inline std::vector<std::uint16_t> pack_bf16_b(const std::vector<float>& reals, std::int64_t depth,
+                                              std::int64_t columns) {
+  const std::int64_t padded_columns = (columns + 31) / 32 * 32, padded_depth = (depth + 31) / 32 * 32;
+  std::vector<std::uint16_t> packed;
+  for (std::int64_t block = 0; block < padded_columns; block += 16)
+    for (std::int64_t pair = 0; pair < padded_depth; pair += 2)
+      for (std::int64_t column = block; column < block + 16; ++column)
+        for (std::int64_t d = pair; d < pair + 2; ++d)
+          packed.push_back(d < depth && column < columns ? bf16_bits(reals[d * columns + column]) : 0);
+  return packed;
+}
+
+/// Column sums of blocks of 64 rows: each from 0 on, rows ascending.
+inline std::vector<float> block_sums(const std::vector<float>& g, std::int64_t m, std::int64_t n) {
+  std::vector<float> sums;
+  for (std::int64_t first = 0; first < m; first += 64)
+    for (std::int64_t column = 0; column < n; ++column) {
+      float sum = 0.0f;
+      for (std::int64_t row = first; row < first + 64 && row < m; ++row) sum = add(sum, g[row * n + column]);
+      sums.push_back(sum);
+    }
+  return sums;
 }
 
 }  // namespace samebits::oracle

@@ -1,0 +1,29 @@
+// What the implementations of gemm_bf16 share: the entries that are not Highway's, and the way from sums in
+// registers to the output. Functions for AVX-512 carry their instruction set, so that any x86-64 build can
+// hold them.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/gemm_bf16.h"
+
+namespace samebits::kernels {
+
+/// `count` <= 16 bits of a mask from bit i on, in the low bits. Reads the bytes that hold them and no other.
+inline unsigned mask_bits_at(const std::uint8_t* mask, std::int64_t i, std::int64_t count) {
+  const std::int64_t last_byte = (i + count - 1) / 8;
+  unsigned bits = 0;
+  for (std::int64_t byte = i / 8, shift = 0; byte <= last_byte; ++byte, shift += 8)
+    bits |= static_cast<unsigned>(mask[byte]) << shift;
+  return bits >> (i % 8) & ((1u << count) - 1u);
+}
+
+namespace amx {
+void gemm_bf16(const GemmBf16Args& args, const GemmBf16Region& region);
+}
+namespace avx512_bf16 {
+void gemm_bf16(const GemmBf16Args& args, const GemmBf16Region& region);
+}
+
+}  // namespace samebits::kernels

@@ -1,0 +1,131 @@
+// kernels/gemm_bf16.h with Highway: both operands are widened to float32 (a shift or a mask) and multiplied
+// by fused multiply-adds, depth by depth. Lanes are columns. This file is compiled once for every instruction
+// set.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/gemm/bf16_widening.cpp"
+#include "kernels/reference/gemm_bf16.h"
+
+#include <algorithm>
+
+#include "hwy/foreach_target.h"  // must precede highway.h
+#include "hwy/highway.h"
+#include "kernels/cpu/gemm/bf16.h"
+#include "kernels/cpu/implementations.h"
+
+#if HWY_TARGET != HWY_SCALAR  // no list names that target, and its one lane holds no pair
+HWY_BEFORE_NAMESPACE();
+namespace samebits::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr std::int64_t kRows = 8;     // rows of a tile: as many sums stay in registers
+constexpr std::int64_t kDepth = 512;  // depths of a that are widened at a time
+constexpr std::int64_t kPanel = 512;  // columns whose sums wait for the next depths
+
+using FloatTag = hn::CappedTag<float, 16>;
+using BitsTag = hn::RebindToUnsigned<FloatTag>;
+
+/// kRows rows of `count` depths as floats [count][kRows]. `a` is their first element.
+HWY_INLINE void widen_rows(const Bf16* a, std::int64_t count, float* widened) {
+  for (std::int64_t d = 0; d < count; ++d)
+    for (std::int64_t row = 0; row < kRows; ++row)
+      widened[d * kRows + row] = from_bf16(a[d / 32 * 512 + row * 32 + d % 32]);
+}
+
+/// Adds `count` depths of kRows x 16 products to `sums`, rows of kPanel, or starts them. `b` is one packed
+/// block of columns.
+HWY_INLINE void multiply_tile(const float* a, const Bf16* b, std::int64_t count, bool is_first, float* sums) {
+  const FloatTag f32;
+  const BitsTag u32;
+  const auto upper_half = hn::Set(u32, 0xFFFF0000u);
+  for (std::int64_t lane = 0; lane < 16; lane += static_cast<std::int64_t>(hn::Lanes(f32))) {
+    hn::Vec<FloatTag> sum[kRows];
+    for (std::int64_t row = 0; row < kRows; ++row)
+      sum[row] = is_first ? hn::Zero(f32) : hn::LoadU(f32, sums + row * kPanel + lane);
+    for (std::int64_t d = 0; d < count; d += 2) {
+      const auto pairs =
+          hn::BitCast(u32, hn::LoadU(hn::Repartition<Bf16, FloatTag>(), b + d * 16 + 2 * lane));
+      const auto even = hn::BitCast(f32, hn::ShiftLeft<16>(pairs));
+      const auto odd = hn::BitCast(f32, hn::And(pairs, upper_half));
+      const float* a_pair = a + d * kRows;
+      for (std::int64_t row = 0; row < kRows; ++row) {
+        sum[row] = hn::MulAdd(hn::Set(f32, a_pair[row]), even, sum[row]);
+        sum[row] = hn::MulAdd(hn::Set(f32, a_pair[kRows + row]), odd, sum[row]);
+      }
+    }
+    for (std::int64_t row = 0; row < kRows; ++row) hn::StoreU(sum[row], f32, sums + row * kPanel + lane);
+  }
+}
+
+/// Writes columns [first, last) of one row of the output; sums[0] belongs to column `first`.
+HWY_INLINE void finish_row(const GemmBf16Args& args, std::int64_t row, std::int64_t first, std::int64_t last,
+                           const float* sums) {
+  const hn::CappedTag<float, 8> f32;  // one byte of a mask
+  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(f32));
+  const auto scale = hn::Set(f32, args.scale);
+  std::int64_t column = first;
+  for (; column + lanes <= last; column += lanes) {
+    auto value = hn::Mul(hn::LoadU(f32, sums + (column - first)), scale);
+    if (args.clip_mask != nullptr) {
+      const std::uint8_t bits[8] = {
+          static_cast<std::uint8_t>(mask_bits_at(args.clip_mask, row * args.columns + column, lanes))};
+      value = hn::IfThenZeroElse(hn::LoadMaskBits(f32, bits), value);
+    }
+    float* output = args.output + row * args.output_stride + column;
+    if (args.accumulate) value = hn::Add(hn::LoadU(f32, output), value);
+    hn::StoreU(value, f32, output);
+  }
+  for (; column < last; ++column) reference::finish_element(args, row, column, sums[column - first]);
+}
+
+/// kRows rows from `row` on, of which those before row_end are written, over the columns [first, last) of one
+/// panel.
+HWY_INLINE void multiply_panel(const GemmBf16Args& args, std::int64_t row, std::int64_t row_end,
+                               std::int64_t first, std::int64_t last) {
+  alignas(64) float widened[kDepth * kRows];
+  alignas(64) float sums[kRows * kPanel];
+  const std::int64_t depth = padded_bf16(args.depth);
+  if (depth == 0) std::fill(sums, sums + kRows * kPanel, 0.0f);
+  for (std::int64_t d = 0; d < depth; d += kDepth) {
+    const std::int64_t count = std::min(kDepth, depth - d);
+    widen_rows(args.a + packed_bf16_a_index(row, d, depth), count, widened);
+    for (std::int64_t column = first; column < last; column += 16)
+      multiply_tile(widened, args.b + packed_bf16_b_index(d, column, depth), count, d == 0,
+                    sums + (column - first));
+  }
+  for (std::int64_t r = row; r < std::min(row + kRows, row_end); ++r)
+    finish_row(args, r, first, last, sums + (r - row) * kPanel);
+}
+
+void gemm_bf16(const GemmBf16Args& args, const GemmBf16Region& region) {
+  for (std::int64_t row = region.row_begin; row < region.row_end; row += kRows)
+    for (std::int64_t column = region.column_begin; column < region.column_end; column += kPanel)
+      multiply_panel(args, row, region.row_end, column, std::min(column + kPanel, region.column_end));
+}
+
+}  // namespace samebits::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
+
+#if HWY_ONCE
+namespace samebits::kernels {
+namespace {
+constexpr Implementation<decltype(gemm_bf16)> list[] = {
+#if defined(__x86_64__)
+    {"amx", amx::gemm_bf16, isa::why_not_amx},
+    {"avx512_bf16", avx512_bf16::gemm_bf16, isa::why_not_avx512_bf16},
+#endif
+    SAMEBITS_AVX512_ENTRY(gemm_bf16) SAMEBITS_AVX2_ENTRY(gemm_bf16)
+        SAMEBITS_NEON_ENTRY(gemm_bf16){"reference", reference::gemm_bf16, isa::why_not_reference}};
+}  // namespace
+
+std::span<const Implementation<decltype(gemm_bf16)>> gemm_bf16_implementations() {
+  return list;
+}
+
+void gemm_bf16(const GemmBf16Args& args, const GemmBf16Region& region) {
+  static const auto& chosen = first_usable(gemm_bf16_implementations());
+  chosen.run(args, region);
+}
+
+}  // namespace samebits::kernels
+#endif  // HWY_ONCE
