@@ -24,6 +24,12 @@ std::int64_t cut(std::int64_t size, std::int64_t unit, std::int64_t part, std::i
 
 std::vector<Entry> make_list() {
   std::vector<Entry> list;
+#if defined(__x86_64__)
+  list.push_back({"amx", amx::gemm_int8, isa::why_not_amx});
+  list.push_back({"avx512_vnni", avx512_vnni::gemm_int8, isa::why_not_avx512_vnni});
+#elif defined(__aarch64__)
+  list.push_back({"neon_dotprod", neon_dotprod::gemm_int8, isa::why_not_neon_dotprod});
+#endif
   for (const Entry& entry : widening_implementations()) list.push_back(entry);
   list.push_back({"reference", reference::gemm_int8, isa::why_not_reference});
   return list;

@@ -1,0 +1,314 @@
+// kernels/gemm_int8.h with AMX tiles. A tile of sums is 16 x 16; two tiles of a by two of b keep four of them
+// busy. While they are, the vector unit turns the sums of the block before into output.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "kernels/cpu/gemm/epilogue_avx512.h"
+#include "kernels/cpu/gemm/gemm_int8.h"
+
+SAMEBITS_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq,amx-tile,amx-int8")
+namespace samebits::kernels::amx {
+namespace {
+
+constexpr std::int64_t kTile = 16;                   // rows of a tile, and columns of a packed block
+constexpr std::int64_t kBlock = 2 * kTile;           // rows and columns that four tiles of sums hold
+constexpr std::int64_t kRowBlockBytes = 1180 << 10;  // rows of a that stay in L2 while b passes
+constexpr std::int64_t kRowBlockTiles = 16;
+constexpr std::int64_t kFewRows = 4;     // below this AMX's tiles are mostly padding
+constexpr std::int64_t kShortStep = 16;  // groups that no longer step divides leave tiles mostly empty
+
+/// Tile intrinsics are assembly without a memory operand: what they read must have been written.
+inline void finish_writes() {
+  __asm__ volatile("" ::: "memory");
+}
+
+/// The shapes of the eight tile registers: 0 to 3 sums, 4 and 5 a, 6 and 7 b.
+class TileConfig {
+ public:
+  /// `rows` rows of a (at most 16) by `depth` codes (at most 64, a multiple of 4).
+  TileConfig(std::int64_t rows, std::int64_t depth) {
+    for (int tile = 0; tile < 8; ++tile) {
+      const bool is_b = tile >= 6, is_a = tile == 4 || tile == 5;
+      layout_.rows[tile] = static_cast<std::uint8_t>(is_b ? depth / 4 : rows);
+      layout_.row_bytes[tile] = static_cast<std::uint16_t>(is_a ? depth : 64);
+    }
+    __asm__ volatile("ldtilecfg %0" : : "m"(layout_));
+  }
+  ~TileConfig() { __asm__ volatile("tilerelease"); }
+  TileConfig(const TileConfig&) = delete;
+  TileConfig& operator=(const TileConfig&) = delete;
+
+ private:
+  struct alignas(64) Layout {
+    std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
+    std::uint16_t row_bytes[16] = {};
+    std::uint8_t rows[16] = {};
+  };
+  Layout layout_;
+};
+
+/// One step of depth for 1 or 2 tiles of a by 1 or 2 of b.
+template <int RowTiles, int ColumnTiles>
+inline void add_products(const std::int8_t* const (&a)[2], std::int64_t a_stride, const std::int8_t* b0,
+                         const std::int8_t* b1) {
+  _tile_loadd(6, b0, 64);
+  _tile_loadd(4, a[0], a_stride);
+  _tile_dpbssd(0, 4, 6);
+  if constexpr (ColumnTiles == 2) {
+    _tile_loadd(7, b1, 64);
+    _tile_dpbssd(1, 4, 7);
+  }
+  if constexpr (RowTiles == 2) {
+    _tile_loadd(5, a[1], a_stride);
+    _tile_dpbssd(2, 5, 6);
+    if constexpr (ColumnTiles == 2) _tile_dpbssd(3, 5, 7);
+  }
+}
+
+inline void clear_sums() {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+}
+
+using Sums = std::int32_t[kBlock][kBlock];
+
+template <int RowTiles, int ColumnTiles>
+inline void store_sums(Sums& sums) {
+  constexpr std::int64_t kStride = kBlock * sizeof(std::int32_t);
+  _tile_stored(0, sums[0], kStride);
+  if constexpr (ColumnTiles == 2) _tile_stored(1, sums[0] + kTile, kStride);
+  if constexpr (RowTiles == 2) _tile_stored(2, sums[kTile], kStride);
+  if constexpr (RowTiles == 2 && ColumnTiles == 2) _tile_stored(3, sums[kTile] + kTile, kStride);
+}
+
+/// Up to 32 x 32 outputs.
+struct Block {
+  std::int64_t row[2],
+      column;  // where its tiles begin; the last tile of a region's rows may overlap the one before
+  int row_tiles, column_tiles;
+  avx512::VectorTerms terms[2];
+};
+
+/// Lines of the next panel of b, to be asked for a few at a time.
+struct Ahead {
+  const std::int8_t *next, *end;
+  std::int64_t lines_per_step;
+};
+
+/// One call.
+template <class Epilogue>
+class Gemm {
+ public:
+  Gemm(const GemmInt8Args& args, const GemmRegion& region)
+      : args_(args),
+        region_(region),
+        epilogue_(args),
+        tile_rows_(std::min(kTile, region.row_end - region.row_begin)),
+        depth_(depth_of_step(args)),
+        b_stride_(padded_depth(args.k) * kColumnBlock) {}
+
+  static std::int64_t depth_of_step(const GemmInt8Args& args) {
+    if (args.group_size == 0) return kDepthBlock;
+    return std::min(kDepthBlock,
+                    args.group_size & -args.group_size);  // the largest power of two that divides it
+  }
+
+  bool run() {
+    if (region_.row_begin >= region_.row_end || region_.column_begin >= region_.column_end) return false;
+    const TileConfig config(tile_rows_, depth_);
+    const std::int64_t tiles = (region_.row_end - region_.row_begin + kTile - 1) / kTile;
+    const std::int64_t fitting = kRowBlockBytes / std::max<std::int64_t>(1, args_.a_stride * kTile) / 2 * 2;
+    const std::int64_t block_tiles = std::clamp<std::int64_t>(fitting, 2, kRowBlockTiles);
+    for (std::int64_t tile = 0; tile < tiles; tile += block_tiles)
+      row_block(tile, std::min(tile + block_tiles, tiles));
+    while (finished_rows_ < pending_rows()) finish_row();
+    return epilogue_.saw_nan();
+  }
+
+ private:
+  std::int64_t row_of_tile(std::int64_t tile) const {
+    return std::min(region_.row_begin + tile * kTile, region_.row_end - tile_rows_);
+  }
+
+  /// Tiles [first, last) of a's rows by all columns.
+  void row_block(std::int64_t first, std::int64_t last) {
+    copy_tails(first, last);
+    const std::int64_t pairs = (last - first + 1) / 2,
+                       steps = std::max<std::int64_t>(1, padded_depth(args_.k) / kDepthBlock);
+    for (std::int64_t column = region_.column_begin; column < region_.column_end; column += kBlock) {
+      Block block{};
+      block.column = column;
+      block.column_tiles = region_.column_end - column > kTile ? 2 : 1;
+      if (args_.group_size == 0) {
+        for (int tile = 0; tile < block.column_tiles; ++tile)
+          block.terms[tile] = epilogue_.terms(0, column + tile * kTile, columns_of_tile(block, tile));
+      }
+      const std::int64_t next_column =
+          column + kBlock < region_.column_end ? column + kBlock : region_.column_begin;
+      const std::int8_t* next = args_.b + packed_index(next_column, 0, args_.k);
+      const std::int64_t lines = 2 * b_stride_ / 64;
+      Ahead ahead{next, std::min(next + 2 * b_stride_, args_.b + packed_size(args_.n, args_.k)),
+                  (lines + pairs * steps - 1) / (pairs * steps)};
+      for (std::int64_t tile = first; tile < last; tile += 2) {
+        block.row_tiles = last - tile >= 2 ? 2 : 1;
+        block.row[0] = row_of_tile(tile);
+        block.row[1] = block.row_tiles == 2 ? row_of_tile(tile + 1) : block.row[0];
+        multiply(block, tile - first, ahead);
+      }
+    }
+  }
+
+  std::int64_t columns_of_tile(const Block& block, int tile) const {
+    return std::min(kTile, region_.column_end - block.column - tile * kTile);
+  }
+
+  /// The last step of depth of each row, padded: a tile reads whole steps.
+  void copy_tails(std::int64_t first, std::int64_t last) {
+    const std::int64_t whole = args_.k / depth_ * depth_, count = args_.k - whole;
+    if (count == 0) return;
+    const __mmask64 codes = ~std::uint64_t{0} >> (64 - count);
+    for (std::int64_t tile = first; tile < last; ++tile)
+      for (std::int64_t row = 0; row < tile_rows_; ++row)
+        _mm512_store_si512(
+            tails_[(tile - first) * kTile + row],
+            _mm512_maskz_loadu_epi8(codes, args_.a + (row_of_tile(tile) + row) * args_.a_stride + whole));
+    finish_writes();
+  }
+
+  void multiply(const Block& block, std::int64_t tail, Ahead& ahead) {
+    const int shape = block.row_tiles * 2 + block.column_tiles;
+    if (args_.group_size > 0) {
+      if (shape == 6) return multiply_groups<2, 2>(block, tail);
+      if (shape == 5) return multiply_groups<2, 1>(block, tail);
+      if (shape == 4) return multiply_groups<1, 2>(block, tail);
+      return multiply_groups<1, 1>(block, tail);
+    }
+    if (shape == 6) return multiply_block<2, 2>(block, tail, ahead);
+    if (shape == 5) return multiply_block<2, 1>(block, tail, ahead);
+    if (shape == 4) return multiply_block<1, 2>(block, tail, ahead);
+    return multiply_block<1, 1>(block, tail, ahead);
+  }
+
+  /// `tail`: the tile in the row block, whose padded ends copy_tails() has made.
+  template <int RowTiles, int ColumnTiles>
+  void multiply_block(const Block& block, std::int64_t tail, Ahead& ahead) {
+    clear_sums();
+    const std::int64_t whole = args_.k / kDepthBlock * kDepthBlock;
+    const std::int64_t steps = std::max<std::int64_t>(1, padded_depth(args_.k) / kDepthBlock);
+    const std::int64_t share = (kBlock + steps - 1) / steps;  // rows to finish and to ask for in one step
+    const std::int8_t* a[2] = {args_.a + block.row[0] * args_.a_stride,
+                               args_.a + block.row[1] * args_.a_stride};
+    const std::int8_t* b = args_.b + packed_index(block.column, 0, args_.k);
+    std::int64_t asked_rows = 0;
+    for (std::int64_t k = 0; k < whole; k += kDepthBlock) {
+      add_products<RowTiles, ColumnTiles>(a, args_.a_stride, b, b + b_stride_);
+      a[0] += kDepthBlock;
+      a[1] += kDepthBlock;
+      b += kDepthBlock * kColumnBlock;
+      for (std::int64_t i = 0; i < ahead.lines_per_step && ahead.next < ahead.end; ++i, ahead.next += 64)
+        _mm_prefetch(ahead.next, _MM_HINT_T1);
+      for (std::int64_t i = 0; i < share && asked_rows < RowTiles * tile_rows_; ++i, ++asked_rows)
+        ask_for_row(block, asked_rows);
+      for (std::int64_t i = 0; i < share && finished_rows_ < pending_rows(); ++i) finish_row();
+    }
+    if (whole < args_.k) {
+      const std::int8_t* tails[2] = {tails_[tail * kTile], tails_[(tail + RowTiles - 1) * kTile]};
+      add_products<RowTiles, ColumnTiles>(tails, kDepthBlock, b, b + b_stride_);
+    }
+    while (finished_rows_ < pending_rows()) finish_row();
+    current_ ^= 1;
+    store_sums<RowTiles, ColumnTiles>(sums_[current_]);
+    pending_ = block;
+    finished_rows_ = 0;
+  }
+
+  std::int64_t row_of(const Block& block, std::int64_t i) const {
+    return i < kTile ? block.row[0] + i : block.row[1] + i - kTile;
+  }
+  std::int64_t pending_rows() const { return pending_.row_tiles * tile_rows_; }
+
+  void ask_for_row(const Block& block, std::int64_t i) const {
+    epilogue_.prefetch(row_of(block, i), block.column);
+    epilogue_.prefetch(row_of(block, i), block.column + kTile);
+  }
+
+  /// Turns the next row of the pending sums into output.
+  void finish_row() {
+    const std::int64_t row = row_of(pending_, finished_rows_);
+    const std::int32_t* sums = sums_[current_][finished_rows_];
+    epilogue_.store(row, pending_.column, _mm512_load_si512(sums), pending_.terms[0]);
+    if (pending_.column_tiles == 2)
+      epilogue_.store(row, pending_.column + kTile, _mm512_load_si512(sums + kTile), pending_.terms[1]);
+    ++finished_rows_;
+  }
+
+  /// Groups: sums of one are added to the totals while the tiles of the next are busy.
+  template <int RowTiles, int ColumnTiles>
+  void multiply_groups(const Block& block, std::int64_t tail) {
+    alignas(64) float totals[kBlock][kBlock] = {};
+    const std::int8_t* b = args_.b + packed_index(block.column, 0, args_.k);
+    const std::int64_t groups = (args_.k + args_.group_size - 1) / args_.group_size;
+    for (std::int64_t group = 0; group < groups; ++group) {
+      clear_sums();
+      const std::int64_t end = std::min((group + 1) * args_.group_size, args_.k);
+      for (std::int64_t k = group * args_.group_size; k < end; k += depth_) {
+        const bool is_whole = k + depth_ <= args_.k;
+        const std::int8_t* a[2];
+        for (int tile = 0; tile < 2; ++tile)
+          a[tile] = is_whole ? args_.a + block.row[tile] * args_.a_stride + k
+                             : tails_[(tail + (RowTiles - 1) * tile) * kTile];
+        add_products<RowTiles, ColumnTiles>(a, is_whole ? args_.a_stride : kDepthBlock, b + k * kColumnBlock,
+                                            b + b_stride_ + k * kColumnBlock);
+      }
+      if (group > 0) add_group(block, group - 1, sums_[(group - 1) % 2], totals);
+      store_sums<RowTiles, ColumnTiles>(sums_[group % 2]);
+    }
+    if (groups > 0) add_group(block, groups - 1, sums_[(groups - 1) % 2], totals);
+    for (int tile = 0; tile < ColumnTiles; ++tile) {
+      const std::int64_t column = block.column + tile * kTile, count = columns_of_tile(block, tile);
+      const __m512 bias = epilogue_.bias(column, count);
+      for (std::int64_t i = 0; i < RowTiles * tile_rows_; ++i)
+        epilogue_.store_total(row_of(block, i), column, _mm512_load_ps(totals[i] + tile * kTile), bias,
+                              avx512::first_lanes(count));
+    }
+  }
+
+  void add_group(const Block& block, std::int64_t group, const Sums& sums,
+                 float (&totals)[kBlock][kBlock]) const {
+    for (int tile = 0; tile < block.column_tiles; ++tile) {
+      const avx512::VectorTerms terms =
+          epilogue_.terms(group, block.column + tile * kTile, columns_of_tile(block, tile));
+      for (std::int64_t i = 0; i < block.row_tiles * tile_rows_; ++i) {
+        const __m512 part =
+            Epilogue::scaled(_mm512_load_si512(sums[i] + tile * kTile), terms.correction, terms.scale);
+        _mm512_store_ps(totals[i] + tile * kTile,
+                        _mm512_add_ps(_mm512_load_ps(totals[i] + tile * kTile), part));
+      }
+    }
+  }
+
+  const GemmInt8Args args_;
+  const GemmRegion region_;
+  Epilogue epilogue_;
+  const std::int64_t tile_rows_, depth_, b_stride_;
+  Block pending_{};  // its sums are in sums_[current_]; no rows at first
+  std::int64_t finished_rows_ = 0;
+  int current_ = 0;
+  alignas(64) Sums sums_[2];
+  alignas(64) std::int8_t tails_[kRowBlockTiles * kTile][kDepthBlock];
+};
+
+}  // namespace
+
+bool gemm_int8(const GemmInt8Args& args, const GemmRegion& region) {
+  const bool has_few_rows = region.row_end - region.row_begin < kFewRows;
+  const bool has_short_groups = args.group_size % kShortStep != 0;
+  if (has_few_rows || has_short_groups) return avx512_vnni::gemm_int8(args, region);
+  return avx512::run_with_epilogue<Gemm>(args, region);
+}
+
+}  // namespace samebits::kernels::amx
+SAMEBITS_END_TARGET
+#endif  // __x86_64__
