@@ -60,7 +60,7 @@ void WidePlane::load(const std::int8_t* plane, std::int64_t out_row) {
     }
     const std::int8_t* from = plane + in_row * shape_.width;
     if (phases_ == 1) {  // the columns beside the image keep their zero points
-      for (std::int64_t i = 0; i < shape_.width; ++i) to[shape_.padding_width + i] = from[i];
+      widen_codes(from, shape_.width, to + shape_.padding_width);
     } else {
       for (std::int64_t i = 0; i < shape_.width; ++i) to[column_index(shape_.padding_width + i)] = from[i];
     }

@@ -35,6 +35,10 @@ struct DepthwiseArgs {
 /// meaning behind it. Does not allocate or throw.
 void depthwise_sums(const DepthwiseArgs& args, std::int64_t begin, std::int64_t end);
 
+/// to[i] = codes[i] as 16 bits for i < n: the x of depthwise_sums. Reads and writes nothing else.
+void widen_codes(const std::int8_t* codes, std::int64_t n, std::int16_t* to);
+
 std::span<const Implementation<decltype(depthwise_sums)>> depthwise_sums_implementations();
+std::span<const Implementation<decltype(widen_codes)>> widen_codes_implementations();
 
 }  // namespace samebits::kernels

@@ -4,27 +4,24 @@
 #include <cstring>
 
 #include "kernels/conv2d_parts.h"
+#include "kernels/strided_rows.h"
 
 namespace samebits::kernels {
 namespace {
 
-bool reads_in_raster(const Conv2dShape& shape) {
-  return shape.stride_height == 1 && shape.stride_width == 1 && shape.out_width() == shape.width;
+std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
+  return a >= 0 ? a / b : -((b - 1 - a) / b);
 }
 
-/// to[0, end - begin) of what outputs [begin, end) of a row read: `row` holds what output 0 reads at index
-/// `offset`, outputs of `inside` lie within it.
-void copy_outputs(const std::int8_t* row, std::int64_t offset, std::int64_t stride, const Range& inside,
-                  const Range& outputs, std::int8_t border, std::int8_t* to) {
-  const std::int64_t first = std::clamp(inside.begin, outputs.begin, outputs.end);
-  const std::int64_t last = std::clamp(inside.end, first, outputs.end);
-  std::memset(to, border, first - outputs.begin);
-  if (stride == 1) {
-    std::memcpy(to + first - outputs.begin, row + offset + first, last - first);
-  } else {
-    for (std::int64_t i = first; i < last; ++i) to[i - outputs.begin] = row[offset + i * stride];
-  }
-  std::memset(to + last - outputs.begin, border, outputs.end - last);
+/// Columns of the image that every stride-th one from `first` on hits.
+std::int64_t columns_of_phase(const Conv2dShape& shape, std::int64_t first) {
+  return shape.width > first ? (shape.width - first - 1) / shape.stride_width + 1 : 0;
+}
+
+/// Whether rows of an output's length hold all columns of a phase, so that position + 1 is the next column of
+/// it.
+bool fits_in_raster(const Conv2dShape& shape) {
+  return columns_of_phase(shape, 0) <= shape.out_width();
 }
 
 }  // namespace
@@ -34,66 +31,70 @@ Patches::Patches(const Conv2dShape& shape, std::int8_t zero_point, std::int64_t 
       zero_point_(zero_point),
       out_width_(shape.out_width()),
       pixels_(shape.out_height() * shape.out_width()),
-      is_raster_(reads_in_raster(shape)) {
-  if (is_raster_) {
-    before_ = shape.padding_height * shape.width + shape.padding_width;
-    behind_ = shape.dilation_height * (shape.kernel_height - 1) * shape.width +
-              shape.dilation_width * (shape.kernel_width - 1) - before_;
-    behind_ = std::max<std::int64_t>(behind_, 0);
-    line_size_ = before_ + padded_pixels(block_pixels) + behind_;
-    lines_.resize(shape.in_channels * line_size_);
-    image_taps_ = raster_taps(shape.height * shape.width);
-    lines_taps_ = raster_taps(line_size_);
-    mark_inside();
-  } else {
-    const std::int64_t last_row = shape.dilation_height * (shape.kernel_height - 1);
-    before_ = 0;
-    behind_ = last_row / shape.stride_height * out_width_;
-    line_size_ = padded_pixels(block_pixels) + behind_;
-    lines_.resize(shape.in_channels * shape.kernel_width * shape.stride_height * line_size_);
-    lines_taps_ = line_taps();
+      is_raster_(fits_in_raster(shape)) {
+  place_kernel();
+  line_size_ = before_ + padded_pixels(block_pixels) + behind_;
+  codes_.resize(shape.in_channels * std::ssize(lines_) * line_size_ + kStridedRowsSlack);
+  line_taps_ = taps(line_size_);
+  image_taps_ = taps(shape.height * shape.width);
+  mark_inside();
+}
+
+void Patches::place_kernel() {
+  for (std::int64_t row = 0; row < shape_.kernel_height; ++row) {
+    for (std::int64_t column = 0; column < shape_.kernel_width; ++column) {
+      places_.push_back(place(row, column));
+      before_ = std::max(before_, -places_.back().shift);
+      behind_ = std::max(behind_, places_.back().shift);
+    }
   }
 }
 
-std::vector<PatchTap> Patches::raster_taps(std::int64_t channel_size) const {
-  const std::int64_t inside_line = padded_pixels(pixels_);
-  std::vector<PatchTap> taps;
-  for (std::int64_t channel = 0; channel < shape_.in_channels / shape_.groups; ++channel)
-    for (std::int64_t row = 0; row < shape_.kernel_height; ++row)
-      for (std::int64_t column = 0; column < shape_.kernel_width; ++column)
-        taps.push_back({.x = channel * channel_size + row * shape_.dilation_height * shape_.width +
-                             column * shape_.dilation_width - before_,
-                        .inside = (row * shape_.kernel_width + column) * inside_line});
-  return taps;
+Patches::Place Patches::place(std::int64_t kernel_row, std::int64_t kernel_column) {
+  const std::int64_t row = kernel_row * shape_.dilation_height - shape_.padding_height;
+  const std::int64_t column = kernel_column * shape_.dilation_width - shape_.padding_width;
+  const std::int64_t rows = floor_divide(row, shape_.stride_height),
+                     row_phase = row - rows * shape_.stride_height;
+  if (!is_raster_) {
+    const Range inside = columns_inside(shape_, kernel_column);
+    return {line_index({row_phase, column, inside.begin, inside.end}), rows * out_width_};
+  }
+  const std::int64_t columns = floor_divide(column, shape_.stride_width);
+  const std::int64_t column_phase = column - columns * shape_.stride_width;
+  const std::int64_t end = columns_of_phase(shape_, column_phase);
+  return {line_index({row_phase, column_phase, 0, end}), rows * out_width_ + columns};
 }
 
-// Rows that taps read are told apart by their phase, row % stride_height: lines of one phase hold one row for
-// each output row, and the taps of lower kernel rows read whole lines further on.
-std::vector<PatchTap> Patches::line_taps() const {
+std::int64_t Patches::line_index(const Line& line) {
+  const auto same = [&](const Line& other) { return other.row == line.row && other.column == line.column; };
+  const auto found = std::find_if(lines_.begin(), lines_.end(), same);
+  if (found != lines_.end()) return found - lines_.begin();
+  lines_.push_back(line);
+  return std::ssize(lines_) - 1;
+}
+
+/// The taps of the first group, where a line has `line_size` positions.
+std::vector<PatchTap> Patches::taps(std::int64_t line_size) const {
   std::vector<PatchTap> taps;
   for (std::int64_t channel = 0; channel < shape_.in_channels / shape_.groups; ++channel)
-    for (std::int64_t row = 0; row < shape_.kernel_height; ++row)
-      for (std::int64_t column = 0; column < shape_.kernel_width; ++column) {
-        const std::int64_t from = row * shape_.dilation_height;
-        const std::int64_t line =
-            (channel * shape_.kernel_width + column) * shape_.stride_height + from % shape_.stride_height;
-        taps.push_back({.x = line * line_size_ + from / shape_.stride_height * out_width_, .inside = 0});
-      }
+    for (std::int64_t place = 0; place < std::ssize(places_); ++place)
+      taps.push_back(
+          {.x = (channel * std::ssize(lines_) + places_[place].line) * line_size + places_[place].shift,
+           .inside = place * padded_pixels(pixels_)});
   return taps;
 }
 
 void Patches::mark_inside() {
   if (shape_.padding_height == 0 && shape_.padding_width == 0) return;
-  const std::int64_t line_size = padded_pixels(pixels_);
-  inside_.assign(shape_.kernel_height * shape_.kernel_width * line_size, 0);
+  inside_.assign(std::ssize(places_) * padded_pixels(pixels_), 0);
   std::uint8_t* line = inside_.data();
   for (std::int64_t kernel_row = 0; kernel_row < shape_.kernel_height; ++kernel_row) {
     const Range rows = rows_inside(shape_, kernel_row);
-    for (std::int64_t kernel_column = 0; kernel_column < shape_.kernel_width;
-         ++kernel_column, line += line_size) {
+    for (std::int64_t kernel_column = 0; kernel_column < shape_.kernel_width; ++kernel_column) {
       const Range columns = columns_inside(shape_, kernel_column);
       for (std::int64_t row = rows.begin; row < rows.end; ++row)
         std::memset(line + row * out_width_ + columns.begin, 0xFF, columns.end - columns.begin);
+      line += padded_pixels(pixels_);
     }
   }
 }
@@ -101,71 +102,56 @@ void Patches::mark_inside() {
 void Patches::load(const std::int8_t* image, bool has_neighbors, const PixelBlock& block) {
   block_ = block;
   const std::int64_t channel_size = shape_.height * shape_.width,
-                     channels = shape_.in_channels / shape_.groups;
+                     image_size = shape_.in_channels * channel_size;
+  const std::int64_t slack = has_neighbors ? image_size : 0;
   const std::int64_t first = block.begin - before_;
   const std::int64_t last = block.begin + padded_pixels(block.end - block.begin) + behind_;
-  const std::int64_t slack = has_neighbors ? shape_.in_channels * channel_size : 0;
-  if (is_raster_ && first >= -slack && last <= channel_size + slack) {
-    x_ = image + block.begin;
-    taps_ = &image_taps_;
-    group_size_ = channels * channel_size;
-  } else if (is_raster_) {
-    copy_raster(image);
-    x_ = lines_.data() + before_;
-    taps_ = &lines_taps_;
-    group_size_ = channels * line_size_;
-  } else {
-    fill_lines(image);
-    x_ = lines_.data();
-    taps_ = &lines_taps_;
-    group_size_ = channels * shape_.kernel_width * shape_.stride_height * line_size_;
-  }
-}
-
-void Patches::copy_raster(const std::int8_t* image) {
-  const std::int64_t channel_size = shape_.height * shape_.width;
-  const std::int64_t unclipped = block_.begin - before_;
-  const std::int64_t first = std::max<std::int64_t>(unclipped, 0);
-  const std::int64_t last = std::max(first, std::min(unclipped + line_size_, channel_size));
+  reads_image_ = is_raster_ && shape_.stride_height == 1 && shape_.stride_width == 1 &&
+                 out_width_ == shape_.width && first >= -slack && last <= channel_size + slack;
+  x_ = reads_image_ ? image + block.begin : codes_.data() + before_;
+  if (reads_image_) return;
+  std::int8_t* to = codes_.data();
   for (std::int64_t channel = 0; channel < shape_.in_channels; ++channel)
-    std::memcpy(lines_.data() + channel * line_size_ + first - unclipped,
-                image + channel * channel_size + first, last - first);
-}
-
-void Patches::fill_lines(const std::int8_t* image) {
-  const std::int64_t phases =
-      std::min(shape_.stride_height, shape_.dilation_height * (shape_.kernel_height - 1) + 1);
-  for (std::int64_t channel = 0; channel < shape_.in_channels; ++channel)
-    for (std::int64_t column = 0; column < shape_.kernel_width; ++column)
-      for (std::int64_t phase = 0; phase < phases; ++phase)
-        fill_line(image + channel * shape_.height * shape_.width, column, phase,
-                  lines_.data() +
-                      ((channel * shape_.kernel_width + column) * shape_.stride_height + phase) * line_size_);
-}
-
-void Patches::fill_line(const std::int8_t* channel, std::int64_t kernel_column, std::int64_t phase,
-                        std::int8_t* line) const {
-  const Range columns = columns_inside(shape_, kernel_column);
-  const std::int64_t offset = kernel_column * shape_.dilation_width - shape_.padding_width;
-  const std::int64_t end = block_.end + behind_;
-  for (std::int64_t pixel = block_.begin; pixel < end;) {
-    const std::int64_t row = pixel / out_width_, column = pixel % out_width_;
-    const Range outputs = {column, std::min(out_width_, column + end - pixel)};
-    const std::int64_t in_row = row * shape_.stride_height + phase - shape_.padding_height;
-    std::int8_t* to = line + pixel - block_.begin;
-    if (in_row < 0 || in_row >= shape_.height) {
-      std::memset(to, zero_point_, outputs.end - outputs.begin);
-    } else {
-      copy_outputs(channel + in_row * shape_.width, offset, shape_.stride_width, columns, outputs,
-                   zero_point_, to);
+    for (const Line& line : lines_) {
+      copy_line(image + channel * channel_size, image + image_size + slack, line, to);
+      to += line_size_;
     }
-    pixel += outputs.end - outputs.begin;
+}
+
+/// Positions that the block reads, as far as they lie inside of the image.
+void Patches::copy_line(const std::int8_t* channel, const std::int8_t* readable_end, const Line& line,
+                        std::int8_t* to) const {
+  const std::int64_t rows = (shape_.height - line.row + shape_.stride_height - 1) / shape_.stride_height;
+  const std::int64_t unclipped = block_.begin - before_;
+  const std::int64_t end =
+      std::min(rows * out_width_, block_.begin + padded_pixels(block_.end - block_.begin) + behind_);
+  for (std::int64_t position = std::max<std::int64_t>(unclipped, 0); position < end;) {
+    const std::int64_t row = position / out_width_, column = position % out_width_;
+    const std::int64_t whole_rows = column == 0 ? (end - position) / out_width_ : 0;  // else a part of one
+    const std::int64_t length =
+        whole_rows > 0 ? whole_rows * out_width_ : std::min(out_width_ - column, end - position);
+    const std::int64_t first = std::max(line.begin, column);
+    const std::int64_t last = whole_rows > 0 ? line.end : std::min(line.end, column + length);
+    if (first < last)
+      copy_strided_rows({.from = channel + (row * shape_.stride_height + line.row) * shape_.width +
+                                 first * shape_.stride_width + line.column,
+                         .from_end = readable_end,
+                         .from_row = shape_.stride_height * shape_.width,
+                         .stride = shape_.stride_width,
+                         .to = to + position - column + first - unclipped,
+                         .to_row = out_width_,
+                         .n = last - first,
+                         .rows = std::max<std::int64_t>(whole_rows, 1)});
+    position += length;
   }
 }
 
 void Patches::pack(std::int64_t group, std::int8_t* packed) const {
-  pack_patches({.x = x_ + group * group_size_,
-                .taps = *taps_,
+  const std::int64_t channels = shape_.in_channels / shape_.groups;
+  const std::int64_t channel_size =
+      reads_image_ ? shape_.height * shape_.width : std::ssize(lines_) * line_size_;
+  pack_patches({.x = x_ + group * channels * channel_size,
+                .taps = reads_image_ ? image_taps_ : line_taps_,
                 .inside = inside_.empty() ? nullptr : inside_.data() + block_.begin,
                 .border = zero_point_,
                 .packed = packed,

@@ -1,7 +1,7 @@
 // The patches of a block of pixels, packed as gemm_int8's right-hand matrix. Decides from where pack_patches
-// reads: from the image itself where an output row is as long as an input row, so that one offset leads from
-// every pixel to what a tap reads (and a line of bytes tells which taps lie outside), else from lines in
-// which this was arranged.
+// reads: from the image itself where output rows are as long as its own, so that every pixel is as far from
+// what a tap reads as its neighbour, else from lines in which this was arranged. Which taps lie outside of
+// the image is told by lines of bytes.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,9 @@ class Patches {
   /// For blocks of at most `block_pixels` pixels. `shape` must outlive this.
   Patches(const Conv2dShape& shape, std::int8_t zero_point, std::int64_t block_pixels);
 
-  /// Chooses the block to pack. `image` has the codes of all channels. `has_neighbors`: as many codes as an
-  /// image has may be read before it and behind it, where they are of no meaning.
+  /// Chooses the block to pack; its begin is a multiple of kPatchPixels. `image` has the codes of all
+  /// channels, and must stay until the block is packed. `has_neighbors`: as many codes as an image has can be
+  /// read before it and behind it.
   void load(const std::int8_t* image, bool has_neighbors, const PixelBlock& block);
 
   /// Packs the block for the channels of one group: rows of depth() codes, a pixel each, as gemm_int8.h lays
@@ -31,29 +32,40 @@ class Patches {
   void pack(std::int64_t group, std::int8_t* packed) const;
 
  private:
-  /// The first group's taps, for channels that lie `channel_size` codes apart.
-  std::vector<PatchTap> raster_taps(std::int64_t channel_size) const;
-  std::vector<PatchTap> line_taps() const;
+  /// Codes of one channel, so many a row as the output has columns: row j, column c is row stride_height * j
+  /// + row, column stride_width * c + column of the image. Columns outside of [begin, end) are outside of the
+  /// image, or not read.
+  struct Line {
+    std::int64_t row, column, begin, end;
+  };
+  /// Where a place of the kernel reads: pixel p reads position p + shift of a line.
+  struct Place {
+    std::int64_t line, shift;
+  };
+
+  void place_kernel();
+  Place place(std::int64_t kernel_row, std::int64_t kernel_column);
+  std::int64_t line_index(const Line& line);
+  std::vector<PatchTap> taps(std::int64_t line_size) const;
   void mark_inside();
-  void copy_raster(const std::int8_t* image);
-  void fill_lines(const std::int8_t* image);
-  void fill_line(const std::int8_t* channel, std::int64_t kernel_column, std::int64_t phase,
-                 std::int8_t* line) const;
+  void copy_line(const std::int8_t* channel, const std::int8_t* readable_end, const Line& line,
+                 std::int8_t* to) const;
 
   const Conv2dShape& shape_;
   const std::int8_t zero_point_;
   const std::int64_t out_width_, pixels_;
-  const bool is_raster_;          // every pixel is as far from what a tap reads as its neighbour
-  std::int64_t before_, behind_;  // codes that taps reach before and behind their pixel
-  std::int64_t line_size_;        // of lines_: a channel (raster), or a channel, kernel column and row phase
-  std::vector<std::int8_t> lines_;
+  const bool is_raster_;                  // a line serves all kernel columns of its column phase
+  std::vector<Line> lines_;               // of each channel
+  std::vector<Place> places_;             // [kernel_height][kernel_width]
+  std::int64_t before_ = 0, behind_ = 0;  // positions that taps reach before and behind their pixel
+  std::int64_t line_size_;
+  std::vector<std::int8_t> codes_;  // [in_channels][lines][line_size_]
   std::vector<std::uint8_t>
-      inside_;  // [kernel_height][kernel_width][padded pixels of an image]; empty: all inside
-  std::vector<PatchTap> image_taps_, lines_taps_;  // for x in the image, in lines_
+      inside_;  // [places][padded_pixels of the image]: pack_patches.h; empty: all inside
+  std::vector<PatchTap> image_taps_, line_taps_;  // for x in the image, in codes_
   PixelBlock block_{};
-  const std::vector<PatchTap>* taps_ = nullptr;
   const std::int8_t* x_ = nullptr;
-  std::int64_t group_size_ = 0;  // codes or lines of a group's channels
+  bool reads_image_ = false;
 };
 
 }  // namespace samebits::kernels

@@ -89,6 +89,28 @@ void depthwise_sums(const DepthwiseArgs& args, std::int64_t begin, std::int64_t 
   }
 }
 
+/// The last vector ends with the last code, and overlaps the one before it. n is at least a vector's length.
+template <class ShortTag>
+HWY_INLINE void widen_vectors(const std::int8_t* codes, std::int64_t n, std::int16_t* to) {
+  const ShortTag i16;
+  const hn::Rebind<std::int8_t, ShortTag> i8;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(i16));
+  for (std::int64_t i = 0; i < n; i += lanes) {
+    const std::int64_t first = i + lanes <= n ? i : n - lanes;
+    hn::StoreU(hn::PromoteTo(i16, hn::LoadU(i8, codes + first)), i16, to + first);
+  }
+}
+
+void widen_codes(const std::int8_t* codes, std::int64_t n, std::int16_t* to) {
+  if (n >= 16) {
+    widen_vectors<hn::CappedTag<std::int16_t, 16>>(codes, n, to);
+  } else if (n >= 8) {
+    widen_vectors<hn::CappedTag<std::int16_t, 8>>(codes, n, to);
+  } else {
+    reference::widen_codes(codes, n, to);
+  }
+}
+
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif  // HWY_TARGET != HWY_SCALAR
@@ -96,16 +118,25 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace samebits::kernels {
 namespace {
-constexpr Implementation<decltype(depthwise_sums)> list[] = SAMEBITS_IMPLEMENTATIONS(depthwise_sums);
+constexpr Implementation<decltype(depthwise_sums)> sums_list[] = SAMEBITS_IMPLEMENTATIONS(depthwise_sums);
+constexpr Implementation<decltype(widen_codes)> widen_list[] = SAMEBITS_IMPLEMENTATIONS(widen_codes);
 }  // namespace
 
 std::span<const Implementation<decltype(depthwise_sums)>> depthwise_sums_implementations() {
-  return list;
+  return sums_list;
+}
+std::span<const Implementation<decltype(widen_codes)>> widen_codes_implementations() {
+  return widen_list;
 }
 
 void depthwise_sums(const DepthwiseArgs& args, std::int64_t begin, std::int64_t end) {
   static const auto& chosen = first_usable(depthwise_sums_implementations());
   chosen.run(args, begin, end);
+}
+
+void widen_codes(const std::int8_t* codes, std::int64_t n, std::int16_t* to) {
+  static const auto& chosen = first_usable(widen_codes_implementations());
+  chosen.run(codes, n, to);
 }
 
 }  // namespace samebits::kernels

@@ -15,4 +15,8 @@ void depthwise_sums(const DepthwiseArgs& args, std::int64_t begin, std::int64_t 
   }
 }
 
+void widen_codes(const std::int8_t* codes, std::int64_t n, std::int16_t* to) {
+  for (std::int64_t i = 0; i < n; ++i) to[i] = codes[i];
+}
+
 }  // namespace samebits::kernels::reference

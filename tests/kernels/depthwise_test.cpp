@@ -100,5 +100,20 @@ TEST_F(Depthwise, HoldsTheLargestSumsOfManyTaps) {
   }
 }
 
+TEST_F(Depthwise, WidensEveryNumberOfCodesAndTouchesNoOthers) {
+  Random random(5);
+  for (std::int64_t n = 0; n <= 70; ++n) {
+    const std::vector<std::int8_t> codes = random_codes(random, n);
+    const Unaligned<std::int8_t> from(codes, 1);  // AddressSanitizer watches its end
+    for (const auto& entry : under_test(widen_codes_implementations())) {
+      Guarded<std::int16_t> to(n, 1);
+      entry.run(from.data(), n, to.data());
+      EXPECT_EQ(first_difference(to.values(), std::vector<std::int16_t>(codes.begin(), codes.end())), "")
+          << n;
+      EXPECT_TRUE(to.guards_untouched()) << entry.name << ", n = " << n;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace samebits::kernels
