@@ -1,0 +1,28 @@
+// Quantizes a tensor on the grid that the batches before it made, and observes its range for the next grid,
+// with one read of memory: what an activation quantizer does in each training step. See moving_average.h for
+// the grid.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/fake_quantize.h"
+#include "kernels/implementation.h"
+#include "kernels/min_max.h"
+#include "kernels/quantize.h"
+
+namespace samebits::kernels {
+
+/// quantize_run and min_max of [begin, end) at once: codes, mask (or none) and result have the bits of those
+/// two.
+MinMax observe_quantize_run(const QuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
+                            std::int64_t end);
+
+/// fake_quantize_run and min_max of [begin, end) at once. y may be x: the range is that of x before.
+MinMax observe_fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
+                                 std::int64_t end);
+
+std::span<const Implementation<decltype(observe_quantize_run)>> observe_quantize_implementations();
+std::span<const Implementation<decltype(observe_fake_quantize_run)>> observe_fake_quantize_implementations();
+
+}  // namespace samebits::kernels
