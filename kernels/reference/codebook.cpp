@@ -1,0 +1,22 @@
+// The contract of kernels/codebook.h as a plain loop.
+#include "kernels/reference/codebook.h"
+
+#include "kernels/reference/clip_mask.h"
+
+namespace samebits::kernels::reference {
+
+bool codebook_run(const CodebookArgs& args, const Codebook& codebook, float scale, std::int64_t begin,
+                  std::int64_t end) {
+  bool saw_nan = false;
+  for (std::int64_t i = begin; i < end; ++i) {
+    const float v = args.x[i] / scale;
+    const std::int32_t code = codebook_code(v, codebook);
+    if (args.clip_mask != nullptr) append_clip_bit(args.clip_mask, i, is_outside(v, codebook));
+    if (args.codes != nullptr) args.codes[i] = static_cast<std::uint8_t>(code);
+    if (args.y != nullptr) args.y[i] = codebook_value(code, codebook, scale);
+    saw_nan = saw_nan || isnan(v);
+  }
+  return saw_nan;
+}
+
+}  // namespace samebits::kernels::reference
