@@ -3,27 +3,10 @@
 // alone.
 #pragma once
 
-#include "kernels/cuda/quads.cuh"
+#include "kernels/cuda/ranges.cuh"
 #include "kernels/cuda/segments.h"
-#include "kernels/min_max.h"
 
 namespace samebits::kernels::cuda {
-
-/// `range` with one more value in it.
-__device__ inline MinMax with_value(const MinMax& range, float value) {
-  if (isnan(value)) return {range.min, range.max, true};
-  const float sum = value + 0.0f;  // -0 becomes +0
-  return merge(range, {sum, sum, false});
-}
-
-/// The range of what all lanes of a warp hold, for all of them.
-__device__ inline MinMax merge_lanes(MinMax range) {
-  for (int apart = 16; apart > 0; apart /= 2)
-    range = merge(range,
-                  {__shfl_xor_sync(kAllLanes, range.min, apart), __shfl_xor_sync(kAllLanes, range.max, apart),
-                   __shfl_xor_sync(kAllLanes, static_cast<int>(range.saw_nan), apart) != 0});
-  return range;
-}
 
 /// The range of x[begin, end), the lanes of a warp together.
 __device__ inline MinMax warp_min_max(const float* x, std::int64_t begin, std::int64_t end) {
