@@ -24,12 +24,13 @@ HWY_INLINE LsqVectors lsq_vectors(const LsqArgs& args, const VectorGrid& grid) {
   const auto x = hn::LoadU(f32, args.x), grad = hn::LoadU(f32, args.grad_y);
   const auto position = grid_position(x, grid);
   const auto is_nan = hn::IsNaN(x);
-  const auto clipped = is_clipped(position, grid);
-  const auto steps = hn::Sub(code_at(position, is_nan, grid), grid.zero_point);
-  const auto slope = hn::Sub(steps, hn::IfThenZeroElse(clipped, hn::Div(x, grid.scale)));
-  hn::StoreU(hn::IfThenZeroElse(clipped, grad), f32, args.grad_x);
+  const auto code = code_at(position, is_nan, grid);
+  const auto inside = hn::Eq(position, code);  // not clipped: clamping changed nothing; false for NaN
+  const auto steps = hn::Sub(code, grid.zero_point);
+  const auto slope = hn::Sub(steps, hn::IfThenElseZero(inside, hn::Div(x, grid.scale)));
+  hn::StoreU(hn::IfThenElseZero(inside, grad), f32, args.grad_x);
   const auto number_grad = hn::IfThenZeroElse(is_nan, grad);
-  return {slope, number_grad, hn::IfThenElseZero(clipped, number_grad), is_nan};
+  return {slope, number_grad, hn::IfThenZeroElse(inside, number_grad), is_nan};
 }
 
 HWY_INLINE LsqArgs from(const LsqArgs& args, std::int64_t i) {

@@ -1,0 +1,25 @@
+// The contract of kernels/histogram.h's count() as a plain loop.
+#include "kernels/reference/histogram.h"
+
+#include <math.h>
+
+namespace samebits::kernels::reference {
+
+void count(const float* x, std::int64_t begin, std::int64_t end, Histogram& histogram) {
+  const float half_low = histogram.range.half_low(), bins_per_half = histogram.range.bins_per_half();
+  for (std::int64_t i = begin; i < end; ++i) {
+    if (isnan(x[i])) {
+      ++histogram.nans;
+      continue;
+    }
+    const float position = (x[i] * 0.5f - half_low) * bins_per_half;
+    std::int64_t bin = 0;
+    if (position >= static_cast<float>(kHistogramBins))
+      bin = kHistogramBins - 1;
+    else if (position >= 0.0f)
+      bin = static_cast<std::int64_t>(position);
+    ++histogram.counts[bin];
+  }
+}
+
+}  // namespace samebits::kernels::reference
