@@ -74,17 +74,14 @@ struct CodebookArgs {
   std::uint8_t* clip_mask;  // as in fake_quantize.h; null: not wanted
 };
 
-/// Computes elements [begin, end) with the quotients x[i] / scale, a true division; scale is finite and >=
-/// kMinScale. Mask bits as in fake_quantize.h, and fake_quantize_backward is the straight-through gradient.
-/// Returns whether it met a NaN: zero_code, mask bit 1. Does not allocate or throw. Every implementation
-/// gives the same bits.
-bool codebook_run(const CodebookArgs& args, const Codebook& codebook, float scale, std::int64_t begin,
-                  std::int64_t end);
-
-/// The same over a table, of which it reads the scales alone. With a mask, `begin` is a multiple of 8.
+/// Computes elements [begin, end) with the quotients x[i] / scale, a true division; `scale` is that of the
+/// element's run in the table, of which nothing else is read, finite and >= kMinScale. Mask bits as in
+/// fake_quantize.h, and fake_quantize_backward is the straight-through gradient; with a mask, threads cut at
+/// multiples of 8. Returns whether it met a NaN: zero_code, mask bit 1. Does not allocate or throw. Every
+/// implementation gives the same bits.
 bool fake_quantize_codebook(const CodebookArgs& args, const Codebook& codebook, const GridTable& table,
                             std::int64_t begin, std::int64_t end);
 
-std::span<const Implementation<decltype(codebook_run)>> codebook_implementations();
+std::span<const Implementation<decltype(fake_quantize_codebook)>> fake_quantize_codebook_implementations();
 
 }  // namespace samebits::kernels

@@ -11,13 +11,6 @@
 
 namespace samebits::kernels {
 
-/// How a run is quantized: decode(encode(x / scale)) * scale. scale is finite and >= kMinScale.
-struct FloatGrid {
-  FloatFormat format;
-  Overflow overflow = Overflow::kSaturate;
-  float scale = 1.0f;
-};
-
 /// The arrays of one call, n elements each, of any alignment.
 struct FloatArgs {
   const float* x;
@@ -26,18 +19,16 @@ struct FloatArgs {
   std::uint8_t* clip_mask;  // as in fake_quantize.h: 1 where is_overflow(); null: not wanted
 };
 
-/// Computes elements [begin, end): a true division, one rounding to the format, one product. Mask bits as in
-/// fake_quantize.h, and fake_quantize_backward is the straight-through gradient. Returns whether it met or,
-/// by Overflow::kToSpecial, made a NaN: y is NaN (kNaNBits), mask bit 1; in a format without NaN y is +0.
-/// Does not allocate or throw. Every implementation gives the same bits.
-bool fake_quantize_float_run(const FloatArgs& args, const FloatGrid& grid, std::int64_t begin,
-                             std::int64_t end);
-
-/// The same over a table, of which it reads the scales alone. With a mask, `begin` is a multiple of 8.
+/// Computes elements [begin, end) as decode(encode(x / scale)) * scale: a true division, one rounding to the
+/// format, one product. `scale` is that of the element's run in the table, of which nothing else is read,
+/// finite and >= kMinScale. Mask bits as in fake_quantize.h, and fake_quantize_backward is the
+/// straight-through gradient; with a mask, threads cut at multiples of 8. Returns whether it met or, by
+/// Overflow::kToSpecial, made a NaN: y is NaN (kNaNBits), mask bit 1; in a format without NaN y is +0. Does
+/// not allocate or throw. Every implementation gives the same bits.
 bool fake_quantize_float(const FloatArgs& args, const FloatFormat& format, Overflow overflow,
                          const GridTable& table, std::int64_t begin, std::int64_t end);
 
-/// y[i] = decode_float(codes[i]) * scale for i in [begin, end): the y that fake_quantize_float_run wrote with
+/// y[i] = decode_float(codes[i]) * scale for i in [begin, end): the y that fake_quantize_float wrote with
 /// these codes.
 void decode_float_run(const std::uint8_t* codes, float* y, const FloatFormat& format, float scale,
                       std::int64_t begin, std::int64_t end);
@@ -45,7 +36,7 @@ void decode_float_run(const std::uint8_t* codes, float* y, const FloatFormat& fo
 /// The scale that puts `amax`, finite and >= 0, at the format's largest value; 1 for 0, at least kMinScale.
 float float_scale(const FloatFormat& format, float amax);
 
-std::span<const Implementation<decltype(fake_quantize_float_run)>> fake_quantize_float_implementations();
+std::span<const Implementation<decltype(fake_quantize_float)>> fake_quantize_float_implementations();
 std::span<const Implementation<decltype(decode_float_run)>> decode_float_implementations();
 
 }  // namespace samebits::kernels

@@ -35,8 +35,8 @@ inline constexpr MxFormat kMxInt8{true, {}};
 
 /// The E8M0 scale 2^(code - 127); kMxNaNScale is NaN.
 SAMEBITS_HOST_DEVICE inline float mx_scale(std::uint8_t code) {
-  if (code == kMxNaNScale) return float_of_bits(kNaNBits);
-  return float_of_bits(code == 0 ? 0x00400000u : static_cast<std::uint32_t>(code) << 23);
+  if (code == kMxNaNScale) return float_from_bits(kNaNBits);
+  return float_from_bits(code == 0 ? 0x00400000u : static_cast<std::uint32_t>(code) << 23);
 }
 
 /// The scale code of a block from the largest of its magnitudes as float32 bits, which order as the

@@ -14,15 +14,27 @@
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
-bool fake_quantize_float_run(const FloatArgs& args, const FloatGrid& grid, std::int64_t begin,
-                             std::int64_t end) {
+/// How every run is rounded.
+struct Rounding {
+  FloatFormat format;
+  Overflow overflow;
+  VectorFormat vectors;
+
+  HWY_INLINE bool by_reference(const FloatArgs& args, float scale, std::int64_t begin,
+                               std::int64_t end) const {
+    return begin < end && reference::fake_quantize_float_run(args, format, overflow, scale, begin, end);
+  }
+};
+
+HWY_INLINE bool run(const FloatArgs& args, const Rounding& rounding, float scalar_scale, std::int64_t begin,
+                    std::int64_t end) {
   const FloatTag f32;
   const IntTag i32;
-  const VectorFormat format = vector_format(grid.format, grid.overflow);
-  const auto scale = hn::Set(f32, grid.scale);
+  const VectorFormat format = rounding.vectors;
+  const auto scale = hn::Set(f32, scalar_scale);
   auto nans = hn::FirstN(f32, 0);  // no lane yet
   std::int64_t i = aligned_begin(begin, end);
-  const bool head_saw_nan = reference::fake_quantize_float_run(args, grid, begin, i);
+  const bool head_saw_nan = rounding.by_reference(args, scalar_scale, begin, i);
   for (; i + 8 <= end; i += 8) {
     unsigned mask_byte = 0;
     for (std::int64_t lane = 0; lane < 8; lane += static_cast<std::int64_t>(hn::Lanes(f32))) {
@@ -36,8 +48,18 @@ bool fake_quantize_float_run(const FloatArgs& args, const FloatGrid& grid, std::
     }
     if (args.clip_mask != nullptr) args.clip_mask[i / 8] = static_cast<std::uint8_t>(mask_byte);
   }
-  const bool tail_saw_nan = reference::fake_quantize_float_run(args, grid, i, end);
+  const bool tail_saw_nan = rounding.by_reference(args, scalar_scale, i, end);
   return head_saw_nan || tail_saw_nan || !hn::AllFalse(f32, nans);
+}
+
+bool fake_quantize_float(const FloatArgs& args, const FloatFormat& format, Overflow overflow,
+                         const GridTable& table, std::int64_t begin, std::int64_t end) {
+  const Rounding rounding{format, overflow, vector_format(format, overflow)};
+  bool saw_nan = false;
+  for_each_run(table, begin, end, [&](std::int64_t first, std::int64_t last, std::int64_t index) HWY_ATTR {
+    saw_nan |= run(args, rounding, table.scale[index], first, last);
+  });
+  return saw_nan;
 }
 
 void decode_float_run(const std::uint8_t* codes, float* y, const FloatFormat& format, float scalar_scale,
@@ -50,7 +72,8 @@ void decode_float_run(const std::uint8_t* codes, float* y, const FloatFormat& fo
             sign_shift = 31 - format.exponent_bits - format.mantissa_bits;
   const auto scale = hn::Set(f32, scalar_scale);
   const auto unit = hn::Set(f32, decode_float(1, format));
-  const auto nan = hn::Set(f32, float_of_bits(kNaNBits)), infinity = hn::Set(f32, float_of_bits(0x7F800000u));
+  const auto nan = hn::Set(f32, float_from_bits(kNaNBits)),
+             infinity = hn::Set(f32, float_from_bits(0x7F800000u));
   std::int64_t i = begin;
   for (; i + lanes <= end; i += lanes) {
     const auto code = hn::PromoteTo(i32, hn::LoadU(u8, codes + i));
@@ -77,32 +100,23 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace samebits::kernels {
 namespace {
-constexpr Implementation<decltype(fake_quantize_float_run)> forward_list[] =
-    SAMEBITS_IMPLEMENTATIONS(fake_quantize_float_run);
+constexpr Implementation<decltype(fake_quantize_float)> forward_list[] =
+    SAMEBITS_IMPLEMENTATIONS(fake_quantize_float);
 constexpr Implementation<decltype(decode_float_run)> decode_list[] =
     SAMEBITS_IMPLEMENTATIONS(decode_float_run);
 }  // namespace
 
-std::span<const Implementation<decltype(fake_quantize_float_run)>> fake_quantize_float_implementations() {
+std::span<const Implementation<decltype(fake_quantize_float)>> fake_quantize_float_implementations() {
   return forward_list;
 }
 std::span<const Implementation<decltype(decode_float_run)>> decode_float_implementations() {
   return decode_list;
 }
 
-bool fake_quantize_float_run(const FloatArgs& args, const FloatGrid& grid, std::int64_t begin,
-                             std::int64_t end) {
-  static const auto& chosen = first_usable(fake_quantize_float_implementations());
-  return chosen.run(args, grid, begin, end);
-}
-
 bool fake_quantize_float(const FloatArgs& args, const FloatFormat& format, Overflow overflow,
                          const GridTable& table, std::int64_t begin, std::int64_t end) {
-  bool saw_nan = false;
-  for_each_run(table, begin, end, [&](std::int64_t first, std::int64_t last, std::int64_t index) {
-    saw_nan |= fake_quantize_float_run(args, {format, overflow, table.scale[index]}, first, last);
-  });
-  return saw_nan;
+  static const auto& chosen = first_usable(fake_quantize_float_implementations());
+  return chosen.run(args, format, overflow, table, begin, end);
 }
 
 void decode_float_run(const std::uint8_t* codes, float* y, const FloatFormat& format, float scale,

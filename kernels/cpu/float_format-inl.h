@@ -33,9 +33,9 @@ HWY_INLINE VectorFormat vector_format(const FloatFormat& format, Overflow overfl
   const IntTag i32;
   const int dropped = 23 - format.mantissa_bits;
   // A negative overflow has the same magnitude; NaN is set apart by overflow_is_nan.
-  const float infinity = float_of_bits(0x7F800000u);
+  const float infinity = float_from_bits(0x7F800000u);
   const int code = encode_float(infinity, format, overflow);
-  const float limit = float_of_bits(static_cast<std::uint32_t>(128 + format.largest_exponent()) << 23);
+  const float limit = float_from_bits(static_cast<std::uint32_t>(128 + format.largest_exponent()) << 23);
   const bool overflow_is_nan = overflow == Overflow::kToSpecial && format.infinity_code == 0;
   return {.largest = hn::Set(f32, decode_float(static_cast<std::uint8_t>(format.largest_code), format)),
           .limit = hn::Set(f32, limit),

@@ -1,12 +1,12 @@
-// The contract of kernels/codebook.h as a plain loop.
+// The contract of kernels/codebook.h as plain loops.
 #include "kernels/reference/codebook.h"
 
 #include "kernels/reference/clip_mask.h"
 
 namespace samebits::kernels::reference {
 
-bool codebook_run(const CodebookArgs& args, const Codebook& codebook, float scale, std::int64_t begin,
-                  std::int64_t end) {
+bool fake_quantize_codebook_run(const CodebookArgs& args, const Codebook& codebook, float scale,
+                                std::int64_t begin, std::int64_t end) {
   bool saw_nan = false;
   for (std::int64_t i = begin; i < end; ++i) {
     const float v = args.x[i] / scale;
@@ -16,6 +16,15 @@ bool codebook_run(const CodebookArgs& args, const Codebook& codebook, float scal
     if (args.y != nullptr) args.y[i] = codebook_value(code, codebook, scale);
     saw_nan = saw_nan || isnan(v);
   }
+  return saw_nan;
+}
+
+bool fake_quantize_codebook(const CodebookArgs& args, const Codebook& codebook, const GridTable& table,
+                            std::int64_t begin, std::int64_t end) {
+  bool saw_nan = false;
+  for_each_run(table, begin, end, [&](std::int64_t first, std::int64_t last, std::int64_t index) {
+    saw_nan |= fake_quantize_codebook_run(args, codebook, table.scale[index], first, last);
+  });
   return saw_nan;
 }
 

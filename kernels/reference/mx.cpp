@@ -9,7 +9,7 @@ namespace samebits::kernels::reference {
 
 std::uint32_t largest_magnitude_bits(const float* x, std::int64_t begin, std::int64_t end) {
   std::uint32_t largest = 0;
-  for (std::int64_t i = begin; i < end; ++i) largest = std::max(largest, float_bits(x[i]) & 0x7FFFFFFFu);
+  for (std::int64_t i = begin; i < end; ++i) largest = std::max(largest, bits_of_float(x[i]) & 0x7FFFFFFFu);
   return largest;
 }
 

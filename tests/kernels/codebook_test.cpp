@@ -21,6 +21,11 @@ std::vector<float> values_of(const Codebook& codebook) {
   return {codebook.values, codebook.values + codebook.size};
 }
 
+/// A table of one run of n elements.
+GridTable one_scale(const float& scale, std::int64_t n) {
+  return {&scale, nullptr, 0, 0, n, n, 1};
+}
+
 struct CodebookCase {
   const char* why;
   Codebook codebook;
@@ -71,12 +76,12 @@ ExpectedCodes expect_codes(const std::vector<float>& x, const Codebook& codebook
 void expect_search(const std::vector<float>& x, const Codebook& codebook, float scale) {
   const ExpectedCodes expected = expect_codes(x, codebook, [&](std::int64_t) { return scale; });
   const std::int64_t n = std::ssize(x);
-  for (const auto& entry : under_test(codebook_implementations())) {
+  for (const auto& entry : under_test(fake_quantize_codebook_implementations())) {
     SCOPED_TRACE(testing::Message() << entry.name << ", scale " << scale);
     Guarded<float> y(n, 1);
     Guarded<std::uint8_t> codes(n, 1), clip_mask((n + 7) / 8, 1);
     const CodebookArgs args{x.data(), y.data(), codes.data(), clip_mask.data()};
-    EXPECT_EQ(entry.run(args, codebook, scale, 0, n), expected.saw_nan);
+    EXPECT_EQ(entry.run(args, codebook, one_scale(scale, n), 0, n), expected.saw_nan);
     EXPECT_EQ(first_difference(y.values(), expected.y), "");
     EXPECT_EQ(first_difference(codes.values(), expected.codes), "");
     EXPECT_EQ(first_difference(clip_mask.values(), expected.clip_mask), "");
@@ -264,12 +269,13 @@ TEST_F(CodebookKernel, LeavesOutWhatIsNotWantedAndMayWriteOverItsInput) {
   Random random(3);
   for (const std::int64_t n : kCounts) {
     const std::vector<float> x = random_floats(random, n, 2.0f);
-    const ExpectedCodes expected = expect_codes(x, normal_float4(), [](std::int64_t) { return 0.9f; });
-    for (const auto& entry : under_test(codebook_implementations())) {
+    const float scale = 0.9f;
+    const ExpectedCodes expected = expect_codes(x, normal_float4(), [&](std::int64_t) { return scale; });
+    for (const auto& entry : under_test(fake_quantize_codebook_implementations())) {
       std::vector<float> y = x;
       std::vector<std::uint8_t> codes(n);
-      entry.run({x.data(), nullptr, codes.data(), nullptr}, normal_float4(), 0.9f, 0, n);
-      entry.run({y.data(), y.data(), nullptr, nullptr}, normal_float4(), 0.9f, 0, n);
+      entry.run({x.data(), nullptr, codes.data(), nullptr}, normal_float4(), one_scale(scale, n), 0, n);
+      entry.run({y.data(), y.data(), nullptr, nullptr}, normal_float4(), one_scale(scale, n), 0, n);
       EXPECT_EQ(first_difference(codes, expected.codes), "") << entry.name;
       EXPECT_EQ(first_difference(y, expected.y), "") << entry.name;
     }
@@ -310,7 +316,8 @@ TEST_F(CodebookKernel, IsIdempotentWhereTheProductIsNotDenormal) {
       for (int i = 0; i < c.codebook.size; ++i) x.push_back(c.codebook.values[i] * scale);
       std::vector<std::uint8_t> codes(x.size()), ascending(x.size());
       std::iota(ascending.begin(), ascending.end(), std::uint8_t{0});
-      codebook_run({x.data(), nullptr, codes.data(), nullptr}, c.codebook, scale, 0, std::ssize(x));
+      fake_quantize_codebook({x.data(), nullptr, codes.data(), nullptr}, c.codebook,
+                             one_scale(scale, std::ssize(x)), 0, std::ssize(x));
       EXPECT_EQ(codes, ascending);
     }
   }
@@ -321,7 +328,9 @@ TEST_F(CodebookKernel, TheStraightThroughGradientStopsAtItsMask) {
                                 kInfinity, nans().front(), 0.0f, 9.0f};
   std::vector<float> grad(x.size(), 1.0f);
   std::vector<std::uint8_t> clip_mask(2);
-  codebook_run({x.data(), nullptr, nullptr, clip_mask.data()}, normal_float4(), 1.0f, 0, std::ssize(x));
+  const float scale = 1.0f;
+  fake_quantize_codebook({x.data(), nullptr, nullptr, clip_mask.data()}, normal_float4(),
+                         one_scale(scale, std::ssize(x)), 0, std::ssize(x));
   fake_quantize_backward(grad.data(), clip_mask.data(), grad.data(), 0, std::ssize(x));
   EXPECT_THAT(grad, testing::ElementsAre(0, 1, 1, 1, 0, 0, 0, 1, 0));
 }

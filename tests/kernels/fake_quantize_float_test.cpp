@@ -13,6 +13,12 @@ namespace {
 class FakeQuantizeFloat : public KernelTest {};
 class DecodeFloat : public KernelTest {};
 
+/// A table of one run of n elements.
+GridTable one_scale(const float& scale, std::int64_t n) {
+  return {&scale, nullptr, 0, 0, n, n, 1};
+}
+constexpr float kUnitScale = 1.0f;
+
 struct ExpectedFloats {
   std::vector<float> y;
   std::vector<std::uint8_t> codes, clip_mask;
@@ -21,7 +27,8 @@ struct ExpectedFloats {
 
 float real_of(int code, const oracle::SmallFloat& definition, float scale) {
   const double value = oracle::decode(code, definition);
-  return std::isnan(value) ? float_of_bits(0x7FC00000u) : oracle::multiply(static_cast<float>(value), scale);
+  return std::isnan(value) ? float_from_bits(0x7FC00000u)
+                           : oracle::multiply(static_cast<float>(value), scale);
 }
 
 template <class ScaleOf>
@@ -51,7 +58,7 @@ void expect_search(const std::vector<float>& x, const FormatCase& c, float scale
       Guarded<float> y(n, 3);
       Guarded<std::uint8_t> codes(n, 3), clip_mask((n + 7) / 8, 3);
       const FloatArgs args{x.data(), y.data(), codes.data(), clip_mask.data()};
-      EXPECT_EQ(entry.run(args, {c.format, overflow, scale}, 0, n), expected.saw_nan);
+      EXPECT_EQ(entry.run(args, c.format, overflow, one_scale(scale, n), 0, n), expected.saw_nan);
       EXPECT_EQ(first_difference(codes.values(), expected.codes), "");
       EXPECT_EQ(first_difference(y.values(), expected.y), "");
       EXPECT_EQ(first_difference(clip_mask.values(), expected.clip_mask), "");
@@ -111,7 +118,8 @@ TEST_F(FakeQuantizeFloat, KeepsTheMaskBitsBelowBeginAndClearsThoseFromEndOn) {
       for (const auto& entry : under_test(fake_quantize_float_implementations())) {
         Guarded<float> y(n);
         Guarded<std::uint8_t> codes(n), clip_mask(n / 8);
-        entry.run({x.data(), y.data(), codes.data(), clip_mask.data()}, {kFloat8E4M3}, begin, end);
+        entry.run({x.data(), y.data(), codes.data(), clip_mask.data()}, kFloat8E4M3, Overflow::kSaturate,
+                  one_scale(kUnitScale, n), begin, end);
         for (std::int64_t i = begin / 8 * 8; i < (end + 7) / 8 * 8; ++i) {
           const bool earlier = (Guarded<std::uint8_t>::kFill >> i % 8 & 1) != 0;
           ASSERT_EQ((clip_mask.data()[i / 8] >> i % 8 & 1) != 0, i < begin ? earlier : i < end) << entry.name;
@@ -126,14 +134,17 @@ TEST_F(FakeQuantizeFloat, KeepsTheMaskBitsBelowBeginAndClearsThoseFromEndOn) {
 TEST_F(FakeQuantizeFloat, LeavesOutWhatIsNotWantedAndMayWriteOverItsInput) {
   Random random(3);
   const std::vector<float> x = random_floats(random, 77, 600.0f);
+  const float scale = 1.1f;
   const ExpectedFloats expected =
-      expect_floats(x, kFormats[0], Overflow::kSaturate, [](std::int64_t) { return 1.1f; });
+      expect_floats(x, kFormats[0], Overflow::kSaturate, [&](std::int64_t) { return scale; });
   for (const auto& entry : under_test(fake_quantize_float_implementations())) {
     std::vector<float> y = x;
     std::vector<std::uint8_t> codes(x.size());
-    const FloatGrid grid{kFloat8E4M3, Overflow::kSaturate, 1.1f};
-    entry.run({x.data(), nullptr, codes.data(), nullptr}, grid, 0, std::ssize(x));
-    entry.run({y.data(), y.data(), nullptr, nullptr}, grid, 0, std::ssize(x));
+    const GridTable table = one_scale(scale, std::ssize(x));
+    entry.run({x.data(), nullptr, codes.data(), nullptr}, kFloat8E4M3, Overflow::kSaturate, table, 0,
+              std::ssize(x));
+    entry.run({y.data(), y.data(), nullptr, nullptr}, kFloat8E4M3, Overflow::kSaturate, table, 0,
+              std::ssize(x));
     EXPECT_EQ(first_difference(codes, expected.codes), "") << entry.name;
     EXPECT_EQ(first_difference(y, expected.y), "") << entry.name;
   }
@@ -173,7 +184,8 @@ TEST_F(FakeQuantizeFloat, TheStraightThroughGradientStopsWhereItSaturated) {
                                 0.0f,   kInfinity, nans().front(), 1.0f};
   std::vector<float> grad(x.size(), 1.0f);
   std::vector<std::uint8_t> clip_mask(2);
-  fake_quantize_float_run({x.data(), nullptr, nullptr, clip_mask.data()}, {kFloat8E4M3}, 0, std::ssize(x));
+  fake_quantize_float({x.data(), nullptr, nullptr, clip_mask.data()}, kFloat8E4M3, Overflow::kSaturate,
+                      one_scale(kUnitScale, std::ssize(x)), 0, std::ssize(x));
   fake_quantize_backward(grad.data(), clip_mask.data(), grad.data(), 0, std::ssize(x));
   EXPECT_THAT(grad, testing::ElementsAre(1, 1, 0, 1, 0, 1, 0, 0, 1));
 }
