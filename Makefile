@@ -7,7 +7,7 @@ BUILD  := build/$(PRESET)
 CMAKE  := .venv/bin/cmake
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: train test build setup bench results format tidy clean help
+.PHONY: train test build setup bench results ptxas mutants format tidy clean help
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -38,6 +38,16 @@ results: build
 	@.venv/bin/python tools/results.py $(BUILD)/bin/samebits build/tables
 	@.venv/bin/python tools/tables.py build/tables/make_train.txt
 	@.venv/bin/python tools/tables.py build/tables/results.json
+
+## make ptxas    registers, shared memory, spills and theoretical occupancy of every CUDA kernel (needs nvcc, not a GPU)
+ptxas: setup
+	@mkdir -p build/tables
+	@.venv/bin/python tools/ptxas.py --json build/tables/ptxas.json --text build/tables/ptxas.txt $(ARGS)
+	@.venv/bin/python tools/tables.py build/tables/ptxas.txt
+
+## make mutants  ARGS="--kernel fake_quantize"    break kernels on purpose, and see their tests go red
+mutants: setup
+	@.venv/bin/python tools/mutants.py $(ARGS)
 
 ## make format    clang-format over every C++ file
 format:

@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "kernels/host_device.h"
+
 namespace samebits::kernels {
 
 constexpr std::int64_t kSumChunk = 4096, kSumLanes = 16;
@@ -35,7 +37,7 @@ struct LaneSums {
 };
 
 /// Processors differ in the bits of the NaN that inf - inf gives; a sum that is NaN is this one.
-inline double with_one_nan(double sum) {
+SAMEBITS_HOST_DEVICE inline double with_one_nan(double sum) {
   return std::isnan(sum) ? std::numeric_limits<double>::quiet_NaN() : sum;
 }
 

@@ -29,10 +29,10 @@ FakeQuantized fake_quantize_cuda(const Tensor& x_any, const Tensor& scale_any, c
   table.zero_point = zero_point.const_data_ptr<int32_t>();
   const Tensor y = at::empty_like(x), clip_mask = empty_clip_mask(x);
   const Tensor saw_nan = at::zeros({}, x.options().dtype(at::kInt));
+  const kernels::FakeQuantizeArgs args{x.const_data_ptr<float>(), y.mutable_data_ptr<float>(),
+                                       clip_mask.mutable_data_ptr<uint8_t>()};
   check_launch("fake_quantize",
-               kernels::cuda::launch_fake_quantize(x.const_data_ptr<float>(), y.mutable_data_ptr<float>(),
-                                                   clip_mask.mutable_data_ptr<uint8_t>(), table, x.numel(),
-                                                   saw_nan.mutable_data_ptr<int>(),
+               kernels::cuda::launch_fake_quantize(args, table, x.numel(), saw_nan.mutable_data_ptr<int>(),
                                                    c10::cuda::getCurrentCUDAStream().stream()));
   return {y, clip_mask, saw_nan.to(at::kBool)};
 }

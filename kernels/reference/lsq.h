@@ -8,7 +8,7 @@ struct LsqTerm {
   float grad_x;
   double slope, clipped;
 };
-inline LsqTerm lsq_term(float x, float grad_y, const AffineGrid& grid) {
+SAMEBITS_HOST_DEVICE inline LsqTerm lsq_term(float x, float grad_y, const AffineGrid& grid) {
   if (isnan(x)) return {0.0f, 0.0, 0.0};
   const float position = grid_position(x, grid);
   const bool clipped = is_clipped(position, grid);

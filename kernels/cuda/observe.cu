@@ -1,0 +1,17 @@
+#include "kernels/cuda/observe.h"
+
+#include "kernels/cuda/observe.cuh"
+
+namespace samebits::kernels::cuda {
+
+const char* launch_observe(const float* x, std::int64_t n, Observation* chunks, Observation* all,
+                           CUstream_st* stream) {
+  if (n > 0) {
+    const char* const error =
+        launch(observe_chunks, blocks_for(sum_chunks(n), kSumsPerBlock), stream, x, n, chunks);
+    if (error != nullptr) return error;
+  }
+  return launch(observe_fold, 1, stream, static_cast<const Observation*>(chunks), sum_chunks(n), all);
+}
+
+}  // namespace samebits::kernels::cuda
