@@ -7,16 +7,33 @@
 
 namespace samebits::kernels::reference {
 
+namespace {
+
+/// The range of elements [begin, end) of an array of `type`.
+MinMax range_of(const void* x, FloatType type, std::int64_t begin, std::int64_t end) {
+  return with_float_type(type, [&](auto stored) {
+    const auto* values = static_cast<const decltype(stored)*>(x);
+    MinMax range;
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float value = to_float(values[i]);
+      range = merge(range, reference::min_max(&value, 0, 1));
+    }
+    return range;
+  });
+}
+
+}  // namespace
+
 MinMax observe_quantize_run(const QuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
                             std::int64_t end) {
-  const MinMax range = reference::min_max(args.x, begin, end);
+  const MinMax range = range_of(args.x, args.type, begin, end);
   reference::quantize_run(args, grid, begin, end);
   return range;
 }
 
 MinMax observe_fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
                                  std::int64_t end) {
-  const MinMax range = reference::min_max(args.x, begin, end);  // first: y may be x
+  const MinMax range = range_of(args.x, args.type, begin, end);  // first: y may be x
   reference::fake_quantize_run(args, grid, begin, end);
   return range;
 }
