@@ -6,6 +6,7 @@
 #include <span>
 
 #include "kernels/bf16.h"
+#include "kernels/gemm_int8.h"
 #include "kernels/implementation.h"
 
 namespace samebits::kernels {
@@ -38,26 +39,20 @@ struct GemmBf16Args {
   float scale = 1.0f;
   const std::uint8_t* clip_mask = nullptr;  // ceil(rows * columns / 8) bytes, not null: +0 where bit i % 8 of
                                             // byte i / 8 is 1, i = row * columns + column
-  bool accumulate = false;     // add the value, scaled and masked, to what output holds
-  float* output;               // of any alignment
-  std::int64_t output_stride;  // elements between two rows
+  bool accumulate = false;                  // add the value, scaled and masked, to what output holds
+  float* output;                            // of any alignment
+  std::int64_t output_stride;               // elements between two rows
 };
 
-/// Rows [row_begin, row_end) and columns [column_begin, column_end) of an output. The begins are multiples of
-/// kBf16Block; the ends may lie anywhere.
-struct GemmBf16Region {
-  std::int64_t row_begin, row_end, column_begin, column_end;
-};
-
-/// One region of the output; regions never split the depth, so that threads share a call by disjoint ones and
-/// the bits do not depend on the cut. Each implementation sums in an order of its own: sums that float32
-/// holds exactly are the same everywhere, others differ within depth + 1 roundings (docs/numerics.md §6).
-/// Denormal products may count as 0. Does not allocate or throw.
-void gemm_bf16(const GemmBf16Args& args, const GemmBf16Region& region);
+/// One region of the output; its begins are multiples of kBf16Block, its ends may lie anywhere. Regions never
+/// split the depth, so that threads share a call by disjoint ones and the bits do not depend on the cut. Each
+/// implementation sums in an order of its own: sums that float32 holds exactly are the same everywhere,
+/// others differ within depth + 1 roundings (docs/numerics.md §6). Denormal products may count as 0. Does not
+/// allocate or throw.
+void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region);
 
 /// Part `part` of `parts` of an output: a cut along its longer side. Parts may be empty.
-GemmBf16Region gemm_bf16_region(std::int64_t rows, std::int64_t columns, std::int64_t part,
-                                std::int64_t parts);
+GemmRegion gemm_bf16_region(std::int64_t rows, std::int64_t columns, std::int64_t part, std::int64_t parts);
 
 std::span<const Implementation<decltype(gemm_bf16)>> gemm_bf16_implementations();
 

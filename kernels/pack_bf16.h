@@ -33,7 +33,7 @@ void pack_gradient(const PackGradientArgs& args, std::int64_t begin, std::int64_
 /// How codes are stored.
 enum class CodeLayout {
   kRowMajor,  // [depth][columns]
-  kGemmInt8,  // b of gemm_int8.h: [depth padded to 16 / 16][columns padded to 64 / 4][16][4]
+  kGemmInt8,  // packed b of gemm_int8.h, n = depth, k = columns
 };
 
 /// Codes as a packed b.

@@ -152,9 +152,8 @@ HWY_INLINE void pack_codes_block(const PackCodesArgs& args, std::int64_t row, st
   const std::int8_t* codes = args.codes + row * args.columns + column;
   std::int64_t stride = args.columns;
   if (args.layout == CodeLayout::kGemmInt8) {
-    const std::int64_t block_bytes = (args.columns + 63) / 64 * 64 * 16;
     for (std::int64_t n = 0; n < 32; n += 4) {
-      const std::int8_t* quads = args.codes + (row + n) / 16 * block_bytes + column * 16 + n % 16 * 4;
+      const std::int8_t* quads = args.codes + packed_index(row + n, column, args.columns);
       transpose_4x4(reinterpret_cast<const std::uint32_t*>(quads), transposed[n], 4);
     }
     codes = reinterpret_cast<const std::int8_t*>(transposed);

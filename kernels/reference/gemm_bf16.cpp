@@ -5,8 +5,7 @@
 
 namespace samebits::kernels {
 
-GemmBf16Region gemm_bf16_region(std::int64_t rows, std::int64_t columns, std::int64_t part,
-                                std::int64_t parts) {
+GemmRegion gemm_bf16_region(std::int64_t rows, std::int64_t columns, std::int64_t part, std::int64_t parts) {
   const std::int64_t longer = std::max(rows, columns), blocks = padded_bf16(longer) / kBf16Block;
   const std::int64_t begin = std::min(longer, blocks * part / parts * kBf16Block);
   const std::int64_t end = std::min(longer, blocks * (part + 1) / parts * kBf16Block);
@@ -16,7 +15,7 @@ GemmBf16Region gemm_bf16_region(std::int64_t rows, std::int64_t columns, std::in
 
 namespace reference {
 
-void gemm_bf16(const GemmBf16Args& args, const GemmBf16Region& region) {
+void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region) {
   for (std::int64_t row = region.row_begin; row < region.row_end; ++row) {
     for (std::int64_t column = region.column_begin; column < region.column_end; ++column) {
       float sum = 0.0f;

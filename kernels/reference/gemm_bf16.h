@@ -12,6 +12,6 @@ inline void finish_element(const GemmBf16Args& args, std::int64_t row, std::int6
   output = args.accumulate ? output + value : value;
 }
 
-void gemm_bf16(const GemmBf16Args& args, const GemmBf16Region& region);
+void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region);
 
 }  // namespace samebits::kernels::reference

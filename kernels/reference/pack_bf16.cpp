@@ -11,8 +11,7 @@ namespace {
 
 std::int64_t code_index(const PackCodesArgs& args, std::int64_t row, std::int64_t column) {
   if (args.layout == CodeLayout::kRowMajor) return row * args.columns + column;
-  const std::int64_t quads = (args.columns + 63) / 64 * 16;
-  return (row / 16 * quads + column / 4) * 64 + row % 16 * 4 + column % 4;
+  return packed_index(row, column, args.columns);
 }
 
 Bf16 packed_code(const PackCodesArgs& args, std::int64_t row, std::int64_t column) {

@@ -251,8 +251,8 @@ TEST_F(GemmBf16, ARegionIsAllThatIsWritten) {
   Random random(7);
   Product product = random_integer_product(random, 100, 100, 40);
   for (const auto& entry : under_test(gemm_bf16_implementations())) {
-    for (const GemmBf16Region& region :
-         {GemmBf16Region{32, 37, 64, 67}, {64, 100, 0, 100}, {0, 64, 32, 96}, {0, 0, 0, 9}}) {
+    for (const GemmRegion& region :
+         {GemmRegion{32, 37, 64, 67}, {64, 100, 0, 100}, {0, 64, 32, 96}, {0, 0, 0, 9}}) {
       Guarded<float> output(100 * 100);
       std::vector<float> expected = output.values();
       for (std::int64_t row = region.row_begin; row < region.row_end; ++row)
@@ -270,7 +270,7 @@ TEST_F(GemmBf16, PartsOfAnOutputAreDisjointAndCoverIt) {
     for (const std::int64_t parts : {1, 2, 3, 7, 64}) {
       std::vector<int> written(rows * columns);
       for (std::int64_t part = 0; part < parts; ++part) {
-        const GemmBf16Region region = gemm_bf16_region(rows, columns, part, parts);
+        const GemmRegion region = gemm_bf16_region(rows, columns, part, parts);
         EXPECT_EQ(region.row_begin % kBf16Block == 0 || region.row_begin == region.row_end, true);
         EXPECT_EQ(region.column_begin % kBf16Block == 0 || region.column_begin == region.column_end, true);
         for (std::int64_t row = region.row_begin; row < region.row_end; ++row)

@@ -103,7 +103,8 @@ TEST_F(Gradient, AnotherOrderWouldShowInTheseTests) {
   Random random(4);
   const std::vector<float> g = random_floats(random, 64 * 100, 1.0f);
   std::vector<float> backwards(100, 0.0f);
-  for (std::int64_t i = std::ssize(g) - 1; i >= 0; --i) backwards[i % 100] = oracle::add(backwards[i % 100], g[i]);
+  for (std::int64_t i = std::ssize(g) - 1; i >= 0; --i)
+    backwards[i % 100] = oracle::add(backwards[i % 100], g[i]);
   EXPECT_NE(first_difference(backwards, oracle::block_sums(g, 64, 100)), "");
 }
 

@@ -11,7 +11,9 @@
 #include "kernels/epilogue.h"
 #include "kernels/fake_quantize.h"
 #include "kernels/gemm_int8.h"
+#include "kernels/max_pool.h"
 #include "kernels/min_max.h"
+#include "kernels/pack_bf16.h"
 #include "kernels/quantize.h"
 #include "tests/kernels/kernel_test.h"
 
@@ -27,7 +29,11 @@ void for_each_list(Check check) {
   check("dequantize", dequantize_implementations());
   check("fake_quantize", fake_quantize_implementations());
   check("fake_quantize_backward", fake_quantize_backward_implementations());
+  check("mask_and_sum", mask_and_sum_implementations());
+  check("max_pool", max_pool_implementations());
   check("min_max", min_max_implementations());
+  check("pack_codes", pack_codes_implementations());
+  check("pack_gradient", pack_gradient_implementations());
   check("gemm_int8", gemm_int8_implementations());
   check("epilogue_row", epilogue_row_implementations());
   check("epilogue_channel", epilogue_channel_implementations());

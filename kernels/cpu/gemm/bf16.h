@@ -1,6 +1,4 @@
-// What the implementations of gemm_bf16 share: the entries that are not Highway's, and the way from sums in
-// registers to the output. Functions for AVX-512 carry their instruction set, so that any x86-64 build can
-// hold them.
+// What the implementations of gemm_bf16 share, and the entries that are not Highway's.
 #pragma once
 
 #include <algorithm>
@@ -20,10 +18,10 @@ inline unsigned mask_bits_at(const std::uint8_t* mask, std::int64_t i, std::int6
 }
 
 namespace amx {
-void gemm_bf16(const GemmBf16Args& args, const GemmBf16Region& region);
+void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region);
 }
 namespace avx512_bf16 {
-void gemm_bf16(const GemmBf16Args& args, const GemmBf16Region& region);
+void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region);
 }
 
 }  // namespace samebits::kernels

@@ -6,12 +6,11 @@
 
 #include "kernels/cpu/gemm/bf16_store.h"
 
-// One step is 32 depths: what one tile holds. Block: 2 x 2 tiles, 32 x 32 elements of the output.
-#define SAMEBITS_TARGET_AMX __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq")))
-
+SAMEBITS_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq,amx-tile,amx-bf16")
 namespace samebits::kernels::amx {
 namespace {
 
+// One step is 32 depths, what a tile holds. A block is 2 x 2 tiles, 32 x 32 elements of the output.
 constexpr std::int64_t kTile = 512;  // bfloat16 numbers of a tile
 constexpr std::int64_t kChunk = 16;  // steps taken at a time: 32 KiB of b
 constexpr std::int64_t kBlocks = 8;  // blocks whose sums wait, along rows and along columns
@@ -34,8 +33,7 @@ struct FinishedBlock {
 };
 
 /// Sums of a block lie as four tiles: row r of the left half from 16 r on, of the right half 256 further.
-SAMEBITS_TARGET_AMX inline void write_rows(const GemmBf16Args& args, FinishedBlock& block,
-                                           std::int64_t count) {
+inline void write_rows(const GemmBf16Args& args, FinishedBlock& block, std::int64_t count) {
   for (; count > 0; --count) {
     store_whole_row(args, block.output, block.clip_mask, _mm512_load_ps(block.sums),
                     _mm512_load_ps(block.sums + 256));
@@ -46,8 +44,8 @@ SAMEBITS_TARGET_AMX inline void write_rows(const GemmBf16Args& args, FinishedBlo
 }
 
 /// Writes a block that the region cuts, or whose mask bits are not whole bytes.
-SAMEBITS_TARGET_AMX void write_partial_block(const GemmBf16Args& args, const GemmBf16Region& region,
-                                             std::int64_t row, std::int64_t column, const float* sums) {
+void write_partial_block(const GemmBf16Args& args, const GemmRegion& region, std::int64_t row,
+                         std::int64_t column, const float* sums) {
   const std::int64_t rows = std::min<std::int64_t>(32, region.row_end - row);
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* from = sums + r / 16 * 512 + r % 16 * 16;
@@ -56,8 +54,8 @@ SAMEBITS_TARGET_AMX void write_partial_block(const GemmBf16Args& args, const Gem
   }
 }
 
-SAMEBITS_TARGET_AMX FinishedBlock finished(const GemmBf16Args& args, const GemmBf16Region& region,
-                                           std::int64_t row, std::int64_t column, const float* sums) {
+FinishedBlock finished(const GemmBf16Args& args, const GemmRegion& region, std::int64_t row,
+                       std::int64_t column, const float* sums) {
   const bool is_whole = row + 32 <= region.row_end && column + 32 <= region.column_end &&
                         (args.clip_mask == nullptr || args.columns % 8 == 0);
   if (!is_whole) {
@@ -82,7 +80,7 @@ struct Prefetch {
   }
 };
 
-SAMEBITS_TARGET_AMX inline void load_sums(const float* sums, bool is_first) {
+inline void load_sums(const float* sums, bool is_first) {
   if (is_first) {
     _tile_zero(0);
     _tile_zero(1);
@@ -96,7 +94,7 @@ SAMEBITS_TARGET_AMX inline void load_sums(const float* sums, bool is_first) {
   _tile_loadd(3, sums + 768, 64);
 }
 
-SAMEBITS_TARGET_AMX inline void store_sums_of_block(float* sums) {
+inline void store_sums_of_block(float* sums) {
   _tile_stored(0, sums, 64);
   _tile_stored(1, sums + 256, 64);
   _tile_stored(2, sums + 512, 64);
@@ -105,9 +103,8 @@ SAMEBITS_TARGET_AMX inline void store_sums_of_block(float* sums) {
 
 /// Adds `steps` steps to one block. `half` is the distance of the second 16 rows of a and columns of b. a is
 /// read once and must not push b out of the first cache: hence the stream loads.
-SAMEBITS_TARGET_AMX inline void multiply_block(const GemmBf16Args& args, const Bf16* a, const Bf16* b,
-                                               std::int64_t half, std::int64_t steps, Prefetch& prefetch,
-                                               FinishedBlock& waiting) {
+inline void multiply_block(const GemmBf16Args& args, const Bf16* a, const Bf16* b, std::int64_t half,
+                           std::int64_t steps, Prefetch& prefetch, FinishedBlock& waiting) {
   const std::int64_t rows_per_step = steps == 0 ? 0 : (32 + steps - 1) / steps;
   for (std::int64_t step = 0; step < steps; ++step, a += kTile, b += kTile) {
     _tile_loadd(6, b, 64);
@@ -127,7 +124,7 @@ SAMEBITS_TARGET_AMX inline void multiply_block(const GemmBf16Args& args, const B
 /// One call's loops around multiply_block.
 struct Multiplication {
   const GemmBf16Args& args;
-  const GemmBf16Region& region;
+  const GemmRegion& region;
   std::int64_t steps = padded_bf16(args.depth) / 32;
   std::int64_t chunks = std::max<std::int64_t>(1, (steps + kChunk - 1) / kChunk);
   FinishedBlock waiting{};
@@ -150,8 +147,8 @@ struct Multiplication {
 
   /// Rows [row, row_last), columns [column, column_last): at most kBlocks blocks each way, whose sums lie in
   /// `sums`.
-  SAMEBITS_TARGET_AMX void multiply_area(std::int64_t row, std::int64_t row_last, std::int64_t column,
-                                         std::int64_t column_last, float* sums) {
+  void multiply_area(std::int64_t row, std::int64_t row_last, std::int64_t column, std::int64_t column_last,
+                     float* sums) {
     const std::int64_t half = steps * kTile, blocks = (row_last - row + 31) / 32;
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
       const std::int64_t begin = chunk_begin(chunk), count = chunk_begin(chunk + 1) - begin;
@@ -172,7 +169,7 @@ struct Multiplication {
 
 }  // namespace
 
-SAMEBITS_TARGET_AMX void gemm_bf16(const GemmBf16Args& args, const GemmBf16Region& region) {
+void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region) {
   alignas(64) float sums[kBlocks * kBlocks * kBlockSums];
   constexpr std::int64_t kSide = 32 * kBlocks;
   _tile_loadconfig(&tile_config);
@@ -186,4 +183,5 @@ SAMEBITS_TARGET_AMX void gemm_bf16(const GemmBf16Args& args, const GemmBf16Regio
 }
 
 }  // namespace samebits::kernels::amx
+SAMEBITS_END_TARGET
 #endif

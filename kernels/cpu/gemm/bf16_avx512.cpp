@@ -5,8 +5,7 @@
 
 #include "kernels/cpu/gemm/bf16_store.h"
 
-#define SAMEBITS_TARGET_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
-
+SAMEBITS_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")
 namespace samebits::kernels::avx512_bf16 {
 namespace {
 
@@ -15,14 +14,14 @@ constexpr std::int64_t kCachedBytes =
     1 << 20;  // rows of a that stay in the second cache while columns of b pass
 
 /// sum += the products of two pairs. In assembly: GCC 12 spills sums around its intrinsic.
-SAMEBITS_TARGET_BF16 inline void add_products(__m512& sum, __m512i a, __m512i b) {
+inline void add_products(__m512& sum, __m512i a, __m512i b) {
   __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
 }
 
 /// kRows rows from `row` on and Blocks x 16 columns from `column` on.
 template <int Blocks>
-SAMEBITS_TARGET_BF16 inline void multiply_tile(const GemmBf16Args& args, const GemmBf16Region& region,
-                                               std::int64_t row, std::int64_t column) {
+inline void multiply_tile(const GemmBf16Args& args, const GemmRegion& region, std::int64_t row,
+                          std::int64_t column) {
   const std::int64_t depth = padded_bf16(args.depth), block_size = depth * 16;
   const Bf16* a = args.a + packed_bf16_a_index(row, 0, depth);
   const Bf16* b = args.b + packed_bf16_b_index(0, column, depth);
@@ -56,14 +55,14 @@ SAMEBITS_TARGET_BF16 inline void multiply_tile(const GemmBf16Args& args, const G
 
 /// Rows [row, row_last) and Blocks x 16 columns.
 template <int Blocks>
-SAMEBITS_TARGET_BF16 void multiply_columns(const GemmBf16Args& args, const GemmBf16Region& region,
-                                           std::int64_t row, std::int64_t row_last, std::int64_t column) {
+void multiply_columns(const GemmBf16Args& args, const GemmRegion& region, std::int64_t row,
+                      std::int64_t row_last, std::int64_t column) {
   for (; row < row_last; row += kRows) multiply_tile<Blocks>(args, region, row, column);
 }
 
 }  // namespace
 
-SAMEBITS_TARGET_BF16 void gemm_bf16(const GemmBf16Args& args, const GemmBf16Region& region) {
+void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region) {
   const std::int64_t row_bytes = std::max<std::int64_t>(1, 2 * padded_bf16(args.depth));
   const std::int64_t rows = std::max(kRows, kCachedBytes / row_bytes / kRows * kRows);
   for (std::int64_t row = region.row_begin; row < region.row_end; row += rows) {
@@ -79,4 +78,5 @@ SAMEBITS_TARGET_BF16 void gemm_bf16(const GemmBf16Args& args, const GemmBf16Regi
 }
 
 }  // namespace samebits::kernels::avx512_bf16
+SAMEBITS_END_TARGET
 #endif

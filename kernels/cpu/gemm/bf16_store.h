@@ -9,14 +9,14 @@
 #include <cstring>
 
 #include "kernels/cpu/gemm/bf16.h"
+#include "kernels/cpu/gemm/target.h"
 
-#define SAMEBITS_TARGET_STORE __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
-
+SAMEBITS_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq")
 namespace samebits::kernels {
 
 /// 16 sums of one row, from `column` on; columns from `column_end` on are left alone.
-SAMEBITS_TARGET_STORE inline void store_sums(const GemmBf16Args& args, std::int64_t row, std::int64_t column,
-                                             std::int64_t column_end, __m512 sums) {
+inline void store_sums(const GemmBf16Args& args, std::int64_t row, std::int64_t column,
+                       std::int64_t column_end, __m512 sums) {
   const std::int64_t count = std::min<std::int64_t>(16, column_end - column);
   if (count <= 0) return;
   const __mmask16 inside = static_cast<__mmask16>((1u << count) - 1u);
@@ -32,8 +32,8 @@ SAMEBITS_TARGET_STORE inline void store_sums(const GemmBf16Args& args, std::int6
 
 /// 32 sums at once where all 32 columns exist and their mask bits fill whole bytes from `clip_mask` on (null:
 /// no mask).
-SAMEBITS_TARGET_STORE inline void store_whole_row(const GemmBf16Args& args, float* output,
-                                                  const std::uint8_t* clip_mask, __m512 low, __m512 high) {
+inline void store_whole_row(const GemmBf16Args& args, float* output, const std::uint8_t* clip_mask,
+                            __m512 low, __m512 high) {
   const __m512 scale = _mm512_set1_ps(args.scale);
   low = _mm512_mul_ps(low, scale);
   high = _mm512_mul_ps(high, scale);
@@ -52,3 +52,4 @@ SAMEBITS_TARGET_STORE inline void store_whole_row(const GemmBf16Args& args, floa
 }
 
 }  // namespace samebits::kernels
+SAMEBITS_END_TARGET

@@ -96,7 +96,7 @@ HWY_INLINE void multiply_panel(const GemmBf16Args& args, std::int64_t row, std::
     finish_row(args, r, first, last, sums + (r - row) * kPanel);
 }
 
-void gemm_bf16(const GemmBf16Args& args, const GemmBf16Region& region) {
+void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region) {
   for (std::int64_t row = region.row_begin; row < region.row_end; row += kRows)
     for (std::int64_t column = region.column_begin; column < region.column_end; column += kPanel)
       multiply_panel(args, row, region.row_end, column, std::min(column + kPanel, region.column_end));
@@ -122,7 +122,7 @@ std::span<const Implementation<decltype(gemm_bf16)>> gemm_bf16_implementations()
   return list;
 }
 
-void gemm_bf16(const GemmBf16Args& args, const GemmBf16Region& region) {
+void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region) {
   static const auto& chosen = first_usable(gemm_bf16_implementations());
   chosen.run(args, region);
 }
