@@ -3,6 +3,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include <algorithm>
+
 #include "kernels/cpu/gemm/epilogue_avx512.h"
 #include "kernels/cpu/gemm/gemm_int8.h"
 
@@ -10,10 +12,11 @@ SAMEBITS_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq,amx-tile,amx-int8")
 namespace samebits::kernels::amx {
 namespace {
 
-constexpr std::int64_t kTile = 16;                   // rows of a tile, and columns of a packed block
-constexpr std::int64_t kBlock = 2 * kTile;           // rows and columns that four tiles of sums hold
-constexpr std::int64_t kRowBlockBytes = 1180 << 10;  // rows of a that stay in L2 while b passes
-constexpr std::int64_t kRowBlockTiles = 16;
+constexpr std::int64_t kTile = 16;                // rows of a tile, and columns of a packed block
+constexpr std::int64_t kBlock = 2 * kTile;        // rows and columns that four tiles of sums hold
+constexpr std::int64_t kRowBlockBytes = 1 << 20;  // rows of a that stay in L2 while b passes
+constexpr std::int64_t kRowBlockTiles = 32;
+constexpr std::int64_t kChunk = 768;     // depth of b's panel that stays in L1 while the rows pass
 constexpr std::int64_t kFewRows = 4;     // below this AMX's tiles are mostly padding
 constexpr std::int64_t kShortStep = 16;  // groups that no longer step divides leave tiles mostly empty
 
@@ -65,36 +68,80 @@ inline void add_products(const std::int8_t* const (&a)[2], std::int64_t a_stride
   }
 }
 
-inline void clear_sums() {
+using Sums = std::int32_t[kBlock][kBlock];
+constexpr std::int64_t kSumStride = kBlock * sizeof(std::int32_t);
+
+inline void clear_tiles() {
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
 }
 
-using Sums = std::int32_t[kBlock][kBlock];
+template <int RowTiles, int ColumnTiles>
+inline void load_tiles(const Sums& sums) {
+  _tile_loadd(0, sums[0], kSumStride);
+  if constexpr (ColumnTiles == 2) _tile_loadd(1, sums[0] + kTile, kSumStride);
+  if constexpr (RowTiles == 2) _tile_loadd(2, sums[kTile], kSumStride);
+  if constexpr (RowTiles == 2 && ColumnTiles == 2) _tile_loadd(3, sums[kTile] + kTile, kSumStride);
+}
 
 template <int RowTiles, int ColumnTiles>
-inline void store_sums(Sums& sums) {
-  constexpr std::int64_t kStride = kBlock * sizeof(std::int32_t);
-  _tile_stored(0, sums[0], kStride);
-  if constexpr (ColumnTiles == 2) _tile_stored(1, sums[0] + kTile, kStride);
-  if constexpr (RowTiles == 2) _tile_stored(2, sums[kTile], kStride);
-  if constexpr (RowTiles == 2 && ColumnTiles == 2) _tile_stored(3, sums[kTile] + kTile, kStride);
+inline void store_tiles(Sums& sums) {
+  _tile_stored(0, sums[0], kSumStride);
+  if constexpr (ColumnTiles == 2) _tile_stored(1, sums[0] + kTile, kSumStride);
+  if constexpr (RowTiles == 2) _tile_stored(2, sums[kTile], kSumStride);
+  if constexpr (RowTiles == 2 && ColumnTiles == 2) _tile_stored(3, sums[kTile] + kTile, kSumStride);
 }
 
 /// Up to 32 x 32 outputs.
 struct Block {
   std::int64_t row[2],
-      column;  // where its tiles begin; the last tile of a region's rows may overlap the one before
-  int row_tiles, column_tiles;
+      column;         // where its tiles begin; the last tile of a region's rows may overlap the one before
+  std::int64_t rows;  // in both tiles
+  int column_tiles;
   avx512::VectorTerms terms[2];
+
+  std::int64_t row_at(std::int64_t i) const { return i < kTile ? row[0] + i : row[1] + i - kTile; }
 };
 
-/// Lines of the next panel of b, to be asked for a few at a time.
+/// A part of the depth: codes [begin, end) of each row.
+struct Chunk {
+  std::int64_t begin, end;
+  bool is_first, is_last;
+};
+
+/// Lines of the panel of b that comes next, to be asked for a few at a time.
 struct Ahead {
-  const std::int8_t *next, *end;
-  std::int64_t lines_per_step;
+  const std::int8_t* line[2];  // in its two blocks of columns
+  std::int64_t lines, lines_per_step;
+
+  void ask() {
+    for (std::int64_t i = 0; i < lines_per_step && lines > 0; ++i, --lines) {
+      _mm_prefetch(line[0], _MM_HINT_T1);
+      _mm_prefetch(line[1], _MM_HINT_T1);
+      line[0] += 64;
+      line[1] += 64;
+    }
+  }
+};
+
+/// Sums that become output row by row, while tiles are busy with others.
+template <class Epilogue>
+struct Finisher {
+  Epilogue epilogue;
+  Block block;  // no rows: nothing is pending
+  const std::int32_t* sums;
+  std::int64_t next = 0;
+
+  void finish_rows(std::int64_t count) {
+    for (std::int64_t end = std::min(next + count, block.rows); next < end; ++next, sums += kBlock) {
+      const std::int64_t row = block.row_at(next);
+      epilogue.store(row, block.column, _mm512_load_si512(sums), block.terms[0]);
+      if (block.column_tiles == 2)
+        epilogue.store(row, block.column + kTile, _mm512_load_si512(sums + kTile), block.terms[1]);
+    }
+  }
 };
 
 /// One call.
@@ -119,49 +166,78 @@ class Gemm {
     if (region_.row_begin >= region_.row_end || region_.column_begin >= region_.column_end) return false;
     const TileConfig config(tile_rows_, depth_);
     const std::int64_t tiles = (region_.row_end - region_.row_begin + kTile - 1) / kTile;
-    const std::int64_t fitting = kRowBlockBytes / std::max<std::int64_t>(1, args_.a_stride * kTile) / 2 * 2;
-    const std::int64_t block_tiles = std::clamp<std::int64_t>(fitting, 2, kRowBlockTiles);
+    const std::int64_t fitting = kRowBlockBytes / std::max<std::int64_t>(1, args_.k * kTile);
+    const std::int64_t blocks = divide_up(tiles, std::clamp<std::int64_t>(fitting, 2, kRowBlockTiles));
+    const std::int64_t block_tiles = divide_up(divide_up(tiles, blocks), 2) * 2;
     for (std::int64_t tile = 0; tile < tiles; tile += block_tiles)
       row_block(tile, std::min(tile + block_tiles, tiles));
-    while (finished_rows_ < pending_rows()) finish_row();
+    Finisher<Epilogue>{epilogue_, pending_, sums_[current_][0]}.finish_rows(kBlock);
     return epilogue_.saw_nan();
   }
 
  private:
+  static std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
   std::int64_t row_of_tile(std::int64_t tile) const {
     return std::min(region_.row_begin + tile * kTile, region_.row_end - tile_rows_);
+  }
+  std::int64_t columns_of_tile(std::int64_t column) const {
+    return std::min(kTile, region_.column_end - column);
   }
 
   /// Tiles [first, last) of a's rows by all columns.
   void row_block(std::int64_t first, std::int64_t last) {
     copy_tails(first, last);
-    const std::int64_t pairs = (last - first + 1) / 2,
-                       steps = std::max<std::int64_t>(1, padded_depth(args_.k) / kDepthBlock);
+    const std::int64_t depth = padded_depth(args_.k);
+    const std::int64_t chunks =
+        args_.group_size > 0 ? 1 : std::max<std::int64_t>(1, divide_up(depth, kChunk));
+    const std::int64_t chunk_depth = padded_depth(divide_up(depth, chunks));
     for (std::int64_t column = region_.column_begin; column < region_.column_end; column += kBlock) {
-      Block block{};
-      block.column = column;
-      block.column_tiles = region_.column_end - column > kTile ? 2 : 1;
-      if (args_.group_size == 0) {
-        for (int tile = 0; tile < block.column_tiles; ++tile)
-          block.terms[tile] = epilogue_.terms(0, column + tile * kTile, columns_of_tile(block, tile));
-      }
-      const std::int64_t next_column =
-          column + kBlock < region_.column_end ? column + kBlock : region_.column_begin;
-      const std::int8_t* next = args_.b + packed_index(next_column, 0, args_.k);
-      const std::int64_t lines = 2 * b_stride_ / 64;
-      Ahead ahead{next, std::min(next + 2 * b_stride_, args_.b + packed_size(args_.n, args_.k)),
-                  (lines + pairs * steps - 1) / (pairs * steps)};
-      for (std::int64_t tile = first; tile < last; tile += 2) {
-        block.row_tiles = last - tile >= 2 ? 2 : 1;
-        block.row[0] = row_of_tile(tile);
-        block.row[1] = block.row_tiles == 2 ? row_of_tile(tile + 1) : block.row[0];
-        multiply(block, tile - first, ahead);
+      for (std::int64_t i = 0; i < chunks; ++i) {
+        const std::int64_t begin = std::min(i * chunk_depth, args_.k);
+        panel(first, last, column, {begin, std::min(begin + chunk_depth, args_.k), i == 0, i + 1 == chunks});
       }
     }
   }
 
-  std::int64_t columns_of_tile(const Block& block, int tile) const {
-    return std::min(kTile, region_.column_end - block.column - tile * kTile);
+  void panel(std::int64_t first, std::int64_t last, std::int64_t column, const Chunk& chunk) {
+    Block block{};
+    block.column = column;
+    block.column_tiles = region_.column_end - column > kTile ? 2 : 1;
+    for (int tile = 0; tile < block.column_tiles && args_.group_size == 0; ++tile)
+      block.terms[tile] = epilogue_.terms(0, column + tile * kTile, columns_of_tile(column + tile * kTile));
+    Ahead ahead = lines_ahead(column, chunk, (last - first + 1) / 2);
+    for (std::int64_t tile = first; tile < last; tile += 2) {
+      const int row_tiles = last - tile >= 2 ? 2 : 1;
+      block.row[0] = row_of_tile(tile);
+      block.row[1] = row_of_tile(tile + row_tiles - 1);
+      block.rows = row_tiles * tile_rows_;
+      switch (2 * row_tiles + block.column_tiles) {
+        case 6:
+          multiply<2, 2>(block, tile - first, chunk, ahead);
+          break;
+        case 5:
+          multiply<2, 1>(block, tile - first, chunk, ahead);
+          break;
+        case 4:
+          multiply<1, 2>(block, tile - first, chunk, ahead);
+          break;
+        default:
+          multiply<1, 1>(block, tile - first, chunk, ahead);
+          break;
+      }
+    }
+  }
+
+  /// What comes after a chunk of this panel: its next chunk, or the next panel's first. `blocks` of rows
+  /// share the asking.
+  Ahead lines_ahead(std::int64_t column, const Chunk& chunk, std::int64_t blocks) const {
+    const std::int64_t next_column =
+        column + kBlock < region_.column_end ? column + kBlock : region_.column_begin;
+    const std::int8_t* next = chunk.is_last ? args_.b + packed_index(next_column, 0, args_.k)
+                                            : args_.b + packed_index(column, chunk.end, args_.k);
+    const std::int64_t steps = std::max<std::int64_t>(1, divide_up(chunk.end - chunk.begin, kDepthBlock));
+    return {{next, next + b_stride_}, steps * kTile, divide_up(kTile, blocks)};
   }
 
   /// The last step of depth of each row, padded: a tile reads whole steps.
@@ -177,71 +253,55 @@ class Gemm {
     finish_writes();
   }
 
-  void multiply(const Block& block, std::int64_t tail, Ahead& ahead) {
-    const int shape = block.row_tiles * 2 + block.column_tiles;
-    if (args_.group_size > 0) {
-      if (shape == 6) return multiply_groups<2, 2>(block, tail);
-      if (shape == 5) return multiply_groups<2, 1>(block, tail);
-      if (shape == 4) return multiply_groups<1, 2>(block, tail);
-      return multiply_groups<1, 1>(block, tail);
+  /// `tile`: the block's first one in the row block, which tails_ and partial_ go by.
+  template <int RowTiles, int ColumnTiles>
+  void multiply(const Block& block, std::int64_t tile, const Chunk& chunk, Ahead& ahead) {
+    if (args_.group_size > 0) return multiply_groups<RowTiles, ColumnTiles>(block, tile);
+    if (chunk.is_first) {
+      clear_tiles();
+    } else {
+      load_tiles<RowTiles, ColumnTiles>(partial_[tile / 2]);
     }
-    if (shape == 6) return multiply_block<2, 2>(block, tail, ahead);
-    if (shape == 5) return multiply_block<2, 1>(block, tail, ahead);
-    if (shape == 4) return multiply_block<1, 2>(block, tail, ahead);
-    return multiply_block<1, 1>(block, tail, ahead);
+    multiply_chunk<RowTiles, ColumnTiles>(block, tile, chunk, ahead);
+    if (!chunk.is_last) {
+      store_tiles<RowTiles, ColumnTiles>(partial_[tile / 2]);
+      return;
+    }
+    current_ ^= 1;
+    store_tiles<RowTiles, ColumnTiles>(sums_[current_]);
+    pending_ = block;
   }
 
-  /// `tail`: the tile in the row block, whose padded ends copy_tails() has made.
+  /// Adds the chunk's products to the tiles of sums, and finishes the pending block meanwhile.
   template <int RowTiles, int ColumnTiles>
-  void multiply_block(const Block& block, std::int64_t tail, Ahead& ahead) {
-    clear_sums();
-    const std::int64_t whole = args_.k / kDepthBlock * kDepthBlock;
-    const std::int64_t steps = std::max<std::int64_t>(1, padded_depth(args_.k) / kDepthBlock);
-    const std::int64_t share = (kBlock + steps - 1) / steps;  // rows to finish and to ask for in one step
-    const std::int8_t* a[2] = {args_.a + block.row[0] * args_.a_stride,
-                               args_.a + block.row[1] * args_.a_stride};
-    const std::int8_t* b = args_.b + packed_index(block.column, 0, args_.k);
-    std::int64_t asked_rows = 0;
-    for (std::int64_t k = 0; k < whole; k += kDepthBlock) {
-      add_products<RowTiles, ColumnTiles>(a, args_.a_stride, b, b + b_stride_);
+  void multiply_chunk(const Block& block, std::int64_t tile, const Chunk& chunk, Ahead& shared_ahead) {
+    Finisher<Epilogue> finisher{epilogue_, pending_, sums_[current_][0]};
+    Ahead ahead = shared_ahead;
+    const std::int64_t whole = (chunk.end - chunk.begin) / kDepthBlock, a_stride = args_.a_stride,
+                       b_stride = b_stride_;
+    const std::int64_t share =
+        divide_up(kBlock, std::max<std::int64_t>(1, whole));  // rows to work at in one step
+    const std::int8_t* a[2] = {args_.a + block.row[0] * a_stride + chunk.begin,
+                               args_.a + block.row[1] * a_stride + chunk.begin};
+    const std::int8_t* b = args_.b + packed_index(block.column, chunk.begin, args_.k);
+    std::int64_t asked = chunk.is_last ? 0 : block.rows;
+    for (std::int64_t step = 0; step < whole; ++step, b += kDepthBlock * kColumnBlock) {
+      add_products<RowTiles, ColumnTiles>(a, a_stride, b, b + b_stride);
       a[0] += kDepthBlock;
       a[1] += kDepthBlock;
-      b += kDepthBlock * kColumnBlock;
-      for (std::int64_t i = 0; i < ahead.lines_per_step && ahead.next < ahead.end; ++i, ahead.next += 64)
-        _mm_prefetch(ahead.next, _MM_HINT_T1);
-      for (std::int64_t i = 0; i < share && asked_rows < RowTiles * tile_rows_; ++i, ++asked_rows)
-        ask_for_row(block, asked_rows);
-      for (std::int64_t i = 0; i < share && finished_rows_ < pending_rows(); ++i) finish_row();
+      ahead.ask();
+      for (const std::int64_t end = std::min(asked + share, block.rows); asked < end; ++asked)
+        finisher.epilogue.prefetch(block.row_at(asked), block.column, kBlock);
+      finisher.finish_rows(share);
     }
-    if (whole < args_.k) {
-      const std::int8_t* tails[2] = {tails_[tail * kTile], tails_[(tail + RowTiles - 1) * kTile]};
-      add_products<RowTiles, ColumnTiles>(tails, kDepthBlock, b, b + b_stride_);
+    if (chunk.is_last && args_.k % kDepthBlock != 0) {
+      const std::int8_t* tails[2] = {tails_[tile * kTile], tails_[(tile + RowTiles - 1) * kTile]};
+      add_products<RowTiles, ColumnTiles>(tails, kDepthBlock, b, b + b_stride);
     }
-    while (finished_rows_ < pending_rows()) finish_row();
-    current_ ^= 1;
-    store_sums<RowTiles, ColumnTiles>(sums_[current_]);
-    pending_ = block;
-    finished_rows_ = 0;
-  }
-
-  std::int64_t row_of(const Block& block, std::int64_t i) const {
-    return i < kTile ? block.row[0] + i : block.row[1] + i - kTile;
-  }
-  std::int64_t pending_rows() const { return pending_.row_tiles * tile_rows_; }
-
-  void ask_for_row(const Block& block, std::int64_t i) const {
-    epilogue_.prefetch(row_of(block, i), block.column);
-    epilogue_.prefetch(row_of(block, i), block.column + kTile);
-  }
-
-  /// Turns the next row of the pending sums into output.
-  void finish_row() {
-    const std::int64_t row = row_of(pending_, finished_rows_);
-    const std::int32_t* sums = sums_[current_][finished_rows_];
-    epilogue_.store(row, pending_.column, _mm512_load_si512(sums), pending_.terms[0]);
-    if (pending_.column_tiles == 2)
-      epilogue_.store(row, pending_.column + kTile, _mm512_load_si512(sums + kTile), pending_.terms[1]);
-    ++finished_rows_;
+    finisher.finish_rows(kBlock);
+    epilogue_.merge_nans(finisher.epilogue);
+    pending_.rows = 0;
+    shared_ahead = ahead;
   }
 
   /// Groups: sums of one are added to the totals while the tiles of the next are busy.
@@ -249,9 +309,9 @@ class Gemm {
   void multiply_groups(const Block& block, std::int64_t tail) {
     alignas(64) float totals[kBlock][kBlock] = {};
     const std::int8_t* b = args_.b + packed_index(block.column, 0, args_.k);
-    const std::int64_t groups = (args_.k + args_.group_size - 1) / args_.group_size;
+    const std::int64_t groups = divide_up(args_.k, args_.group_size);
     for (std::int64_t group = 0; group < groups; ++group) {
-      clear_sums();
+      clear_tiles();
       const std::int64_t end = std::min((group + 1) * args_.group_size, args_.k);
       for (std::int64_t k = group * args_.group_size; k < end; k += depth_) {
         const bool is_whole = k + depth_ <= args_.k;
@@ -262,25 +322,27 @@ class Gemm {
         add_products<RowTiles, ColumnTiles>(a, is_whole ? args_.a_stride : kDepthBlock, b + k * kColumnBlock,
                                             b + b_stride_ + k * kColumnBlock);
       }
-      if (group > 0) add_group(block, group - 1, sums_[(group - 1) % 2], totals);
-      store_sums<RowTiles, ColumnTiles>(sums_[group % 2]);
+      if (group > 0) add_group<ColumnTiles>(block, group - 1, totals);
+      store_tiles<RowTiles, ColumnTiles>(sums_[group % 2]);
     }
-    if (groups > 0) add_group(block, groups - 1, sums_[(groups - 1) % 2], totals);
+    if (groups > 0) add_group<ColumnTiles>(block, groups - 1, totals);
     for (int tile = 0; tile < ColumnTiles; ++tile) {
-      const std::int64_t column = block.column + tile * kTile, count = columns_of_tile(block, tile);
+      const std::int64_t column = block.column + tile * kTile, count = columns_of_tile(column);
       const __m512 bias = epilogue_.bias(column, count);
-      for (std::int64_t i = 0; i < RowTiles * tile_rows_; ++i)
-        epilogue_.store_total(row_of(block, i), column, _mm512_load_ps(totals[i] + tile * kTile), bias,
+      for (std::int64_t i = 0; i < block.rows; ++i)
+        epilogue_.store_total(block.row_at(i), column, _mm512_load_ps(totals[i] + tile * kTile), bias,
                               avx512::first_lanes(count));
     }
   }
 
-  void add_group(const Block& block, std::int64_t group, const Sums& sums,
-                 float (&totals)[kBlock][kBlock]) const {
-    for (int tile = 0; tile < block.column_tiles; ++tile) {
-      const avx512::VectorTerms terms =
-          epilogue_.terms(group, block.column + tile * kTile, columns_of_tile(block, tile));
-      for (std::int64_t i = 0; i < block.row_tiles * tile_rows_; ++i) {
+  template <int ColumnTiles>
+  void add_group(const Block& block, std::int64_t group, float (&totals)[kBlock][kBlock]) const {
+    const Sums& sums = sums_[group % 2];
+    const std::int64_t rows = block.rows;
+    for (int tile = 0; tile < ColumnTiles; ++tile) {
+      const std::int64_t column = block.column + tile * kTile;
+      const avx512::VectorTerms terms = epilogue_.terms(group, column, columns_of_tile(column));
+      for (std::int64_t i = 0; i < rows; ++i) {
         const __m512 part =
             Epilogue::scaled(_mm512_load_si512(sums[i] + tile * kTile), terms.correction, terms.scale);
         _mm512_store_ps(totals[i] + tile * kTile,
@@ -294,9 +356,9 @@ class Gemm {
   Epilogue epilogue_;
   const std::int64_t tile_rows_, depth_, b_stride_;
   Block pending_{};  // its sums are in sums_[current_]; no rows at first
-  std::int64_t finished_rows_ = 0;
   int current_ = 0;
   alignas(64) Sums sums_[2];
+  alignas(64) Sums partial_[kRowBlockTiles / 2];  // sums of the chunks so far
   alignas(64) std::int8_t tails_[kRowBlockTiles * kTile][kDepthBlock];
 };
 

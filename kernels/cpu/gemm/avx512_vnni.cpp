@@ -4,7 +4,9 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "kernels/cpu/gemm/epilogue_avx512.h"
 #include "kernels/cpu/gemm/gemm_int8.h"

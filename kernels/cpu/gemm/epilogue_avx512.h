@@ -4,9 +4,7 @@
 
 #include <immintrin.h>
 
-#include <algorithm>
-#include <bit>
-#include <cstring>
+#include <limits>
 
 #include "kernels/cpu/gemm/quotient.h"
 #include "kernels/cpu/gemm/target.h"
@@ -26,40 +24,36 @@ inline __mmask16 first_lanes(std::int64_t count) {
   return static_cast<__mmask16>((1u << count) - 1u);
 }
 
-/// The bits of affine.h's grid_position and code_at for 16 floats.
+/// The codes of affine.h's grid_position and code_at for 16 floats. Clipping comes first: the quotient is
+/// monotone, and the reals of the first and the last code have their own codes.
 class VectorGrid {
  public:
-  explicit VectorGrid(const AffineGrid& grid)
+  VectorGrid(const AffineGrid& grid, bool relu)
       : scale_(_mm512_set1_ps(grid.scale)),
         reciprocal_(_mm512_set1_ps(1.0f / grid.scale)),
-        limit_(_mm512_set1_ps(kQuotientLimit * grid.scale)),
         zero_point_(_mm512_set1_epi32(grid.zero_point)),
-        qmin_(_mm512_set1_epi32(grid.qmin)),
-        qmax_(_mm512_set1_epi32(grid.qmax)),
-        corrects_(reciprocal_can_be_corrected(grid.scale)) {}
+        corrects_(reciprocal_can_be_corrected(grid.scale)) {
+    const float unit = corrects_ ? grid.scale : 1.0f;  // what is clipped: y or its quotient
+    lowest_ = _mm512_set1_ps(relu ? 0.0f : static_cast<float>(grid.qmin - grid.zero_point) * unit);
+    highest_ = _mm512_set1_ps(static_cast<float>(grid.qmax - grid.zero_point) * unit);
+  }
 
-  /// Codes in 32-bit lanes; zero_point where `ordered` is 0.
+  /// Codes of y, or of max(y, 0), in 32-bit lanes; zero_point where `ordered` is 0.
   __m512i codes(__m512 y, __mmask16 ordered) const {
-    const __m512i steps = _mm512_maskz_cvtps_epi32(ordered, quotient(y));
-    return _mm512_min_epi32(_mm512_max_epi32(_mm512_add_epi32(steps, zero_point_), qmin_), qmax_);
+    const __m512 quotient = corrects_ ? corrected_quotient(clipped(y)) : clipped(_mm512_div_ps(y, scale_));
+    return _mm512_add_epi32(_mm512_maskz_cvtps_epi32(ordered, quotient), zero_point_);
   }
 
  private:
-  /// fl(y / scale) where that is within the limits, else something beyond all codes on the same side.
-  __m512 quotient(__m512 y) const {
-    if (!corrects_) {
-      const __m512 limit = _mm512_set1_ps(kQuotientLimit);
-      return _mm512_max_ps(_mm512_sub_ps(_mm512_setzero_ps(), limit),
-                           _mm512_min_ps(limit, _mm512_div_ps(y, scale_)));
-    }
-    const __m512 r = _mm512_max_ps(_mm512_sub_ps(_mm512_setzero_ps(), limit_), _mm512_min_ps(limit_, y));
+  __m512 clipped(__m512 r) const { return _mm512_max_ps(lowest_, _mm512_min_ps(highest_, r)); }
+  __m512 corrected_quotient(__m512 r) const {
     const __m512 guess = _mm512_mul_ps(r, reciprocal_);
     const __m512 near = _mm512_fmadd_ps(_mm512_fnmadd_ps(guess, scale_, r), reciprocal_, guess);
     return _mm512_fmadd_ps(_mm512_fnmadd_ps(near, scale_, r), reciprocal_, near);
   }
 
-  __m512 scale_, reciprocal_, limit_;
-  __m512i zero_point_, qmin_, qmax_;
+  __m512 scale_, reciprocal_, lowest_, highest_;
+  __m512i zero_point_;
   bool corrects_;
 };
 
@@ -70,8 +64,8 @@ class Epilogue {
  public:
   explicit Epilogue(const GemmInt8Args& args)
       : args_(args),
-        grid_(args.epilogue.grid),
-        relu_lanes_(args.epilogue.relu ? 0xffff : 0),
+        grid_(args.epilogue.grid, args.epilogue.relu),
+        lowest_(_mm512_set1_ps(args.epilogue.relu ? 0.0f : -std::numeric_limits<float>::infinity())),
         has_bias_(args.epilogue.terms.bias != nullptr),
         mask_stride_((args.n + 7) / 8) {}
 
@@ -115,16 +109,17 @@ class Epilogue {
     store_value(row, column, _mm512_add_ps(y, bias), lanes);
   }
 
-  /// Asks for the cache line that store() will write.
-  void prefetch(std::int64_t row, std::int64_t column) const {
-    __builtin_prefetch(at<Element>(row, column), 1, 3);
+  /// Asks for the cache lines that store() will write in `count` columns, for writing.
+  void prefetch(std::int64_t row, std::int64_t column, std::int64_t count) const {
+    using Element = std::conditional_t<Output == GemmOutput::kCodes, std::int8_t, float>;
+    for (std::int64_t i = 0; i < count; i += 64 / static_cast<std::int64_t>(sizeof(Element)))
+      __builtin_prefetch(at<Element>(row, column + i), 1, 3);
   }
 
   bool saw_nan() const { return nans_ != 0; }
+  void merge_nans(const Epilogue& copy) { nans_ |= copy.nans_; }
 
  private:
-  using Element = std::conditional_t<Output == GemmOutput::kCodes, std::int8_t, float>;
-
   template <class T>
   T* at(std::int64_t row, std::int64_t column) const {
     return static_cast<T*>(args_.output) + row * args_.output_stride + column;
@@ -132,16 +127,16 @@ class Epilogue {
   static __m512 no_bias() { return _mm512_set1_ps(-0.0f); }
 
   void store_value(std::int64_t row, std::int64_t column, __m512 y, __mmask16 lanes) {
-    const __m512 zero = _mm512_setzero_ps();
     if (args_.epilogue.relu_mask != nullptr) {
-      const auto clipped = static_cast<std::uint16_t>(_mm512_mask_cmp_ps_mask(lanes, y, zero, _CMP_LE_OQ));
+      const auto clipped =
+          static_cast<std::uint16_t>(_mm512_mask_cmp_ps_mask(lanes, y, _mm512_setzero_ps(), _CMP_LE_OQ));
       std::uint8_t* to = args_.epilogue.relu_mask + row * mask_stride_ + column / 8;
       to[0] = static_cast<std::uint8_t>(clipped);
       if (lanes > 0xff) to[1] = static_cast<std::uint8_t>(clipped >> 8);
     }
-    y = _mm512_mask_mov_ps(y, _mm512_mask_cmp_ps_mask(relu_lanes_, y, zero, _CMP_LT_OQ), zero);
     if constexpr (Output == GemmOutput::kFloat) {
-      _mm512_mask_storeu_ps(at<float>(row, column), lanes, y);
+      // The second operand is the result where it is NaN or both are zeros: -0 stays.
+      _mm512_mask_storeu_ps(at<float>(row, column), lanes, _mm512_max_ps(lowest_, y));
     } else {
       const __mmask16 ordered = _mm512_cmp_ps_mask(y, y, _CMP_ORD_Q);
       nans_ |= static_cast<unsigned>(lanes) & ~static_cast<unsigned>(ordered);
@@ -152,7 +147,7 @@ class Epilogue {
 
   const GemmInt8Args args_;
   VectorGrid grid_;
-  __mmask16 relu_lanes_;
+  __m512 lowest_;
   bool has_bias_;
   std::int64_t mask_stride_;
   unsigned nans_ = 0;

@@ -23,9 +23,6 @@
 
 namespace samebits::kernels {
 
-/// No code of [-128, 127] is further than 256 steps from another.
-constexpr float kQuotientLimit = 512.0f;
-
 inline bool reciprocal_can_be_corrected(float scale) {
   constexpr std::uint32_t kMantissa = 0x7fffff, kLargest = 0x7ffff8;  // 2 - 2^-20
   return scale >= 0x1p-100f && scale <= 0x1p100f &&
