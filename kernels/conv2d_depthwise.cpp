@@ -14,7 +14,7 @@ namespace samebits::kernels {
 namespace {
 
 constexpr std::int64_t kMaxMultiplier =
-    4;  // outputs an input channel: beyond it the matrix multiplication is faster
+    8;                                // outputs an input channel: with more the multiplication is faster
 constexpr std::int64_t kSums = 4096;  // sums of a strip of rows, so that they stay in the first-level cache
 
 /// The rows that a strip of output rows reads, with borders. With a stride above 2 the columns of a row are
@@ -92,13 +92,16 @@ class Finisher {
     if (output.type == GemmOutput::kCodes) reals_.resize(strip);
   }
 
+  /// Returns whether a value was NaN, for codes only.
   bool finish(const std::int32_t* sums, std::int64_t channel, std::int64_t plane, std::int64_t first,
               std::int64_t n) {
     const bool wants_codes = output_.type == GemmOutput::kCodes;
     const std::int64_t to = plane * pixels_ + first;
     float* y = wants_codes ? reals_.data() : static_cast<float*>(output_.data) + to;
     epilogue_channel(sums, channel_terms(terms_, channel), y, n);
-    if (output_.relu) {
+    // What lies below 0 clips to the code of 0 where that is the lowest: the codes are those of the relu.
+    const bool is_clipped_relu = wants_codes && output_.grid.zero_point == output_.grid.qmin;
+    if (output_.relu && !is_clipped_relu) {
       std::uint8_t* mask = wants_codes || output_.relu_mask == nullptr
                                ? mask_.data()
                                : output_.relu_mask + plane * ((pixels_ + 7) / 8) + first / 8;

@@ -31,7 +31,8 @@ Patches::Patches(const Conv2dShape& shape, std::int8_t zero_point, std::int64_t 
       zero_point_(zero_point),
       out_width_(shape.out_width()),
       pixels_(shape.out_height() * shape.out_width()),
-      is_raster_(fits_in_raster(shape)) {
+      is_raster_(fits_in_raster(shape)),
+      inside_size_((pixels_ + 63) / 64 * 64) {
   place_kernel();
   line_size_ = before_ + padded_pixels(block_pixels) + behind_;
   codes_.resize(shape.in_channels * std::ssize(lines_) * line_size_ + kStridedRowsSlack);
@@ -80,13 +81,13 @@ std::vector<PatchTap> Patches::taps(std::int64_t line_size) const {
     for (std::int64_t place = 0; place < std::ssize(places_); ++place)
       taps.push_back(
           {.x = (channel * std::ssize(lines_) + places_[place].line) * line_size + places_[place].shift,
-           .inside = place * padded_pixels(pixels_)});
+           .inside = place * inside_size_});
   return taps;
 }
 
 void Patches::mark_inside() {
   if (shape_.padding_height == 0 && shape_.padding_width == 0) return;
-  inside_.assign(std::ssize(places_) * padded_pixels(pixels_), 0);
+  inside_.assign(std::ssize(places_) * inside_size_, 0);
   std::uint8_t* line = inside_.data();
   for (std::int64_t kernel_row = 0; kernel_row < shape_.kernel_height; ++kernel_row) {
     const Range rows = rows_inside(shape_, kernel_row);
@@ -94,38 +95,52 @@ void Patches::mark_inside() {
       const Range columns = columns_inside(shape_, kernel_column);
       for (std::int64_t row = rows.begin; row < rows.end; ++row)
         std::memset(line + row * out_width_ + columns.begin, 0xFF, columns.end - columns.begin);
-      line += padded_pixels(pixels_);
+      line += inside_size_;
     }
   }
 }
 
 void Patches::load(const std::int8_t* image, bool has_neighbors, const PixelBlock& block) {
+  if (block.begin != block_.begin || block.end != block_.end) segments_.clear();
   block_ = block;
-  const std::int64_t channel_size = shape_.height * shape_.width,
-                     image_size = shape_.in_channels * channel_size;
-  const std::int64_t slack = has_neighbors ? image_size : 0;
+  const std::int64_t channel_size = shape_.height * shape_.width;
+  const std::int64_t slack = has_neighbors ? shape_.in_channels * channel_size : 0;
   const std::int64_t first = block.begin - before_;
   const std::int64_t last = block.begin + padded_pixels(block.end - block.begin) + behind_;
   reads_image_ = is_raster_ && shape_.stride_height == 1 && shape_.stride_width == 1 &&
                  out_width_ == shape_.width && first >= -slack && last <= channel_size + slack;
   x_ = reads_image_ ? image + block.begin : codes_.data() + before_;
-  if (reads_image_) return;
-  std::int8_t* to = codes_.data();
-  for (std::int64_t channel = 0; channel < shape_.in_channels; ++channel)
-    for (const Line& line : lines_) {
-      copy_line(image + channel * channel_size, image + image_size + slack, line, to);
-      to += line_size_;
-    }
+  if (!reads_image_) copy_lines(image, image + shape_.in_channels * channel_size + slack);
 }
 
-/// Positions that the block reads, as far as they lie inside of the image.
-void Patches::copy_line(const std::int8_t* channel, const std::int8_t* readable_end, const Line& line,
-                        std::int8_t* to) const {
+void Patches::copy_lines(const std::int8_t* image, const std::int8_t* readable_end) {
+  if (segments_.empty())
+    for (std::int64_t line = 0; line < std::ssize(lines_); ++line) cut_line(line);
+  std::int8_t* to = codes_.data();
+  for (std::int64_t channel = 0; channel < shape_.in_channels; ++channel) {
+    for (const Segment& segment : segments_)
+      copy_strided_rows({.from = image + segment.from,
+                         .from_end = readable_end,
+                         .from_row = shape_.stride_height * shape_.width,
+                         .stride = shape_.stride_width,
+                         .to = to + segment.to,
+                         .to_row = out_width_,
+                         .n = segment.n,
+                         .rows = segment.rows});
+    image += shape_.height * shape_.width;
+    to += std::ssize(lines_) * line_size_;
+  }
+}
+
+/// Adds the segments of a line: what the block reads of it, as far as it lies inside of the image. Their
+/// order is the one of their places, so that what is written behind a row is written before the next.
+void Patches::cut_line(std::int64_t index) {
+  const Line& line = lines_[index];
   const std::int64_t rows = (shape_.height - line.row + shape_.stride_height - 1) / shape_.stride_height;
-  const std::int64_t unclipped = block_.begin - before_;
+  const std::int64_t begin = block_.begin - before_;
   const std::int64_t end =
       std::min(rows * out_width_, block_.begin + padded_pixels(block_.end - block_.begin) + behind_);
-  for (std::int64_t position = std::max<std::int64_t>(unclipped, 0); position < end;) {
+  for (std::int64_t position = std::max<std::int64_t>(begin, 0); position < end;) {
     const std::int64_t row = position / out_width_, column = position % out_width_;
     const std::int64_t whole_rows = column == 0 ? (end - position) / out_width_ : 0;  // else a part of one
     const std::int64_t length =
@@ -133,15 +148,11 @@ void Patches::copy_line(const std::int8_t* channel, const std::int8_t* readable_
     const std::int64_t first = std::max(line.begin, column);
     const std::int64_t last = whole_rows > 0 ? line.end : std::min(line.end, column + length);
     if (first < last)
-      copy_strided_rows({.from = channel + (row * shape_.stride_height + line.row) * shape_.width +
-                                 first * shape_.stride_width + line.column,
-                         .from_end = readable_end,
-                         .from_row = shape_.stride_height * shape_.width,
-                         .stride = shape_.stride_width,
-                         .to = to + position - column + first - unclipped,
-                         .to_row = out_width_,
-                         .n = last - first,
-                         .rows = std::max<std::int64_t>(whole_rows, 1)});
+      segments_.push_back({.from = (row * shape_.stride_height + line.row) * shape_.width +
+                                   first * shape_.stride_width + line.column,
+                           .to = index * line_size_ + position - column + first - begin,
+                           .n = last - first,
+                           .rows = std::max<std::int64_t>(whole_rows, 1)});
     position += length;
   }
 }

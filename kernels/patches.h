@@ -43,13 +43,18 @@ class Patches {
     std::int64_t line, shift;
   };
 
+  /// Rows of a line that the block reads: codes of a channel, and where they go in codes_.
+  struct Segment {
+    std::int64_t from, to, n, rows;
+  };
+
   void place_kernel();
   Place place(std::int64_t kernel_row, std::int64_t kernel_column);
   std::int64_t line_index(const Line& line);
   std::vector<PatchTap> taps(std::int64_t line_size) const;
   void mark_inside();
-  void copy_line(const std::int8_t* channel, const std::int8_t* readable_end, const Line& line,
-                 std::int8_t* to) const;
+  void cut_line(std::int64_t index);
+  void copy_lines(const std::int8_t* image, const std::int8_t* readable_end);
 
   const Conv2dShape& shape_;
   const std::int8_t zero_point_;
@@ -59,11 +64,12 @@ class Patches {
   std::vector<Place> places_;             // [kernel_height][kernel_width]
   std::int64_t before_ = 0, behind_ = 0;  // positions that taps reach before and behind their pixel
   std::int64_t line_size_;
-  std::vector<std::int8_t> codes_;  // [in_channels][lines][line_size_]
-  std::vector<std::uint8_t>
-      inside_;  // [places][padded_pixels of the image]: pack_patches.h; empty: all inside
+  std::vector<std::int8_t> codes_;      // [in_channels][lines][line_size_]
+  std::int64_t inside_size_;            // of a place: whole cache lines, as vectors are read from it
+  AlignedVector<std::uint8_t> inside_;  // [places][inside_size_]: pack_patches.h; empty: all inside
   std::vector<PatchTap> image_taps_, line_taps_;  // for x in the image, in codes_
   PixelBlock block_{};
+  std::vector<Segment> segments_;  // of a channel, for block_; empty while not needed
   const std::int8_t* x_ = nullptr;
   bool reads_image_ = false;
 };

@@ -13,63 +13,79 @@ HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Not 64: interleaving crosses no 16 bytes, and two of the three shuffle ports of x86 take 32 bytes at most.
-using CodeTag = hn::CappedTag<std::int8_t, 32>;
-using Codes = hn::Vec<CodeTag>;
-constexpr CodeTag i8;
-
-/// One block of 16 pixels to each 16 bytes of a vector.
-HWY_INLINE void store_pixels(Codes quads, std::int8_t* to, std::int64_t block_bytes) {
-  if constexpr (hn::MaxLanes(i8) == 32) {
+/// Each 16 bytes of a vector are pixels of another block. One block's line of memory is written at a time:
+/// stores to the same line leave the processor in pairs.
+template <class CodeTag, class Codes = hn::Vec<CodeTag>>
+HWY_INLINE void store_pixels(CodeTag i8, Codes pixels0, Codes pixels4, Codes pixels8, Codes pixels12,
+                             std::int8_t* to, std::int64_t block_bytes) {
+  if constexpr (hn::MaxLanes(i8) > 16) {
     const hn::Half<CodeTag> half;
-    hn::StoreU(hn::LowerHalf(half, quads), half, to);
-    hn::StoreU(hn::UpperHalf(half, quads), half, to + block_bytes);
+    const auto half_blocks = static_cast<std::int64_t>(hn::Lanes(half)) / 16;
+    store_pixels(half, hn::LowerHalf(half, pixels0), hn::LowerHalf(half, pixels4),
+                 hn::LowerHalf(half, pixels8), hn::LowerHalf(half, pixels12), to, block_bytes);
+    store_pixels(half, hn::UpperHalf(half, pixels0), hn::UpperHalf(half, pixels4),
+                 hn::UpperHalf(half, pixels8), hn::UpperHalf(half, pixels12), to + half_blocks * block_bytes,
+                 block_bytes);
   } else {
-    hn::StoreU(quads, i8, to);
+    hn::StoreU(pixels0, i8, to);
+    hn::StoreU(pixels4, i8, to + 16);
+    hn::StoreU(pixels8, i8, to + 32);
+    hn::StoreU(pixels12, i8, to + 48);
   }
 }
 
-HWY_INLINE void store_quads(Codes tap0, Codes tap1, Codes tap2, Codes tap3, std::int8_t* to,
+template <class CodeTag, class Codes = hn::Vec<CodeTag>>
+HWY_INLINE void store_quads(CodeTag i8, Codes tap0, Codes tap1, Codes tap2, Codes tap3, std::int8_t* to,
                             std::int64_t block_bytes) {
   const hn::Repartition<std::int16_t, CodeTag> i16;
   const auto low01 = hn::BitCast(i16, hn::InterleaveLower(i8, tap0, tap1));
   const auto low23 = hn::BitCast(i16, hn::InterleaveLower(i8, tap2, tap3));
   const auto high01 = hn::BitCast(i16, hn::InterleaveUpper(i8, tap0, tap1));
   const auto high23 = hn::BitCast(i16, hn::InterleaveUpper(i8, tap2, tap3));
-  store_pixels(hn::BitCast(i8, hn::InterleaveLower(i16, low01, low23)), to, block_bytes);
-  store_pixels(hn::BitCast(i8, hn::InterleaveUpper(i16, low01, low23)), to + 16, block_bytes);
-  store_pixels(hn::BitCast(i8, hn::InterleaveLower(i16, high01, high23)), to + 32, block_bytes);
-  store_pixels(hn::BitCast(i8, hn::InterleaveUpper(i16, high01, high23)), to + 48, block_bytes);
+  store_pixels(i8, hn::BitCast(i8, hn::InterleaveLower(i16, low01, low23)),
+               hn::BitCast(i8, hn::InterleaveUpper(i16, low01, low23)),
+               hn::BitCast(i8, hn::InterleaveLower(i16, high01, high23)),
+               hn::BitCast(i8, hn::InterleaveUpper(i16, high01, high23)), to, block_bytes);
 }
 
-template <bool kHasBorder>
-HWY_INLINE Codes load_tap(const PackPatchesArgs& args, const PatchTap& tap, std::int64_t pixel,
-                          Codes border) {
-  const Codes codes = hn::LoadU(i8, args.x + tap.x + pixel);
+template <bool kHasBorder, class CodeTag>
+HWY_INLINE hn::Vec<CodeTag> load_tap(CodeTag i8, const PackPatchesArgs& args, const PatchTap& tap,
+                                     std::int64_t pixel) {
+  const auto codes = hn::LoadU(i8, args.x + tap.x + pixel);
   if constexpr (!kHasBorder) return codes;
   const auto* inside = reinterpret_cast<const std::int8_t*>(args.inside + tap.inside + pixel);
-  return hn::IfVecThenElse(hn::LoadU(i8, inside), codes, border);
+  return hn::IfVecThenElse(hn::LoadU(i8, inside), codes, hn::Set(i8, args.border));
+}
+
+/// As many pixels as CodeTag has lanes.
+template <bool kHasBorder, class CodeTag>
+HWY_INLINE void pack_vector(CodeTag i8, const PackPatchesArgs& args, std::int64_t pixel) {
+  const auto depth = static_cast<std::int64_t>(args.taps.size());
+  const auto load = [&](std::int64_t k) HWY_ATTR {
+    return k < depth ? load_tap<kHasBorder>(i8, args, args.taps[k], pixel) : hn::Zero(i8);
+  };
+  std::int8_t* to = args.packed + pixel / 16 * args.block_bytes;
+  std::int64_t k = 0;
+  for (; k + 4 <= depth; k += 4, to += 64) {
+    const PatchTap* taps = args.taps.data() + k;
+    store_quads(i8, load_tap<kHasBorder>(i8, args, taps[0], pixel),
+                load_tap<kHasBorder>(i8, args, taps[1], pixel),
+                load_tap<kHasBorder>(i8, args, taps[2], pixel),
+                load_tap<kHasBorder>(i8, args, taps[3], pixel), to, args.block_bytes);
+  }
+  if (k < depth) store_quads(i8, load(k), load(k + 1), load(k + 2), hn::Zero(i8), to, args.block_bytes);
 }
 
 template <bool kHasBorder>
 HWY_INLINE void pack(const PackPatchesArgs& args, std::int64_t n) {
-  const auto depth = static_cast<std::int64_t>(args.taps.size());
-  const PatchTap* taps = args.taps.data();
-  const Codes border = hn::Set(i8, args.border), zero = hn::Zero(i8);
-  for (std::int64_t pixel = 0; pixel < padded_pixels(n); pixel += static_cast<std::int64_t>(hn::Lanes(i8))) {
-    std::int8_t* to = args.packed + pixel / 16 * args.block_bytes;
-    std::int64_t k = 0;
-    for (; k + 4 <= depth; k += 4, to += 64)
-      store_quads(load_tap<kHasBorder>(args, taps[k], pixel, border),
-                  load_tap<kHasBorder>(args, taps[k + 1], pixel, border),
-                  load_tap<kHasBorder>(args, taps[k + 2], pixel, border),
-                  load_tap<kHasBorder>(args, taps[k + 3], pixel, border), to, args.block_bytes);
-    if (k == depth) continue;
-    const Codes tap0 = load_tap<kHasBorder>(args, taps[k], pixel, border);
-    const Codes tap1 = k + 1 < depth ? load_tap<kHasBorder>(args, taps[k + 1], pixel, border) : zero;
-    const Codes tap2 = k + 2 < depth ? load_tap<kHasBorder>(args, taps[k + 2], pixel, border) : zero;
-    store_quads(tap0, tap1, tap2, zero, to, args.block_bytes);
-  }
+  const hn::CappedTag<std::int8_t, 64> wide;
+  const hn::CappedTag<std::int8_t, kPatchPixels> narrow;
+  const auto wide_lanes = static_cast<std::int64_t>(hn::Lanes(wide));
+  const std::int64_t end = padded_pixels(n);
+  std::int64_t pixel = 0;
+  for (; pixel + wide_lanes <= end; pixel += wide_lanes) pack_vector<kHasBorder>(wide, args, pixel);
+  for (; pixel < end; pixel += static_cast<std::int64_t>(hn::Lanes(narrow)))
+    pack_vector<kHasBorder>(narrow, args, pixel);
 }
 
 void pack_patches(const PackPatchesArgs& args, std::int64_t n) {

@@ -41,8 +41,8 @@ template <class Step>
 HWY_INLINE std::int64_t readable_rows(const StridedRowsArgs& args) {
   const std::int64_t vectors = (args.n + Step::kWritten - 1) / Step::kWritten;
   const std::int64_t spare = args.from_end - args.from - vectors * Step::kRead;
-  if (spare < 0) return 0;
-  return std::min(args.rows, args.from_row == 0 ? args.rows : spare / args.from_row + 1);
+  if (spare >= (args.rows - 1) * args.from_row) return args.rows;
+  return spare < 0 ? 0 : spare / args.from_row + 1;
 }
 
 template <class Step>

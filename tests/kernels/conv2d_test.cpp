@@ -47,6 +47,8 @@ const Case kCases[] = {
     {"depthwise", with(square(5, 7, 5, 3), 1, 1, 1, 5)},
     {"depthwise, two outputs a channel, stride", with(square(3, 8, 6, 3), 2, 1, 1, 3)},
     {"depthwise, five outputs a channel", with(square(3, 8, 15, 3), 1, 1, 1, 3)},
+    {"an output sees one channel, but too many share it to be depthwise",
+     with(square(3, 8, 27, 3), 1, 1, 1, 3)},
     {"depthwise, stride 3", with(square(3, 17, 3, 5), 3, 2, 1, 3)},
     {"depthwise, dilation", with(square(3, 17, 3, 3), 1, 2, 2, 3)},
     {"depthwise, stride and dilation", with(square(3, 17, 3, 3), 4, 3, 2, 3)},
@@ -210,7 +212,7 @@ Conv2dShape random_shape(Random& random) {
   Conv2dShape shape{groups * (is_depthwise ? 1 : random_int(random, 1, 3)),
                     random_int(random, 1, 14),
                     random_int(random, 1, 40),
-                    groups * random_int(random, 1, 6),
+                    groups * random_int(random, 1, 9),
                     random_int(random, 1, 5),
                     random_int(random, 1, 5)};
   shape.groups = groups;
