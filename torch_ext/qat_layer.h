@@ -81,7 +81,7 @@ class QATLayer : public torch::nn::Module {
   bool has_relu_;
   std::shared_ptr<ActivationQuantizer> input_;
   mutable ops::PackedWeight packed_;  // `weight` is left out
-  mutable std::uint32_t packed_version_ = 0;
+  mutable std::int64_t packed_version_ = 0;
   mutable const void* packed_data_ = nullptr;
 };
 
