@@ -23,9 +23,10 @@ TORCH_LIBRARY_FRAGMENT(samebits, library) {
       "conv2d(Tensor x, Tensor weight, Tensor? bias, int[2] stride, int[2] padding, int[2] dilation, int "
       "groups,"
       " Tensor x_scale, Tensor x_zero_point, int x_qmin, int x_qmax, Tensor weight_scale,"
-      " Tensor? weight_zero_point, int weight_qmin, int weight_qmax, Tensor? packed=None, bool relu=False,"
+      " Tensor? weight_zero_point, int weight_qmin, int weight_qmax, Tensor? packed=None, bool "
+      "relu_input=False,"
       " bool observe=False, str backward='f32')"
-      " -> (Tensor y, Tensor x_codes, Tensor clip_mask, Tensor saw_nan, Tensor relu_mask, Tensor x_range)");
+      " -> (Tensor y, Tensor x_codes, Tensor clip_mask, Tensor saw_nan, Tensor x_range)");
 }
 
 namespace {
@@ -80,35 +81,33 @@ LayerOutputs conv2d_meta(const Tensor& x, const Tensor& weight, const OptionalTe
                          IntArrayRef stride, IntArrayRef padding, IntArrayRef dilation, int64_t groups,
                          const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax,
                          const Tensor& weight_scale, const OptionalTensor& weight_zero_point,
-                         int64_t weight_qmin, int64_t weight_qmax, const OptionalTensor& packed, bool relu,
-                         bool observe, std::string_view backward) {
+                         int64_t weight_qmin, int64_t weight_qmax, const OptionalTensor& packed,
+                         bool relu_input, bool observe, std::string_view backward) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax};
   const Conv2dWindow window{pair_of("stride", stride, 1), pair_of("padding", padding, 0),
                             pair_of("dilation", dilation, 1), groups};
-  const LayerOptions options{relu, observe, backward_mode("conv2d", backward)};
+  const LayerOptions options{relu_input, observe, backward_mode("conv2d", backward)};
   const LayerArguments arguments{"conv2d", x, weight, bias, x_grid, weight_grid, packed, options};
   const kernels::Conv2dShape shape = checked_shape(arguments, window);
-  return to_tuple(
-      empty_layer_output(arguments, output_sizes(x, shape), shape.out_height() * shape.out_width()));
+  return to_tuple(empty_layer_output(arguments, output_sizes(x, shape)));
 }
 
 LayerOutputs conv2d_cpu(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, IntArrayRef stride,
                         IntArrayRef padding, IntArrayRef dilation, int64_t groups, const Tensor& x_scale,
                         const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax,
                         const Tensor& weight_scale, const OptionalTensor& weight_zero_point,
-                        int64_t weight_qmin, int64_t weight_qmax, const OptionalTensor& packed, bool relu,
-                        bool observe, std::string_view backward) {
+                        int64_t weight_qmin, int64_t weight_qmax, const OptionalTensor& packed,
+                        bool relu_input, bool observe, std::string_view backward) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax};
   const Conv2dWindow window{pair_of("stride", stride, 1), pair_of("padding", padding, 0),
                             pair_of("dilation", dilation, 1), groups};
-  const LayerOptions options{relu, observe, backward_mode("conv2d", backward)};
+  const LayerOptions options{relu_input, observe, backward_mode("conv2d", backward)};
   const LayerArguments arguments{"conv2d", x, weight, bias, x_grid, weight_grid, packed, options};
   const kernels::Conv2dShape shape = checked_shape(arguments, window);
   const kernels::AffineGrid grid = activation_grid("conv2d", x_grid);
-  const LayerOutput out =
-      quantized_input(arguments, grid, output_sizes(x, shape), shape.out_height() * shape.out_width());
+  const LayerOutput out = quantized_input(arguments, grid, output_sizes(x, shape));
   if (out.y.numel() == 0) return to_tuple(out);
 
   const Tensor packed_now = packed_weight(arguments, WeightOrder::kConv2d);
@@ -116,9 +115,7 @@ LayerOutputs conv2d_cpu(const Tensor& x, const Tensor& weight, const OptionalTen
       prepared_weights("conv2d", packed_now, weight, weight_grid, WeightOrder::kConv2d);
   Tensor bias_holder;
   const kernels::LayerTerms terms = kernels::layer_terms(weights, grid, bias_data(bias, bias_holder));
-  const kernels::Conv2dOutput output{.data = out.y.mutable_data_ptr<float>(),
-                                     .relu = relu,
-                                     .relu_mask = relu ? out.relu_mask.mutable_data_ptr<uint8_t>() : nullptr};
+  const kernels::Conv2dOutput output{.data = out.y.mutable_data_ptr<float>()};
   const int64_t items = kernels::conv2d_work_items(shape, x.size(0));
   const int64_t work_of_one = out.y.numel() * shape.depth() / std::max<int64_t>(items, 1);
   at::parallel_for(0, items, 1 + (1 << 17) / std::max<int64_t>(work_of_one, 1),
@@ -141,8 +138,8 @@ struct Conv2dFunction : torch::autograd::Function<Conv2dFunction> {
     context->saved_data["window"] =
         std::vector<int64_t>{window.stride[0],   window.stride[1],   window.padding[0], window.padding[1],
                              window.dilation[0], window.dilation[1], window.groups};
-    context->mark_non_differentiable({out.x_codes, out.clip_mask, out.saw_nan, out.relu_mask, out.x_range});
-    return {out.y, out.x_codes, out.clip_mask, out.saw_nan, out.relu_mask, out.x_range};
+    context->mark_non_differentiable({out.x_codes, out.clip_mask, out.saw_nan, out.x_range});
+    return {out.y, out.x_codes, out.clip_mask, out.saw_nan, out.x_range};
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -161,16 +158,16 @@ LayerOutputs conv2d_autograd(const Tensor& x, const Tensor& weight, const Option
                              const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin,
                              int64_t x_qmax, const Tensor& weight_scale,
                              const OptionalTensor& weight_zero_point, int64_t weight_qmin,
-                             int64_t weight_qmax, const OptionalTensor& packed, bool relu, bool observe,
+                             int64_t weight_qmax, const OptionalTensor& packed, bool relu_input, bool observe,
                              std::string_view backward) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax};
   const Conv2dWindow window{pair_of("stride", stride, 1), pair_of("padding", padding, 0),
                             pair_of("dilation", dilation, 1), groups};
-  const LayerOptions options{relu, observe, backward_mode("conv2d", backward)};
+  const LayerOptions options{relu_input, observe, backward_mode("conv2d", backward)};
   const LayerArguments arguments{"conv2d", x, weight, bias, x_grid, weight_grid, packed, options};
   const variable_list out = Conv2dFunction::apply(x, weight, bias, window, arguments);
-  return {out[0], out[1], out[2], out[3], out[4], out[5]};
+  return {out[0], out[1], out[2], out[3], out[4]};
 }
 
 }  // namespace
@@ -182,7 +179,7 @@ LayerOutput conv2d(const Tensor& x, const OptionalTensor& bias, const Conv2dWind
   return from_tuple(op.call(x, weight.weight, bias, window.stride, window.padding, window.dilation,
                             window.groups, x_grid.scale, x_grid.zero_point, x_grid.qmin, x_grid.qmax,
                             weight.grid.scale, weight.grid.zero_point, weight.grid.qmin, weight.grid.qmax,
-                            packed, options.relu, options.observe, backward_text(options.backward)));
+                            packed, options.relu_input, options.observe, backward_text(options.backward)));
 }
 
 LayerOutput conv2d(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,

@@ -53,11 +53,8 @@ Gradients backward_bf16(const SavedLayer& saved, const Tensor& grad, const Conv2
 
 Gradients conv2d_backward(const SavedLayer& saved, const Conv2dWindow& window, const Tensor& grad_any,
                           const std::array<bool, 3>& wanted) {
-  const Tensor grad_y = grad_any.contiguous();
-  const int64_t planes = grad_y.size(0) * grad_y.size(1), pixels = grad_y.size(2) * grad_y.size(3);
-  const Tensor grad =
-      output_gradient(grad_y.view({planes, pixels}), saved.relu_mask, false).masked.view(grad_y.sizes());
-  if (saved.options.backward == BackwardMode::kFloat32) return backward_f32(saved, grad, window, wanted);
+  const Tensor grad = grad_any.contiguous();
+  if (saved.backward == BackwardMode::kFloat32) return backward_f32(saved, grad, window, wanted);
   return backward_bf16(saved, grad, window, wanted);
 }
 

@@ -85,25 +85,24 @@ kernels::AffineGrid activation_grid(const char* op, const ActivationGrid& grid) 
   return grids.table.grid(0);
 }
 
-LayerOutput empty_layer_output(const LayerArguments& a, at::IntArrayRef y_sizes, int64_t relu_row) {
+LayerOutput empty_layer_output(const LayerArguments& a, at::IntArrayRef y_sizes) {
   LayerOutput out;
   out.y = at::empty(y_sizes, a.x.options());
   out.x_codes = at::empty(a.x.sizes(), a.x.options().dtype(at::kChar));
   out.clip_mask = empty_clip_mask(a.x);
   out.saw_nan = at::empty({}, a.x.options().dtype(at::kBool));
-  const int64_t rows = !a.options.relu || relu_row == 0 ? 0 : c10::multiply_integers(y_sizes) / relu_row;
-  out.relu_mask = at::empty({rows, a.options.relu ? (relu_row + 7) / 8 : 0}, a.x.options().dtype(at::kByte));
   out.x_range = at::empty({a.options.observe ? 2 : 0}, a.x.options());
   return out;
 }
 
-LayerOutput quantized_input(const LayerArguments& a, const kernels::AffineGrid& grid, at::IntArrayRef y_sizes,
-                            int64_t relu_row) {
-  LayerOutput out = empty_layer_output(a, y_sizes, relu_row);
+LayerOutput quantized_input(const LayerArguments& a, const kernels::AffineGrid& grid,
+                            at::IntArrayRef y_sizes) {
+  LayerOutput out = empty_layer_output(a, y_sizes);
   const Tensor x = a.x.contiguous();
   const kernels::QuantizeArgs args{.x = x.const_data_ptr<float>(),
                                    .codes = out.x_codes.mutable_data_ptr<int8_t>(),
-                                   .clip_mask = out.clip_mask.mutable_data_ptr<uint8_t>()};
+                                   .clip_mask = out.clip_mask.mutable_data_ptr<uint8_t>(),
+                                   .fold_relu = a.options.relu_input};
   kernels::MinMax range;
   std::mutex merging;
   parallel_bytes(x.numel(), [&](int64_t begin, int64_t end) {
@@ -147,9 +146,8 @@ const char* backward_text(BackwardMode mode) {
 
 void save_layer(torch::autograd::AutogradContext* context, const LayerArguments& a, const LayerOutput& out) {
   // The scale and zero point of x may move before backward runs: the ones of this call are kept.
-  context->save_for_backward({out.x_codes, out.clip_mask, a.options.relu ? out.relu_mask : Tensor(),
-                              a.x_grid.scale.clone(), a.x_grid.zero_point.clone(), a.weight,
-                              a.weight_grid.scale,
+  context->save_for_backward({out.x_codes, out.clip_mask, a.x_grid.scale.clone(), a.x_grid.zero_point.clone(),
+                              a.weight, a.weight_grid.scale,
                               is_affine(a.weight_grid) ? *a.weight_grid.zero_point : Tensor()});
   const bool has_bias = a.bias.has_value() && a.bias->defined();  // an absent one is no autograd input
   context->saved_data["layer"] = std::vector<int64_t>{a.x_grid.qmin,
@@ -166,13 +164,12 @@ SavedLayer saved_layer(torch::autograd::AutogradContext* context) {
   const std::vector<int64_t> v = context->saved_data["layer"].toIntVector();
   SavedLayer saved{.x_codes = t[0],
                    .clip_mask = t[1],
-                   .relu_mask = t[2],
-                   .x_grid = {t[3], t[4], v[0], v[1]},
-                   .weight = t[5],
-                   .weight_grid = {t[6], std::nullopt, v[2], v[3], v[4]},
+                   .x_grid = {t[2], t[3], v[0], v[1]},
+                   .weight = t[4],
+                   .weight_grid = {t[5], std::nullopt, v[2], v[3], v[4]},
                    .has_bias = v[5] != 0,
-                   .options = {.relu = t[2].defined(), .backward = static_cast<BackwardMode>(v[6])}};
-  if (t[7].defined()) saved.weight_grid.zero_point = t[7];
+                   .backward = static_cast<BackwardMode>(v[6])};
+  if (t[6].defined()) saved.weight_grid.zero_point = t[6];
   return saved;
 }
 
@@ -229,27 +226,22 @@ void apply_clip_mask(Tensor& grad, const Tensor& clip_mask) {
   });
 }
 
-OutputGradient output_gradient(const Tensor& grad_y, const Tensor& relu_mask, bool wants_bias) {
+Tensor column_sums(const Tensor& grad_y) {
   const int64_t m = grad_y.size(0), n = grad_y.size(1), blocks = kernels::sum_blocks(m);
-  OutputGradient out{grad_y, {}};
-  if (!relu_mask.defined() && !wants_bias) return out;
-  if (relu_mask.defined()) out.masked = workspace(Workspace::kGradient, {m, n});
-  const Tensor sums = workspace(Workspace::kSums, {wants_bias ? blocks : 0, n});
-  const kernels::MaskAndSumArgs args{
-      .g = grad_y.const_data_ptr<float>(),
-      .m = m,
-      .n = n,
-      .relu_mask = relu_mask.defined() ? relu_mask.const_data_ptr<uint8_t>() : nullptr,
-      .masked = relu_mask.defined() ? out.masked.mutable_data_ptr<float>() : nullptr,
-      .block_sums = wants_bias ? sums.mutable_data_ptr<float>() : nullptr};
+  const Tensor block_sums = workspace(Workspace::kSums, {blocks, n});
+  const kernels::MaskAndSumArgs args{.g = grad_y.const_data_ptr<float>(),
+                                     .m = m,
+                                     .n = n,
+                                     .relu_mask = nullptr,
+                                     .masked = nullptr,
+                                     .block_sums = block_sums.mutable_data_ptr<float>()};
   const int64_t grain = 1 + at::internal::GRAIN_SIZE / std::max<int64_t>(kernels::kSumRows * n, 1);
   at::parallel_for(0, blocks, grain, [&](int64_t first, int64_t last) {
     kernels::mask_and_sum(args, first * kernels::kSumRows, std::min(last * kernels::kSumRows, m));
   });
-  if (!wants_bias) return out;
-  out.bias = at::empty({n}, grad_y.options());
-  kernels::add_block_sums(args.block_sums, blocks, n, out.bias.mutable_data_ptr<float>(), 0, n);
-  return out;
+  const Tensor sums = at::empty({n}, grad_y.options());
+  kernels::add_block_sums(args.block_sums, blocks, n, sums.mutable_data_ptr<float>(), 0, n);
+  return sums;
 }
 
 }  // namespace samebits::ops

@@ -25,22 +25,22 @@ struct ActivationGrid {
 
 /// What a layer call does besides the product.
 struct LayerOptions {
-  bool relu = false;     // y = max(y, 0)
-  bool observe = false;  // x_range is wanted
+  bool relu_input = false;  // of max(x, 0) instead of x
+  bool observe = false;     // x_range is wanted
   BackwardMode backward = BackwardMode::kFloat32;
 };
 
-/// y float32; x_codes int8 of x's shape and clip_mask, one bit an element, for backward; saw_nan, a bool of
-/// no dimensions: whether x held a NaN, whose code is zero_point. With relu: relu_mask, one bit an element of
-/// y, each row (linear: of out features; conv2d: of one channel's pixels) starting a byte; else empty. With
-/// observe: x_range, float32 {min, max} of x without NaNs; else empty.
+/// y float32; x_codes int8 of x's shape and clip_mask, one bit an element, for backward: of x, or of max(x,
+/// 0) with relu_input, where the mask also stops what the relu stops; saw_nan, a bool of no dimensions:
+/// whether x held a NaN, whose code is zero_point. With observe: x_range, float32 {min, max} of what was
+/// quantized, without NaNs; else empty.
 struct LayerOutput {
-  at::Tensor y, x_codes, clip_mask, saw_nan, relu_mask, x_range;
+  at::Tensor y, x_codes, clip_mask, saw_nan, x_range;
 };
 /// The operators' form of it.
-using LayerOutputs = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
+using LayerOutputs = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
 inline LayerOutputs to_tuple(const LayerOutput& o) {
-  return {o.y, o.x_codes, o.clip_mask, o.saw_nan, o.relu_mask, o.x_range};
+  return {o.y, o.x_codes, o.clip_mask, o.saw_nan, o.x_range};
 }
 inline LayerOutput from_tuple(const LayerOutputs& o) {
   return std::make_from_tuple<LayerOutput>(o);
@@ -65,12 +65,11 @@ void check_layer(const LayerArguments& arguments, int64_t depth, const char* dep
 /// The input grid as a plain value. Checked.
 kernels::AffineGrid activation_grid(const char* op, const ActivationGrid& grid);
 
-/// x quantized, in a LayerOutput whose y has `y_sizes` and is not written yet. `relu_row` is the length of
-/// one row of the relu mask. x may be any float32 tensor.
+/// x quantized, in a LayerOutput whose y has `y_sizes` and is not written yet. x may be any float32 tensor.
 LayerOutput quantized_input(const LayerArguments& arguments, const kernels::AffineGrid& grid,
-                            at::IntArrayRef y_sizes, int64_t relu_row);
+                            at::IntArrayRef y_sizes);
 /// The same shapes, nothing computed.
-LayerOutput empty_layer_output(const LayerArguments& arguments, at::IntArrayRef y_sizes, int64_t relu_row);
+LayerOutput empty_layer_output(const LayerArguments& arguments, at::IntArrayRef y_sizes);
 
 /// The packed weight that was passed, or one made now.
 at::Tensor packed_weight(const LayerArguments& arguments, WeightOrder order);
@@ -85,12 +84,12 @@ const char* backward_text(BackwardMode mode);
 /// What autograd keeps of a call: codes and masks, never a float copy of x or of the weight. The weight
 /// itself is kept by reference, as torch's own layers do, and quantized anew in backward.
 struct SavedLayer {
-  at::Tensor x_codes, clip_mask, relu_mask;  // relu_mask undefined without relu
+  at::Tensor x_codes, clip_mask;
   ActivationGrid x_grid;
   at::Tensor weight;
   WeightGrid weight_grid;
   bool has_bias = false;
-  LayerOptions options;
+  BackwardMode backward = BackwardMode::kFloat32;
 };
 void save_layer(torch::autograd::AutogradContext* context, const LayerArguments& arguments,
                 const LayerOutput& out);
@@ -111,11 +110,7 @@ at::Tensor input_reals(const SavedLayer& saved, Workspace purpose);
 /// grad = 0 where the mask (one bit an element) is 1; in place. Undefined masks do nothing.
 void apply_clip_mask(at::Tensor& grad, const at::Tensor& clip_mask);
 
-/// A layer's output gradient [rows, n] behind its own relu, and the sums of its columns. `masked` is grad_y
-/// itself without relu, else a workspace until the next call. Rows of the relu mask are rows of grad_y.
-struct OutputGradient {
-  at::Tensor masked, bias;  // bias undefined when not wanted
-};
-OutputGradient output_gradient(const at::Tensor& grad_y, const at::Tensor& relu_mask, bool wants_bias);
+/// The sums of the columns of grad_y [rows, n], in one fixed order (kernels/gradient.h).
+at::Tensor column_sums(const at::Tensor& grad_y);
 
 }  // namespace samebits::ops

@@ -21,8 +21,8 @@ TORCH_LIBRARY_FRAGMENT(samebits, library) {
       "linear(Tensor x, Tensor weight, Tensor? bias, Tensor x_scale, Tensor x_zero_point, int x_qmin, int "
       "x_qmax,"
       " Tensor weight_scale, Tensor? weight_zero_point, int weight_qmin, int weight_qmax, int group_size=0,"
-      " Tensor? packed=None, bool relu=False, bool observe=False, str backward='f32')"
-      " -> (Tensor y, Tensor x_codes, Tensor clip_mask, Tensor saw_nan, Tensor relu_mask, Tensor x_range)");
+      " Tensor? packed=None, bool relu_input=False, bool observe=False, str backward='f32')"
+      " -> (Tensor y, Tensor x_codes, Tensor clip_mask, Tensor saw_nan, Tensor x_range)");
 }
 
 namespace {
@@ -48,24 +48,24 @@ LayerOutputs linear_meta(const Tensor& x, const Tensor& weight, const OptionalTe
                          const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax,
                          const Tensor& weight_scale, const OptionalTensor& weight_zero_point,
                          int64_t weight_qmin, int64_t weight_qmax, int64_t group_size,
-                         const OptionalTensor& packed, bool relu, bool observe, std::string_view backward) {
+                         const OptionalTensor& packed, bool relu_input, bool observe,
+                         std::string_view backward) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax, group_size};
-  const LayerOptions options{relu, observe, backward_mode("linear", backward)};
+  const LayerOptions options{relu_input, observe, backward_mode("linear", backward)};
   const LayerArguments arguments{"linear", x, weight, bias, x_grid, weight_grid, packed, options};
-  return to_tuple(empty_layer_output(arguments, checked_output_sizes(arguments), weight.size(0)));
+  return to_tuple(empty_layer_output(arguments, checked_output_sizes(arguments)));
 }
 
 void multiply(const kernels::PreparedWeights& weights, const kernels::LayerTerms& terms,
-              const LayerOutput& out, bool relu) {
-  const kernels::FusedRelu fused{relu, relu ? out.relu_mask.mutable_data_ptr<uint8_t>() : nullptr};
+              const LayerOutput& out) {
   float* y = out.y.mutable_data_ptr<float>();
   const int8_t* codes = out.x_codes.const_data_ptr<int8_t>();
   const int64_t m = out.y.numel() / weights.n;
   const int64_t parts = m * weights.n * weights.k < (1 << 17) ? 1 : at::get_num_threads();
   at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t part = begin; part < end; ++part)
-      kernels::linear(weights, terms, codes, y, kernels::gemm_region(m, weights.n, part, parts), fused);
+      kernels::linear(weights, terms, codes, y, kernels::gemm_region(m, weights.n, part, parts));
   });
 }
 
@@ -73,20 +73,21 @@ LayerOutputs linear_cpu(const Tensor& x, const Tensor& weight, const OptionalTen
                         const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax,
                         const Tensor& weight_scale, const OptionalTensor& weight_zero_point,
                         int64_t weight_qmin, int64_t weight_qmax, int64_t group_size,
-                        const OptionalTensor& packed, bool relu, bool observe, std::string_view backward) {
+                        const OptionalTensor& packed, bool relu_input, bool observe,
+                        std::string_view backward) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax, group_size};
-  const LayerOptions options{relu, observe, backward_mode("linear", backward)};
+  const LayerOptions options{relu_input, observe, backward_mode("linear", backward)};
   const LayerArguments arguments{"linear", x, weight, bias, x_grid, weight_grid, packed, options};
   const std::vector<int64_t> sizes = checked_output_sizes(arguments);
   const kernels::AffineGrid grid = activation_grid("linear", x_grid);
-  const LayerOutput out = quantized_input(arguments, grid, sizes, weight.size(0));
+  const LayerOutput out = quantized_input(arguments, grid, sizes);
   if (out.y.numel() == 0) return to_tuple(out);
   const Tensor packed_now = packed_weight(arguments, WeightOrder::kLinear);
   const kernels::PreparedWeights& weights =
       prepared_weights("linear", packed_now, weight, weight_grid, WeightOrder::kLinear);
   Tensor bias_holder;
-  multiply(weights, kernels::layer_terms(weights, grid, bias_data(bias, bias_holder)), out, relu);
+  multiply(weights, kernels::layer_terms(weights, grid, bias_data(bias, bias_holder)), out);
   return to_tuple(out);
 }
 
@@ -98,8 +99,8 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
         linear(x, bias, arguments.x_grid,
                {weight, arguments.weight_grid, arguments.packed.value_or(Tensor())}, arguments.options);
     save_layer(context, arguments, out);
-    context->mark_non_differentiable({out.x_codes, out.clip_mask, out.saw_nan, out.relu_mask, out.x_range});
-    return {out.y, out.x_codes, out.clip_mask, out.saw_nan, out.relu_mask, out.x_range};
+    context->mark_non_differentiable({out.x_codes, out.clip_mask, out.saw_nan, out.x_range});
+    return {out.y, out.x_codes, out.clip_mask, out.saw_nan, out.x_range};
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -115,14 +116,14 @@ LayerOutputs linear_autograd(const Tensor& x, const Tensor& weight, const Option
                              const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin,
                              int64_t x_qmax, const Tensor& weight_scale,
                              const OptionalTensor& weight_zero_point, int64_t weight_qmin,
-                             int64_t weight_qmax, int64_t group_size, const OptionalTensor& packed, bool relu,
-                             bool observe, std::string_view backward) {
+                             int64_t weight_qmax, int64_t group_size, const OptionalTensor& packed,
+                             bool relu_input, bool observe, std::string_view backward) {
   const ActivationGrid x_grid{x_scale, x_zero_point, x_qmin, x_qmax};
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax, group_size};
-  const LayerOptions options{relu, observe, backward_mode("linear", backward)};
+  const LayerOptions options{relu_input, observe, backward_mode("linear", backward)};
   const LayerArguments arguments{"linear", x, weight, bias, x_grid, weight_grid, packed, options};
   const variable_list out = LinearFunction::apply(x, weight, bias, arguments);
-  return {out[0], out[1], out[2], out[3], out[4], out[5]};
+  return {out[0], out[1], out[2], out[3], out[4]};
 }
 
 }  // namespace
@@ -133,7 +134,7 @@ LayerOutput linear(const Tensor& x, const OptionalTensor& bias, const Activation
   const OptionalTensor packed = weight.packed.defined() ? OptionalTensor(weight.packed) : std::nullopt;
   return from_tuple(op.call(x, weight.weight, bias, x_grid.scale, x_grid.zero_point, x_grid.qmin, x_grid.qmax,
                             weight.grid.scale, weight.grid.zero_point, weight.grid.qmin, weight.grid.qmax,
-                            weight.grid.group_size, packed, options.relu, options.observe,
+                            weight.grid.group_size, packed, options.relu_input, options.observe,
                             backward_text(options.backward)));
 }
 

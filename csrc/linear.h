@@ -12,8 +12,8 @@ namespace samebits::ops {
 /// x float32 [..., in], weight float32 [out, in], bias float32 [out] or none; y float32 [..., out]. x and
 /// weight are quantized on their grids, multiplied as int8 with int32 sums and brought back by the contract's
 /// epilogue (docs/numerics.md §4 and §5). Straight-through gradients for x, weight and bias, in the
-/// arithmetic that options.backward names. Backward keeps x's codes and one bit an element of x, and of y
-/// with relu; the weight is quantized anew.
+/// arithmetic that options.backward names. Backward keeps x's codes and one bit an element of x; the weight
+/// is quantized anew.
 LayerOutput linear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                    const ActivationGrid& x_grid, const WeightGrid& weight_grid,
                    const LayerOptions& options = {});

@@ -25,16 +25,16 @@ struct Call {
 };
 
 Gradients backward_f32(const Call& c) {
-  const auto [grad, grad_bias] = output_gradient(c.grad_y, c.saved.relu_mask, c.wanted.bias);
-  Tensor grad_x, grad_weight;
+  Tensor grad_x, grad_weight, grad_bias;
+  if (c.wanted.bias) grad_bias = column_sums(c.grad_y);
   // One operand at a time, in the same memory.
   const RebuiltWeight weight = weight_reals(c.saved, Workspace::kInput);
   if (c.wanted.x) {
-    grad_x = at::mm(grad, weight.values).view(c.saved.x_codes.sizes());
+    grad_x = at::mm(c.grad_y, weight.values).view(c.saved.x_codes.sizes());
     apply_clip_mask(grad_x, c.saved.clip_mask);
   }
   if (c.wanted.weight) {
-    grad_weight = at::mm(grad.t(), input_reals(c.saved, Workspace::kInput).view({c.m, c.k}));
+    grad_weight = at::mm(c.grad_y.t(), input_reals(c.saved, Workspace::kInput).view({c.m, c.k}));
     apply_clip_mask(grad_weight, weight.clip_mask);
   }
   return {grad_x, grad_weight, grad_bias};
@@ -77,7 +77,7 @@ PackedGradient packed_gradient(const Call& c, const Tensor& weight_scale, bool w
       .g = c.grad_y.const_data_ptr<float>(),
       .m = c.m,
       .n = c.n,
-      .relu_mask = c.saved.relu_mask.defined() ? c.saved.relu_mask.const_data_ptr<uint8_t>() : nullptr,
+      .relu_mask = nullptr,
       .scale = weight_scale.defined() ? weight_scale.const_data_ptr<float>() : nullptr,
       .scale_count = weight_scale.defined() ? weight_scale.numel() : 0,
       .for_grad_x = wants_x ? data_of(out.for_grad_x) : nullptr,
@@ -159,7 +159,7 @@ Gradients linear_backward(const SavedLayer& saved, const Tensor& grad_any, const
   const int64_t n = saved.weight.size(0), k = saved.weight.size(1);
   const int64_t m = n == 0 ? 0 : grad_any.numel() / n;
   const Call call{saved, grad_any.contiguous().reshape({m, n}), wanted, m, n, k};
-  return saved.options.backward == BackwardMode::kFloat32 ? backward_f32(call) : backward_bf16(call);
+  return saved.backward == BackwardMode::kFloat32 ? backward_f32(call) : backward_bf16(call);
 }
 
 }  // namespace samebits::ops

@@ -14,7 +14,7 @@
 namespace samebits::kernels {
 
 /// quantize_run and min_max of [begin, end) at once: codes, mask (or none) and result have the bits of those
-/// two.
+/// two. With fold_relu the range is that of max(x, 0). 16-bit types take plain loops.
 MinMax observe_quantize_run(const QuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
                             std::int64_t end);
 

@@ -197,8 +197,10 @@ class GraphBuilder {
     TORCH_CHECK(found != layers_.end(), "[export] ", path, ": expected a QAT layer of that path, got none");
     const QATLayer& layer = *found->second;
     const auto* conv = dynamic_cast<const QATConv2dImpl*>(&layer);
+    const std::string name = unique_name(path);
     Node out = start(conv != nullptr ? Op::kConv2d : Op::kLinear, {node->input(0)});
-    out.name = unique_name(path);
+    if (layer.has_relu_input()) out.inputs = {add_input_relu(name, node->input(0))};
+    out.name = name;
     out.input_grid = layer.input().affine_grid();
     out.weight = exported_weight(layer);
     if (layer.bias.defined()) out.bias = values_of<float>(layer.bias);
@@ -210,12 +212,16 @@ class GraphBuilder {
                     .dilation = window.dilation,
                     .groups = window.groups};
     }
-    const std::string name = out.name;
     finish(std::move(out), node->output(0));
-    if (!layer.has_relu()) return;
-    Node relu = start(Op::kRelu, {node->output(0)});
-    relu.name = name + ".relu";
-    finish(std::move(relu), node->output(0));
+  }
+
+  /// The relu in front of a layer, as a node of its own; returns the name of its output.
+  std::string add_input_relu(const std::string& layer, const jit::Value* input) {
+    Node relu = start(Op::kRelu, {input});
+    relu.name = layer + ".relu";
+    relu.output = "v" + std::to_string(nodes_.size() + 1);
+    nodes_.push_back(std::move(relu));
+    return nodes_.back().output;
   }
 
   /// A layer that is used twice gets two nodes.

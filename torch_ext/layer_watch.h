@@ -1,5 +1,5 @@
 // A look into a forward pass without hooks in the modules: while a LayerWatch lives, every QAT layer that computes
-// on this thread reports its input and output (behind its relu) to it. For finding a NaN, for SQNR, for the first differing layer.
+// on this thread reports its input and output to it. For finding a NaN, for SQNR, for the first differing layer.
 #pragma once
 
 #include <torch/types.h>

@@ -29,10 +29,12 @@ ops::Conv2dWindow window_of(const torch::nn::Conv2dImpl& conv) {
 }  // namespace
 
 QATConv2dImpl::QATConv2dImpl(const QATConv2dOptions& options)
-    : QATConv2dImpl(*torch::nn::Conv2d(float_options(options)), options.own_config(), options.relu()) {}
+    : QATConv2dImpl(*torch::nn::Conv2d(float_options(options)), options.own_config(), options.relu_input()) {}
 
-QATConv2dImpl::QATConv2dImpl(torch::nn::Conv2dImpl& conv, std::optional<LayerConfig> own_config, bool relu)
-    : QATLayer("QATConv2d", conv.weight, conv.bias, std::move(own_config), relu), window_(window_of(conv)) {}
+QATConv2dImpl::QATConv2dImpl(torch::nn::Conv2dImpl& conv, std::optional<LayerConfig> own_config,
+                             bool relu_input)
+    : QATLayer("QATConv2d", conv.weight, conv.bias, std::move(own_config), relu_input),
+      window_(window_of(conv)) {}
 
 torch::Tensor QATConv2dImpl::float_product(const torch::Tensor& x) const {
   return torch::conv2d(x, weight, bias, window_.stride, window_.padding, window_.dilation, window_.groups);

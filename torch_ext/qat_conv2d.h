@@ -21,8 +21,9 @@ class QATConv2dOptions : public SchemeOptions<QATConv2dOptions> {
   TORCH_ARG(torch::ExpandingArray<2>, dilation) = 1;
   TORCH_ARG(std::int64_t, groups) = 1;
   TORCH_ARG(bool, bias) = true;
-  /// max(y, 0) in the same pass; backward keeps 1 bit an element for it.
-  TORCH_ARG(bool, relu) = false;
+  /// The layer of max(x, 0): a relu in front that costs neither time nor memory, as the quantizer of x does
+  /// it.
+  TORCH_ARG(bool, relu_input) = false;
 };
 
 class QATConv2dImpl : public QATLayer {
@@ -34,7 +35,7 @@ class QATConv2dImpl : public QATLayer {
   /// Takes over the parameters of a float layer: the same tensors, so that optimizers stay valid. Throws
   /// c10::Error for padding that is not zeros of a fixed size.
   explicit QATConv2dImpl(torch::nn::Conv2dImpl& conv, std::optional<LayerConfig> own_config = std::nullopt,
-                         bool relu = false);
+                         bool relu_input = false);
 
   /// x [n, in_channels, height, width] to [n, out_channels, height', width'], float32.
   torch::Tensor forward(const torch::Tensor& x) { return compute(x); }

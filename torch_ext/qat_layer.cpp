@@ -26,11 +26,11 @@ constexpr const char* kInfinityInWeight =
 }  // namespace
 
 QATLayer::QATLayer(std::string name, torch::Tensor initial_weight, torch::Tensor initial_bias,
-                   std::optional<LayerConfig> own_config, bool has_relu)
+                   std::optional<LayerConfig> own_config, bool has_relu_input)
     : torch::nn::Module(name),
       own_config_(std::move(own_config)),
       path_(std::move(name)),
-      has_relu_(has_relu) {
+      has_relu_input_(has_relu_input) {
   weight = register_parameter("weight", std::move(initial_weight));
   const bool has_bias = initial_bias.defined();
   bias = register_parameter("bias", std::move(initial_bias), has_bias);
@@ -106,19 +106,19 @@ ops::PackedWeight QATLayer::packed_weight() const {
 }
 
 torch::Tensor QATLayer::float_forward(const torch::Tensor& x) const {
-  const torch::Tensor y = float_product(x);
-  return has_relu_ ? samebits::relu(y) : y;
+  return float_product(has_relu_input_ ? samebits::relu(x) : x);
 }
 
 torch::Tensor QATLayer::compute(const torch::Tensor& x) {
   const QuantizerState now = state();
   torch::Tensor y;
   if (now == QuantizerState::kFloat || now == QuantizerState::kObserving) {
-    input_->observe(x, path_);
-    y = float_forward(x);
+    const torch::Tensor input = has_relu_input_ ? samebits::relu(x) : x;
+    input_->observe(input, path_);
+    y = float_product(input);
   } else {
     // The grid is that of the batches before; this batch's range moves the next one.
-    const ops::LayerOptions options{has_relu_, input_->is_moving() && x.numel() > 0, config_.backward};
+    const ops::LayerOptions options{has_relu_input_, input_->is_moving() && x.numel() > 0, config_.backward};
     const ops::LayerOutput out = integer_forward(x, input_->grid(), packed_weight(), options);
     TORCH_CHECK(!saw(out.saw_nan), "[qat] ", path_,
                 ": expected numbers at the input, got NaN; look at the batch, the layer before and the "

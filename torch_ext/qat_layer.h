@@ -51,15 +51,15 @@ class QATLayer : public torch::nn::Module {
   ops::WeightGrid weight_grid() const;
   QuantizedWeight quantized_weight() const;
 
-  /// Whether the layer ends in max(y, 0).
-  bool has_relu() const { return has_relu_; }
+  /// Whether the layer is one of max(x, 0).
+  bool has_relu_input() const { return has_relu_input_; }
 
-  /// What the layer computes in float32 on its weights as they are, its relu included.
+  /// What the layer computes in float32 on its weights as they are, the relu of its input included.
   torch::Tensor float_forward(const torch::Tensor& x) const;
 
  protected:
   QATLayer(std::string name, torch::Tensor initial_weight, torch::Tensor initial_bias,
-           std::optional<LayerConfig> own_config, bool has_relu);
+           std::optional<LayerConfig> own_config, bool has_relu_input);
 
   /// forward of every layer: observes, chooses the arithmetic by state, reports to LayerWatch.
   torch::Tensor compute(const torch::Tensor& x);
@@ -78,7 +78,7 @@ class QATLayer : public torch::nn::Module {
   std::optional<LayerConfig> own_config_;
   LayerConfig config_;
   std::string path_;
-  bool has_relu_;
+  bool has_relu_input_;
   std::shared_ptr<ActivationQuantizer> input_;
   mutable ops::PackedWeight packed_;  // `weight` is left out
   mutable std::int64_t packed_version_ = 0;

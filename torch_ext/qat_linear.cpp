@@ -8,10 +8,11 @@ QATLinearImpl::QATLinearImpl(const QATLinearOptions& options)
     : QATLinearImpl(
           *torch::nn::Linear(
               torch::nn::LinearOptions(options.in_features(), options.out_features()).bias(options.bias())),
-          options.own_config(), options.relu()) {}
+          options.own_config(), options.relu_input()) {}
 
-QATLinearImpl::QATLinearImpl(torch::nn::LinearImpl& linear, std::optional<LayerConfig> own_config, bool relu)
-    : QATLayer("QATLinear", linear.weight, linear.bias, std::move(own_config), relu) {}
+QATLinearImpl::QATLinearImpl(torch::nn::LinearImpl& linear, std::optional<LayerConfig> own_config,
+                             bool relu_input)
+    : QATLayer("QATLinear", linear.weight, linear.bias, std::move(own_config), relu_input) {}
 
 torch::Tensor QATLinearImpl::float_product(const torch::Tensor& x) const {
   return torch::nn::functional::linear(x, weight, bias);

@@ -15,8 +15,9 @@ class QATLinearOptions : public SchemeOptions<QATLinearOptions> {
   TORCH_ARG(std::int64_t, in_features);
   TORCH_ARG(std::int64_t, out_features);
   TORCH_ARG(bool, bias) = true;
-  /// max(y, 0) in the same pass; backward keeps 1 bit an element for it.
-  TORCH_ARG(bool, relu) = false;
+  /// The layer of max(x, 0): a relu in front that costs neither time nor memory, as the quantizer of x does
+  /// it.
+  TORCH_ARG(bool, relu_input) = false;
 };
 
 class QATLinearImpl : public QATLayer {
@@ -27,7 +28,7 @@ class QATLinearImpl : public QATLayer {
   explicit QATLinearImpl(const QATLinearOptions& options);
   /// Takes over the parameters of a float layer: the same tensors, so that optimizers stay valid.
   explicit QATLinearImpl(torch::nn::LinearImpl& linear, std::optional<LayerConfig> own_config = std::nullopt,
-                         bool relu = false);
+                         bool relu_input = false);
 
   /// x [..., in_features] to [..., out_features], float32.
   torch::Tensor forward(const torch::Tensor& x) { return compute(x); }

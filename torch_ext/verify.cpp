@@ -42,7 +42,7 @@ std::string first_differing_layer(const ModelRef& model, runtime::Interpreter& i
   std::map<std::string, torch::Tensor> outputs;
   {
     const LayerWatch watch([&](const QATLayer& layer, const torch::Tensor&, const torch::Tensor& y) {
-      outputs.emplace(layer.has_relu() ? layer.path() + ".relu" : layer.path(), y.contiguous());
+      outputs.emplace(layer.path(), y.contiguous());
     });
     model.forward(x);
   }

@@ -14,7 +14,7 @@ namespace samebits::kernels::HWY_NAMESPACE {
 
 /// Whole mask bytes from i on: calls `store(code, element)` for each vector and `store_mask(byte, element)`.
 /// Returns where it stopped, fewer than 8 elements before `end`.
-template <class Store, class StoreMask>
+template <bool kFoldRelu, class Store, class StoreMask>
 HWY_INLINE std::int64_t for_each_code(const float* x, const VectorGrid& grid, std::int64_t i,
                                       std::int64_t end, VectorRange& range, Store store,
                                       StoreMask store_mask) {
@@ -22,12 +22,17 @@ HWY_INLINE std::int64_t for_each_code(const float* x, const VectorGrid& grid, st
   for (; i + 8 <= end; i += 8) {
     unsigned mask_byte = 0;
     for (std::int64_t lane = 0; lane < 8; lane += kLanes) {
-      const auto value = hn::LoadU(FloatTag(), x + i + lane);
+      auto value = hn::LoadU(FloatTag(), x + i + lane);
+      const auto stopped_by_relu =
+          kFoldRelu ? hn::Le(value, hn::Zero(FloatTag())) : hn::FirstN(FloatTag(), 0);
+      if (kFoldRelu) value = hn::IfThenZeroElse(stopped_by_relu, value);
       const auto position = grid_position(value, grid);
       const auto is_nan = hn::IsNaN(value);  // of the position too: scale is finite and not 0
       range.add(value, is_nan);
       store(code_at(position, is_nan, grid), i + lane);
-      mask_byte |= mask_bits(is_clipped(position, grid)) << lane;
+      FloatMask clipped = is_clipped(position, grid);
+      if (kFoldRelu) clipped = hn::Or(clipped, stopped_by_relu);
+      mask_byte |= mask_bits(clipped) << lane;
     }
     store_mask(static_cast<std::uint8_t>(mask_byte), i);
   }
@@ -36,17 +41,19 @@ HWY_INLINE std::int64_t for_each_code(const float* x, const VectorGrid& grid, st
 
 MinMax observe_quantize_run(const QuantizeArgs& args, const AffineGrid& scalar_grid, std::int64_t begin,
                             std::int64_t end) {
-  if (args.type != FloatType::kFloat32 || args.fold_relu)
-    return reference::observe_quantize_run(args, scalar_grid, begin, end);
+  if (args.type != FloatType::kFloat32) return reference::observe_quantize_run(args, scalar_grid, begin, end);
   const VectorGrid grid = vector_grid(scalar_grid);
   const std::int64_t aligned = aligned_begin(begin, end);
   const MinMax head = reference::observe_quantize_run(args, scalar_grid, begin, aligned);
   VectorRange range;
   const auto store = [&](Floats code, std::int64_t i) HWY_ATTR { store_codes(code, args.codes + i); };
-  const std::int64_t tail = for_each_code(static_cast<const float*>(args.x), grid, aligned, end, range, store,
-                                          [&](std::uint8_t byte, std::int64_t i) HWY_ATTR {
-                                            if (args.clip_mask != nullptr) args.clip_mask[i / 8] = byte;
-                                          });
+  const auto store_mask = [&](std::uint8_t byte, std::int64_t i) HWY_ATTR {
+    if (args.clip_mask != nullptr) args.clip_mask[i / 8] = byte;
+  };
+  const auto* x = static_cast<const float*>(args.x);
+  const std::int64_t tail = args.fold_relu
+                                ? for_each_code<true>(x, grid, aligned, end, range, store, store_mask)
+                                : for_each_code<false>(x, grid, aligned, end, range, store, store_mask);
   return merge(merge(head, range.range()), reference::observe_quantize_run(args, scalar_grid, tail, end));
 }
 
@@ -63,8 +70,8 @@ MinMax observe_fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid&
                static_cast<float*>(args.y) + i);
   };
   const std::int64_t tail =
-      for_each_code(static_cast<const float*>(args.x), grid, aligned, end, range, store,
-                    [&](std::uint8_t byte, std::int64_t i) HWY_ATTR { args.clip_mask[i / 8] = byte; });
+      for_each_code<false>(static_cast<const float*>(args.x), grid, aligned, end, range, store,
+                           [&](std::uint8_t byte, std::int64_t i) HWY_ATTR { args.clip_mask[i / 8] = byte; });
   return merge(merge(head, range.range()),
                reference::observe_fake_quantize_run(args, scalar_grid, tail, end));
 }
