@@ -17,9 +17,10 @@ HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::int64_t kRows = 8;     // rows of a tile: as many sums stay in registers
-constexpr std::int64_t kDepth = 512;  // depths of a that are widened at a time
-constexpr std::int64_t kPanel = 512;  // columns whose sums wait for the next depths
+constexpr std::int64_t kRows = 8;       // rows of a tile: as many sums stay in registers
+constexpr std::int64_t kRowBlock = 64;  // rows that share what is cached of b
+constexpr std::int64_t kDepth = 512;    // depths of a that are widened at a time
+constexpr std::int64_t kPanel = 512;    // columns whose sums wait for the next depths
 
 using FloatTag = hn::CappedTag<float, 16>;
 using BitsTag = hn::RebindToUnsigned<FloatTag>;
@@ -77,29 +78,31 @@ HWY_INLINE void finish_row(const GemmBf16Args& args, std::int64_t row, std::int6
   for (; column < last; ++column) reference::finish_element(args, row, column, sums[column - first]);
 }
 
-/// kRows rows from `row` on, of which those before row_end are written, over the columns [first, last) of one
-/// panel.
-HWY_INLINE void multiply_panel(const GemmBf16Args& args, std::int64_t row, std::int64_t row_end,
+/// Rows [row, row_last), at most kRowBlock, by columns [first, last), at most kPanel: the part of b that some
+/// depths need stays in the second cache while the rows pass.
+HWY_INLINE void multiply_panel(const GemmBf16Args& args, std::int64_t row, std::int64_t row_last,
                                std::int64_t first, std::int64_t last) {
   alignas(64) float widened[kDepth * kRows];
-  alignas(64) float sums[kRows * kPanel];
+  alignas(64) float sums[kRowBlock * kPanel];
   const std::int64_t depth = padded_bf16(args.depth);
-  if (depth == 0) std::fill(sums, sums + kRows * kPanel, 0.0f);
+  if (depth == 0) std::fill(sums, sums + kRowBlock * kPanel, 0.0f);
   for (std::int64_t d = 0; d < depth; d += kDepth) {
     const std::int64_t count = std::min(kDepth, depth - d);
-    widen_rows(args.a + packed_bf16_a_index(row, d, depth), count, widened);
-    for (std::int64_t column = first; column < last; column += 16)
-      multiply_tile(widened, args.b + packed_bf16_b_index(d, column, depth), count, d == 0,
-                    sums + (column - first));
+    for (std::int64_t r = row; r < row_last; r += kRows) {
+      widen_rows(args.a + packed_bf16_a_index(r, d, depth), count, widened);
+      for (std::int64_t column = first; column < last; column += 16)
+        multiply_tile(widened, args.b + packed_bf16_b_index(d, column, depth), count, d == 0,
+                      sums + (r - row) * kPanel + (column - first));
+    }
   }
-  for (std::int64_t r = row; r < std::min(row + kRows, row_end); ++r)
-    finish_row(args, r, first, last, sums + (r - row) * kPanel);
+  for (std::int64_t r = row; r < row_last; ++r) finish_row(args, r, first, last, sums + (r - row) * kPanel);
 }
 
 void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region) {
-  for (std::int64_t row = region.row_begin; row < region.row_end; row += kRows)
-    for (std::int64_t column = region.column_begin; column < region.column_end; column += kPanel)
-      multiply_panel(args, row, region.row_end, column, std::min(column + kPanel, region.column_end));
+  for (std::int64_t column = region.column_begin; column < region.column_end; column += kPanel)
+    for (std::int64_t row = region.row_begin; row < region.row_end; row += kRowBlock)
+      multiply_panel(args, row, std::min(row + kRowBlock, region.row_end), column,
+                     std::min(column + kPanel, region.column_end));
 }
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
@@ -112,7 +115,7 @@ namespace {
 constexpr Implementation<decltype(gemm_bf16)> list[] = {
 #if defined(__x86_64__)
     {"amx", amx::gemm_bf16, isa::why_not_amx},
-    {"avx512_bf16", avx512_bf16::gemm_bf16, isa::why_not_avx512_bf16},
+    {"avx512_bf16", avx512_bf16::gemm_bf16, avx512_bf16::why_not},
 #endif
     SAMEBITS_AVX512_ENTRY(gemm_bf16) SAMEBITS_AVX2_ENTRY(gemm_bf16)
         SAMEBITS_NEON_ENTRY(gemm_bf16){"reference", reference::gemm_bf16, isa::why_not_reference}};
