@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 
 #include "kernels/gemm_bf16.h"
 
@@ -21,7 +22,9 @@ namespace amx {
 void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region);
 }
 namespace avx512_bf16 {
+/// Also where the processor's FMA is faster than its vdpbf16ps, unless SAMEBITS_ISA asks for it.
+std::string why_not();
 void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region);
-}
+}  // namespace avx512_bf16
 
 }  // namespace samebits::kernels

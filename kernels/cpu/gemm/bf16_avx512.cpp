@@ -4,14 +4,25 @@
 #include <immintrin.h>
 
 #include "kernels/cpu/gemm/bf16_store.h"
+#include "kernels/isa.h"
+
+namespace samebits::kernels::avx512_bf16 {
+
+// Measured on an Intel processor with AMX: one vdpbf16ps in two cycles, four FMAs in the same time.
+std::string why_not() {
+  const std::string reason = isa::why_not_avx512_bf16();
+  if (!reason.empty() || !isa::forced().empty() || __builtin_cpu_is("intel") == 0) return reason;
+  return "float32 multiply-adds are faster on this processor";
+}
+
+}  // namespace samebits::kernels::avx512_bf16
 
 SAMEBITS_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")
 namespace samebits::kernels::avx512_bf16 {
 namespace {
 
 constexpr std::int64_t kRows = 8;
-constexpr std::int64_t kCachedBytes =
-    1 << 20;  // rows of a that stay in the second cache while columns of b pass
+constexpr std::int64_t kCachedBytes = 1 << 20;  // of a: rows that stay in L2 while columns of b pass
 
 /// sum += the products of two pairs. In assembly: GCC 12 spills sums around its intrinsic.
 inline void add_products(__m512& sum, __m512i a, __m512i b) {
