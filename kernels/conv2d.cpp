@@ -13,8 +13,8 @@ namespace samebits::kernels {
 namespace {
 
 constexpr std::int64_t kItemPixels = 64;
-constexpr std::int64_t kPatchBytes =
-    512 * 1024;  // packed patches that stay in the second-level cache until multiplied
+/// Packed patches that stay in the second-level cache, beside weights and outputs, until they are multiplied.
+constexpr std::int64_t kPatchBytes = 256 * 1024;
 
 std::int64_t items_of_image(const Conv2dShape& shape) {
   return (shape.out_height() * shape.out_width() + kItemPixels - 1) / kItemPixels;
