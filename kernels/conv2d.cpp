@@ -13,17 +13,21 @@ namespace samebits::kernels {
 namespace {
 
 constexpr std::int64_t kItemPixels = 64;
-constexpr std::int64_t kPatchBytes =
-    512 * 1024;  // packed patches that stay in the second-level cache until multiplied
+/// Packed patches that stay in the second-level cache, beside weights and outputs, until they are multiplied.
+constexpr std::int64_t kPatchBytes = 512 * 1024;
 
 std::int64_t items_of_image(const Conv2dShape& shape) {
   return (shape.out_height() * shape.out_width() + kItemPixels - 1) / kItemPixels;
 }
 
-/// Work items packed and multiplied at a time.
+/// Work items packed and multiplied at a time: as many as fit, but about equally many for all blocks of an
+/// image.
 std::int64_t items_of_block(const Conv2dShape& shape) {
-  const std::int64_t fitting = kPatchBytes / (kItemPixels * padded_depth(shape.depth()));
-  return std::clamp<std::int64_t>(fitting, 1, items_of_image(shape));
+  const std::int64_t items = items_of_image(shape);
+  const std::int64_t item_bytes = kItemPixels * padded_depth(shape.depth());
+  const std::int64_t fitting = std::max<std::int64_t>(kPatchBytes / item_bytes, 1);
+  const std::int64_t blocks = (items + fitting - 1) / fitting;
+  return (items + blocks - 1) / blocks;
 }
 
 /// One block of pixels of one group of channels of one image.

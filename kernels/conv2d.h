@@ -36,8 +36,9 @@ struct Conv2dOutput {
   GemmOutput type = GemmOutput::kFloat;  // kFloat or kCodes
   void* data;                            // float or int8 [images][out_channels][out_height()][out_width()]
   bool relu = false;
-  std::uint8_t* relu_mask =
-      nullptr;        // kFloat with relu, or null: [images][out_channels][ceil(pixels / 8)] bytes
+  /// kFloat with relu, or null: [images][out_channels][ceil(pixels / 8)] bytes, bit 1 where y <= 0 before the
+  /// relu.
+  std::uint8_t* relu_mask = nullptr;
   AffineGrid grid{};  // kCodes
 };
 
@@ -50,7 +51,8 @@ std::int64_t conv2d_work_items(const Conv2dShape& shape, std::int64_t images);
 /// [x_grid.qmin, x_grid.qmax] and [-128, 127]. `weights` is [out_channels][depth()] without groups along
 /// depth, with `centered`; `packed` is not read. Every cut into items gives the same bits. Whole images are
 /// the fastest. Returns whether a value was NaN, for kCodes only: its code is the grid's zero point.
-/// Allocates buffers of up to about 1 MB, or the patches of 64 pixels.
+/// Allocates the patches of a block (512 KB, or 64 pixels), the codes that they read, and a byte for each
+/// pixel and place of the kernel.
 bool conv2d(const PreparedWeights& weights, const LayerTerms& terms, const Conv2dShape& shape,
             const AffineGrid& x_grid, const std::int8_t* x_codes, const Conv2dOutput& output,
             std::int64_t begin, std::int64_t end);

@@ -13,8 +13,8 @@
 namespace samebits::kernels {
 namespace {
 
-constexpr std::int64_t kMaxMultiplier =
-    8;                                // outputs an input channel: with more the multiplication is faster
+// Outputs an input channel: with more the matrix multiplication is faster.
+constexpr std::int64_t kMaxMultiplier = 8;
 constexpr std::int64_t kSums = 4096;  // sums of a strip of rows, so that they stay in the first-level cache
 
 /// The rows that a strip of output rows reads, with borders. With a stride above 2 the columns of a row are
