@@ -27,7 +27,7 @@ struct ExpectedFloats {
 
 float real_of(int code, const oracle::SmallFloat& definition, float scale) {
   const double value = oracle::decode(code, definition);
-  return std::isnan(value) ? float_from_bits(0x7FC00000u)
+  return std::isnan(value) ? float_of_bits(0x7FC00000u)
                            : oracle::multiply(static_cast<float>(value), scale);
 }
 
