@@ -207,6 +207,10 @@ void Interpreter::State::compute(const Step& step, const std::vector<Value>& inp
         std::copy_n(x.floats, x.size(), y.floats);
       return;
     case Op::kRelu:
+      if (x.is_codes)
+        return threads.parallel_for(x.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+          relu_codes(x.codes, y.codes, y.reader->input_grid->zero_point, begin, end);
+        });
       return threads.parallel_for(x.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
         relu(x.floats, y.floats, begin, end);
       });

@@ -49,6 +49,12 @@ void relu(const float* x, float* y, std::int64_t begin, std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] < 0.0f ? 0.0f : x[i];
 }
 
+void relu_codes(const std::int8_t* x, std::int8_t* y, std::int32_t zero_point, std::int64_t begin,
+                std::int64_t end) {
+  const auto zero = static_cast<std::int8_t>(zero_point);
+  for (std::int64_t i = begin; i < end; ++i) y[i] = std::max(x[i], zero);
+}
+
 void add(const float* a, const float* b, float* y, std::int64_t begin, std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) y[i] = a[i] + b[i];
 }

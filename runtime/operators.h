@@ -11,6 +11,10 @@ namespace samebits::runtime {
 /// y[i] = 0 where x[i] < 0, else x[i] for i in [begin, end): NaN and -0 stay. y may be x.
 void relu(const float* x, float* y, std::int64_t begin, std::int64_t end);
 
+/// The same on codes: the code of the real 0 is their zero point. y may be x.
+void relu_codes(const std::int8_t* x, std::int8_t* y, std::int32_t zero_point, std::int64_t begin,
+                std::int64_t end);
+
 /// y[i] = a[i] + b[i] for i in [begin, end). y may be a or b.
 void add(const float* a, const float* b, float* y, std::int64_t begin, std::int64_t end);
 

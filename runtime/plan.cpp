@@ -35,12 +35,14 @@ std::optional<std::size_t> only_reader(const Wiring& wiring, std::size_t slot) {
   return wiring.readers[slot].front();
 }
 
-/// The layer that alone reads a slot, at once or behind nodes that keep the order of values and add none:
-/// what they do to reals they do to codes.
+/// The layer that alone reads a slot, at once or behind nodes that keep the order of values and add none but
+/// 0: what they do to reals they do to codes.
 std::optional<std::size_t> layer_behind(const Graph& graph, const Wiring& wiring, std::size_t slot) {
   std::optional<std::size_t> node = only_reader(wiring, slot);
-  while (node.has_value() &&
-         (graph.nodes[*node].op == Op::kMaxPool2d || graph.nodes[*node].op == Op::kFlatten))
+  const auto keeps_order = [](Op op) {
+    return op == Op::kMaxPool2d || op == Op::kFlatten || op == Op::kRelu;
+  };
+  while (node.has_value() && keeps_order(graph.nodes[*node].op))
     node = only_reader(wiring, *node + 1);
   return node.has_value() && is_layer(graph.nodes[*node].op) ? node : std::nullopt;
 }
@@ -59,7 +61,7 @@ void add_step(const Graph& graph, const Wiring& wiring, std::size_t i, Plan& pla
     }
     step.reader = layer_behind(graph, wiring, step.output);
   } else if (reads_codes) {
-    step.reader = writer->reader;  // a pool or flatten on the way
+    step.reader = writer->reader;  // on the way to it
   }
   plan.steps.push_back(step);
 }
