@@ -78,6 +78,10 @@ __device__ inline void store_quad(std::int8_t* y, int count, const std::int32_t 
     if (i < count) y[i] = static_cast<std::int8_t>(r[i]);
 }
 
+__device__ inline void store_quad(std::uint8_t* y, int count, const std::int32_t (&r)[4]) {
+  store_quad(reinterpret_cast<std::int8_t*>(y), count, r);  // the same bits
+}
+
 /// Stores the clip bits of a quad, bit i of `bits` that of element first + i. Two neighbouring lanes share a
 /// byte: the lower one writes it, so no two threads write the same. For all lanes of a warp together.
 __device__ inline void store_clip_bits(std::uint8_t* clip_mask, std::int64_t first, int count,
