@@ -3,6 +3,7 @@
 // one named call.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -209,6 +210,40 @@ inline std::vector<float> conv2d(const std::vector<std::int8_t>& x_codes, std::i
     }
   }
   return y;
+}
+
+// 16-bit floats.
+
+/// A binary format of 16 bits: a sign, then these.
+struct Format16 {
+  int exponent_bits, fraction_bits;
+  int bias() const { return (1 << (exponent_bits - 1)) - 1; }
+  int infinity() const { return ((1 << exponent_bits) - 1) << fraction_bits; }
+};
+inline constexpr Format16 kBfloat16{8, 7}, kFloat16{5, 10};
+
+inline double decode(std::uint16_t bits, const Format16& format) {
+  const double sign = bits >> 15 != 0 ? -1.0 : 1.0;
+  const int magnitude = bits & 0x7FFF, exponent = magnitude >> format.fraction_bits;
+  const int fraction = magnitude & ((1 << format.fraction_bits) - 1);
+  if (magnitude > format.infinity()) return std::numeric_limits<double>::quiet_NaN();
+  if (magnitude == format.infinity()) return sign * std::numeric_limits<double>::infinity();
+  if (exponent == 0) return sign * std::ldexp(fraction, 1 - format.bias() - format.fraction_bits);
+  return sign * std::ldexp(fraction + (1 << format.fraction_bits), exponent - format.bias() - format.fraction_bits);
+}
+
+/// The nearest value, ties to even. `v` is no NaN.
+inline std::uint16_t encode(double v, const Format16& format) {
+  const int sign = std::signbit(v) ? 0x8000 : 0;
+  const double magnitude = std::fabs(v);
+  if (magnitude == 0) return static_cast<std::uint16_t>(sign);
+  if (std::isinf(magnitude)) return static_cast<std::uint16_t>(sign | format.infinity());
+  const int smallest_exponent = 1 - format.bias();
+  const int exponent = std::max(std::ilogb(magnitude), smallest_exponent);
+  const double units = round_half_even(std::ldexp(magnitude, format.fraction_bits - exponent));
+  // Units carry into the exponent by themselves: 2^fraction_bits of them are one binade.
+  const double bits = std::ldexp(exponent - smallest_exponent, format.fraction_bits) + units;
+  return static_cast<std::uint16_t>(sign | static_cast<int>(std::min<double>(bits, format.infinity())));
 }
 
 }  // namespace samebits::oracle
