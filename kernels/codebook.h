@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/float_type.h"
 #include "kernels/grid_table.h"
 #include "kernels/host_device.h"
 #include "kernels/implementation.h"
@@ -68,10 +69,11 @@ SAMEBITS_HOST_DEVICE inline float codebook_value(std::int32_t code, const Codebo
 
 /// The arrays of one call, n elements each, of any alignment.
 struct CodebookArgs {
-  const float* x;
-  float* y;                 // may be x; null: not wanted
+  const void* x;            // of `type`, and so aligned
+  void* y;                  // of `type`; may be x; null: not wanted
   std::uint8_t* codes;      // null: not wanted
   std::uint8_t* clip_mask;  // as in fake_quantize.h; null: not wanted
+  FloatType type = FloatType::kFloat32;
 };
 
 /// Computes elements [begin, end) with the quotients x[i] / scale, a true division; `scale` is that of the

@@ -13,10 +13,11 @@ namespace samebits::kernels {
 
 /// The arrays of one call, n elements each, of any alignment.
 struct FloatArgs {
-  const float* x;
-  float* y;                 // may be x; null: not wanted
+  const void* x;            // of `type`, and so aligned
+  void* y;                  // of `type`; may be x; null: not wanted
   std::uint8_t* codes;      // null: not wanted
   std::uint8_t* clip_mask;  // as in fake_quantize.h: 1 where is_overflow(); null: not wanted
+  FloatType type = FloatType::kFloat32;
 };
 
 /// Computes elements [begin, end) as decode(encode(x / scale)) * scale: a true division, one rounding to the

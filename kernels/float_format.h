@@ -4,8 +4,8 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
+#include "kernels/float_type.h"
 #include "kernels/host_device.h"
 
 namespace samebits::kernels {
@@ -36,17 +36,6 @@ inline constexpr FloatFormat kFloat4E2M1{2, 1, 1, 0x07, 0, 0};         // larges
 /// else NaN. kToSpecial needs a format with a NaN.
 enum class Overflow : std::uint8_t { kSaturate, kToSpecial };
 
-SAMEBITS_HOST_DEVICE inline std::uint32_t bits_of_float(float value) {
-  std::uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-SAMEBITS_HOST_DEVICE inline float float_from_bits(std::uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
 /// The NaN that every implementation writes, whatever NaN it met: hardware keeps payload and sign, or does
 /// not.
 constexpr std::uint32_t kNaNBits = 0x7FC00000u;
@@ -54,7 +43,7 @@ constexpr std::uint32_t kNaNBits = 0x7FC00000u;
 /// The code of |v| rounded to nearest, ties to even, as if the format had no largest value: it overflows
 /// above largest_code. v is no NaN.
 SAMEBITS_HOST_DEVICE inline std::int32_t unbounded_code(float v, const FloatFormat& format) {
-  const std::uint32_t magnitude = bits_of_float(v) & 0x7FFFFFFFu;
+  const std::uint32_t magnitude = float_bits(v) & 0x7FFFFFFFu;
   const std::int32_t exponent = static_cast<std::int32_t>(magnitude >> 23);  // with float32's bias
   const std::int32_t least_exponent = 128 - format.bias;                     // of the format's normal values
   const std::int32_t dropped = 23 - format.mantissa_bits;
@@ -85,7 +74,7 @@ SAMEBITS_HOST_DEVICE inline std::uint8_t encode_float(float v, const FloatFormat
     else
       return static_cast<std::uint8_t>(format.nan_code);
   }
-  const std::int32_t sign = bits_of_float(v) >> 31 != 0 ? format.sign_code() : 0;
+  const std::int32_t sign = float_bits(v) >> 31 != 0 ? format.sign_code() : 0;
   return static_cast<std::uint8_t>(sign | code);
 }
 
@@ -95,14 +84,14 @@ SAMEBITS_HOST_DEVICE inline float decode_float(std::uint8_t code, const FloatFor
   const std::int32_t magnitude = code & (format.sign_code() - 1);
   const std::int32_t dropped = 23 - format.mantissa_bits;
   if (magnitude > format.largest_code)
-    return float_from_bits(magnitude == format.infinity_code ? sign | 0x7F800000u : kNaNBits);
+    return float_of_bits(magnitude == format.infinity_code ? sign | 0x7F800000u : kNaNBits);
   if (magnitude >> format.mantissa_bits == 0) {
     const std::int32_t unit_exponent = 128 - format.bias - format.mantissa_bits;
-    const float unit = float_from_bits(static_cast<std::uint32_t>(unit_exponent) << 23);
-    return float_from_bits(sign | bits_of_float(static_cast<float>(magnitude) * unit));
+    const float unit = float_of_bits(static_cast<std::uint32_t>(unit_exponent) << 23);
+    return float_of_bits(sign | float_bits(static_cast<float>(magnitude) * unit));
   }
   const std::uint32_t rebias = static_cast<std::uint32_t>(127 - format.bias) << 23;
-  return float_from_bits(sign | ((static_cast<std::uint32_t>(magnitude) << dropped) + rebias));
+  return float_of_bits(sign | ((static_cast<std::uint32_t>(magnitude) << dropped) + rebias));
 }
 
 }  // namespace samebits::kernels

@@ -35,8 +35,8 @@ inline constexpr MxFormat kMxInt8{true, {}};
 
 /// The E8M0 scale 2^(code - 127); kMxNaNScale is NaN.
 SAMEBITS_HOST_DEVICE inline float mx_scale(std::uint8_t code) {
-  if (code == kMxNaNScale) return float_from_bits(kNaNBits);
-  return float_from_bits(code == 0 ? 0x00400000u : static_cast<std::uint32_t>(code) << 23);
+  if (code == kMxNaNScale) return float_of_bits(kNaNBits);
+  return float_of_bits(code == 0 ? 0x00400000u : static_cast<std::uint32_t>(code) << 23);
 }
 
 /// The scale code of a block from the largest of its magnitudes as float32 bits, which order as the
@@ -96,11 +96,12 @@ struct MxRows {
 
 /// The arrays of one call, of any alignment: an entry an element, `scales` one a block.
 struct MxArgs {
-  const float* x;
-  float* y;                 // may be x; null: not wanted
+  const void* x;            // of `type`, and so aligned
+  void* y;                  // of `type`; may be x; null: not wanted
   std::uint8_t* codes;      // one a byte, in the low bits; null: not wanted
   std::uint8_t* scales;     // null: not wanted
   std::uint8_t* clip_mask;  // as in fake_quantize.h: 1 where an element saturated; null: not wanted
+  FloatType type = FloatType::kFloat32;
 };
 
 /// Computes blocks [begin, end); with a mask, `begin` is a multiple of rows.block_step().

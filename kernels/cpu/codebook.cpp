@@ -9,17 +9,15 @@
 
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
-#include "kernels/cpu/affine-inl.h"
+#include "kernels/cpu/float_format-inl.h"
 #include "kernels/cpu/implementations.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
-using CodeTag = hn::Rebind<std::int32_t, FloatTag>;
-
 struct Choice {
-  Floats value;
-  hn::Vec<CodeTag> code;
+  BlockFloats value;
+  BlockInts code;
 };
 
 // Each search finds the code and its value. NaN compares false with every threshold; the caller replaces its
@@ -28,9 +26,9 @@ struct Choice {
 struct LinearSearch {
   const Codebook& codebook;
 
-  HWY_INLINE Choice operator()(Floats v) const {
-    const FloatTag f32;
-    const CodeTag i32;
+  HWY_INLINE Choice operator()(BlockFloats v) const {
+    const BlockTag f32;
+    const BlockIntTag i32;
     Choice choice{hn::Set(f32, codebook.values[0]), hn::Zero(i32)};
     for (std::int32_t i = 0; i + 1 < codebook.size; ++i) {
       const auto reached = hn::Ge(v, hn::Set(f32, codebook.threshold[i]));
@@ -42,35 +40,37 @@ struct LinearSearch {
 };
 
 /// Level l of the tree compares with one of 2^l thresholds, chosen by the l bits of the code that are known:
-/// threshold 7, then 3 or 11, then every fourth from 1 on, then every second from 0 on. One table of 8 lanes
-/// holds a level.
+/// threshold 7, then 3 or 11, then every fourth from 1 on, then every second from 0 on. A table of 8
+/// lanes holds a level; 16 lanes hold it twice.
 struct TreeSearch {
-  Floats root, level1, level2, level3;
-  Floats low_values, high_values;
+  BlockFloats root, level1, level2, level3;
+  BlockFloats low_values, high_values;
 
   explicit TreeSearch(const Codebook& codebook) {
-    const FloatTag f32;
+    const BlockTag f32;
     float threshold[16], values[16];
     for (std::int32_t i = 0; i < 16; ++i) {
       threshold[i] = i + 1 < codebook.size ? codebook.threshold[i] : unreachable();  // never reached
       values[i] = i < codebook.size ? codebook.values[i] : 0.0f;
     }
-    float table1[8], table2[8], table3[8];
-    for (int i = 0; i < 8; ++i) {
+    float table1[16], table2[16], table3[16], low[16], high[16];
+    for (int i = 0; i < 16; ++i) {
       table1[i] = threshold[i % 2 * 8 + 3];
       table2[i] = threshold[i % 4 * 4 + 1];
-      table3[i] = threshold[i * 2];
+      table3[i] = threshold[i % 8 * 2];
+      low[i] = values[i % 8];
+      high[i] = values[8 + i % 8];
     }
     root = hn::Set(f32, threshold[7]);
     level1 = hn::LoadU(f32, table1);
     level2 = hn::LoadU(f32, table2);
     level3 = hn::LoadU(f32, table3);
-    low_values = hn::LoadU(f32, values);
-    high_values = hn::LoadU(f32, values + 8);
+    low_values = hn::LoadU(f32, low);
+    high_values = hn::LoadU(f32, high);
   }
 
-  HWY_INLINE Choice operator()(Floats v) const {
-    const CodeTag i32;
+  HWY_INLINE Choice operator()(BlockFloats v) const {
+    const BlockIntTag i32;
     const auto in_high_half = hn::Ge(v, root);
     auto code = descend(hn::Zero(i32), in_high_half);
     code = descend(code, hn::Ge(v, entry(level1, code)));
@@ -84,68 +84,68 @@ struct TreeSearch {
  private:
   static float unreachable() { return std::numeric_limits<float>::quiet_NaN(); }
 
-  static HWY_INLINE Floats entry(Floats table, hn::Vec<CodeTag> index) {
-    return hn::TableLookupLanes(table, hn::IndicesFromVec(FloatTag(), index));
+  static HWY_INLINE BlockFloats entry(BlockFloats table, BlockInts index) {
+    return hn::TableLookupLanes(table, hn::IndicesFromVec(BlockTag(), index));
   }
   /// The code with one bit more. A true lane of a mask is -1.
-  static HWY_INLINE hn::Vec<CodeTag> descend(hn::Vec<CodeTag> code, FloatMask bit) {
-    const CodeTag i32;
+  static HWY_INLINE BlockInts descend(BlockInts code, BlockMask bit) {
+    const BlockIntTag i32;
     return hn::Sub(hn::Add(code, code), hn::VecFromMask(i32, hn::RebindMask(i32, bit)));
   }
 };
 
-HWY_INLINE void store_unsigned_codes(hn::Vec<CodeTag> codes, std::uint8_t* to) {
-  const hn::Rebind<std::uint8_t, CodeTag> u8;
-  hn::StoreU(hn::DemoteTo(u8, codes), u8, to);
-}
+template <class Stored, class Search>
+struct CodebookKernel {
+  static constexpr bool kMayCorrect = false;  // a corrected quotient may lie on the other side of a threshold
+  const CodebookArgs& args;
+  const Codebook& codebook;
+  const Search& nearest;
 
-template <class Search>
-HWY_INLINE bool run_by(const Search& nearest, const CodebookArgs& args, const Codebook& codebook,
-                       float scalar_scale, std::int64_t begin, std::int64_t end) {
-  const FloatTag f32;
-  const CodeTag i32;
-  const auto scale = hn::Set(f32, scalar_scale);
-  const auto first = hn::Set(f32, codebook.first()), last = hn::Set(f32, codebook.last());
-  const auto nan_value = hn::Set(f32, codebook.values[codebook.zero_code]);
-  const auto nan_code = hn::Set(i32, codebook.zero_code);
-  auto nans = hn::FirstN(f32, 0);  // no lane yet
-  std::int64_t i = aligned_begin(begin, end);
-  const bool head_saw_nan = reference::fake_quantize_codebook_run(args, codebook, scalar_scale, begin, i);
-  for (; i + 8 <= end; i += 8) {
-    unsigned mask_byte = 0;
-    for (std::int64_t lane = 0; lane < 8; lane += static_cast<std::int64_t>(hn::Lanes(f32))) {
-      const auto v = hn::Div(hn::LoadU(f32, args.x + i + lane), scale);
-      const auto is_nan = hn::IsNaN(v);
+  template <class Grids>
+  HWY_INLINE void block(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
+    const BlockTag f32;
+    const BlockIntTag i32;
+    const auto first = hn::Set(f32, codebook.first()), last = hn::Set(f32, codebook.last());
+    const auto nan_value = hn::Set(f32, codebook.values[codebook.zero_code]);
+    const auto nan_code = hn::Set(i32, codebook.zero_code);
+    unsigned inside = 0;
+    for (std::int64_t lane = 0; lane < kBlock; lane += kBlockLanes) {
+      const auto& grid = grids.at(offset + lane);
+      const auto v = grid.quotient(load_floats(static_cast<const Stored*>(args.x) + i + lane));
+      const auto is_ordered = hn::Eq(v, v);
       const Choice choice = nearest(v);
-      const auto value = hn::IfThenElse(is_nan, nan_value, choice.value);
-      const auto code = hn::IfThenElse(hn::RebindMask(i32, is_nan), nan_code, choice.code);
-      if (args.y != nullptr) hn::StoreU(hn::Mul(value, scale), f32, args.y + i + lane);
-      if (args.codes != nullptr) store_unsigned_codes(code, args.codes + i + lane);
-      mask_byte |= mask_bits(hn::Not(hn::And(hn::Ge(v, first), hn::Le(v, last)))) << lane;
-      nans = hn::Or(nans, is_nan);
+      const auto value = hn::IfThenElse(is_ordered, choice.value, nan_value);
+      const auto code = hn::IfThenElse(hn::RebindMask(i32, is_ordered), choice.code, nan_code);
+      if (args.y != nullptr)
+        store_floats(hn::Mul(value, grid.scale), static_cast<Stored*>(args.y) + i + lane);
+      if (args.codes != nullptr) store_bytes(code, args.codes + i + lane);
+      inside |= mask_bits(f32, hn::And(hn::Ge(v, first), hn::Le(v, last))) << lane;
+      ordered = hn::And(ordered, is_ordered);
     }
-    if (args.clip_mask != nullptr) args.clip_mask[i / 8] = static_cast<std::uint8_t>(mask_byte);
+    if (args.clip_mask != nullptr) store_clip_bits(inside, args.clip_mask, i);
   }
-  const bool tail_saw_nan = reference::fake_quantize_codebook_run(args, codebook, scalar_scale, i, end);
-  return head_saw_nan || tail_saw_nan || !hn::AllFalse(f32, nans);
-}
+  bool reference(const AffineGrid& grid, std::int64_t begin, std::int64_t end) const {
+    return reference::fake_quantize_codebook_run(args, codebook, grid.scale, begin, end);
+  }
+};
 
 template <class Search>
-bool runs_by(const Search& nearest, const CodebookArgs& args, const Codebook& codebook,
-             const GridTable& table, std::int64_t begin, std::int64_t end) {
-  bool saw_nan = false;
-  for_each_run(table, begin, end, [&](std::int64_t first, std::int64_t last, std::int64_t index) HWY_ATTR {
-    saw_nan |= run_by(nearest, args, codebook, table.scale[index], first, last);
-  });
-  return saw_nan;
+bool fake_quantize_by(const Search& nearest, const CodebookArgs& args, const Codebook& codebook,
+                      const GridTable& table, std::int64_t begin, std::int64_t end) {
+  if (args.type == FloatType::kBfloat16)
+    return walk_table(CodebookKernel<Bfloat16, Search>{args, codebook, nearest}, table, begin, end);
+  if (args.type == FloatType::kFloat16)
+    return walk_table(CodebookKernel<Float16, Search>{args, codebook, nearest}, table, begin, end);
+  return walk_table(CodebookKernel<float, Search>{args, codebook, nearest}, table, begin, end);
 }
 
 bool fake_quantize_codebook(const CodebookArgs& args, const Codebook& codebook, const GridTable& table,
                             std::int64_t begin, std::int64_t end) {
+  const GridTable scales = scales_of(table);
   constexpr std::int32_t kLinearSize = 8;  // four compares with their look-ups cost as much as seven alone
-  if (hn::MaxLanes(FloatTag()) == 8 && codebook.size > kLinearSize)
-    return runs_by(TreeSearch(codebook), args, codebook, table, begin, end);
-  return runs_by(LinearSearch{codebook}, args, codebook, table, begin, end);
+  if (kBlockLanes >= 8 && codebook.size > kLinearSize)
+    return fake_quantize_by(TreeSearch(codebook), args, codebook, scales, begin, end);
+  return fake_quantize_by(LinearSearch{codebook}, args, codebook, scales, begin, end);
 }
 
 }  // namespace samebits::kernels::HWY_NAMESPACE

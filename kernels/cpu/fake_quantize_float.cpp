@@ -14,68 +14,61 @@
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
-/// How every run is rounded.
-struct Rounding {
-  FloatFormat format;
+template <class Stored>
+struct FloatKernel {
+  static constexpr bool kMayCorrect = false;  // a corrected quotient may lie on the other side of a tie
+  const FloatArgs& args;
+  FloatFormat scalar_format;
   Overflow overflow;
-  VectorFormat vectors;
+  VectorFormat format;
 
-  HWY_INLINE bool by_reference(const FloatArgs& args, float scale, std::int64_t begin,
-                               std::int64_t end) const {
-    return begin < end && reference::fake_quantize_float_run(args, format, overflow, scale, begin, end);
+  template <class Grids>
+  HWY_INLINE void block(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
+    const BlockTag f32;
+    const BlockIntTag i32;
+    unsigned inside = 0;
+    for (std::int64_t lane = 0; lane < kBlock; lane += kBlockLanes) {
+      const auto& grid = grids.at(offset + lane);
+      const auto v = grid.quotient(load_floats(static_cast<const Stored*>(args.x) + i + lane));
+      const Encoded encoded = encode_float(v, format);
+      const auto y = hn::IfThenElse(encoded.is_nan, format.nan_value, hn::Mul(encoded.value, grid.scale));
+      const auto code = hn::IfThenElse(hn::RebindMask(i32, encoded.is_nan), format.nan_code, encoded.code);
+      // kNaNBits is the one NaN that rounding to 16 bits by a carry leaves alone.
+      if (args.y != nullptr) store_floats(y, static_cast<Stored*>(args.y) + i + lane);
+      if (args.codes != nullptr) store_bytes(code, args.codes + i + lane);
+      inside |= mask_bits(f32, hn::Not(encoded.clipped)) << lane;
+      ordered = hn::And(ordered, hn::Not(encoded.is_nan));
+    }
+    if (args.clip_mask != nullptr) store_clip_bits(inside, args.clip_mask, i);
+  }
+  bool reference(const AffineGrid& grid, std::int64_t begin, std::int64_t end) const {
+    return reference::fake_quantize_float_run(args, scalar_format, overflow, grid.scale, begin, end);
   }
 };
 
-HWY_INLINE bool run(const FloatArgs& args, const Rounding& rounding, float scalar_scale, std::int64_t begin,
-                    std::int64_t end) {
-  const FloatTag f32;
-  const IntTag i32;
-  const VectorFormat format = rounding.vectors;
-  const auto scale = hn::Set(f32, scalar_scale);
-  auto nans = hn::FirstN(f32, 0);  // no lane yet
-  std::int64_t i = aligned_begin(begin, end);
-  const bool head_saw_nan = rounding.by_reference(args, scalar_scale, begin, i);
-  for (; i + 8 <= end; i += 8) {
-    unsigned mask_byte = 0;
-    for (std::int64_t lane = 0; lane < 8; lane += static_cast<std::int64_t>(hn::Lanes(f32))) {
-      const Encoded encoded = encode_float(hn::Div(hn::LoadU(f32, args.x + i + lane), scale), format);
-      const auto y = hn::IfThenElse(encoded.is_nan, format.nan_value, hn::Mul(encoded.value, scale));
-      const auto code = hn::IfThenElse(hn::RebindMask(i32, encoded.is_nan), format.nan_code, encoded.code);
-      if (args.y != nullptr) hn::StoreU(y, f32, args.y + i + lane);
-      if (args.codes != nullptr) store_bytes(code, args.codes + i + lane);
-      mask_byte |= mask_bits(encoded.clipped) << lane;
-      nans = hn::Or(nans, encoded.is_nan);
-    }
-    if (args.clip_mask != nullptr) args.clip_mask[i / 8] = static_cast<std::uint8_t>(mask_byte);
-  }
-  const bool tail_saw_nan = rounding.by_reference(args, scalar_scale, i, end);
-  return head_saw_nan || tail_saw_nan || !hn::AllFalse(f32, nans);
-}
-
 bool fake_quantize_float(const FloatArgs& args, const FloatFormat& format, Overflow overflow,
                          const GridTable& table, std::int64_t begin, std::int64_t end) {
-  const Rounding rounding{format, overflow, vector_format(format, overflow)};
-  bool saw_nan = false;
-  for_each_run(table, begin, end, [&](std::int64_t first, std::int64_t last, std::int64_t index) HWY_ATTR {
-    saw_nan |= run(args, rounding, table.scale[index], first, last);
-  });
-  return saw_nan;
+  const GridTable scales = scales_of(table);
+  const VectorFormat vectors = vector_format(format, overflow);
+  if (args.type == FloatType::kBfloat16)
+    return walk_table(FloatKernel<Bfloat16>{args, format, overflow, vectors}, scales, begin, end);
+  if (args.type == FloatType::kFloat16)
+    return walk_table(FloatKernel<Float16>{args, format, overflow, vectors}, scales, begin, end);
+  return walk_table(FloatKernel<float>{args, format, overflow, vectors}, scales, begin, end);
 }
 
 void decode_float_run(const std::uint8_t* codes, float* y, const FloatFormat& format, float scalar_scale,
                       std::int64_t begin, std::int64_t end) {
-  const FloatTag f32;
-  const IntTag i32;
-  const hn::Rebind<std::uint8_t, FloatTag> u8;
-  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(f32));
+  const BlockTag f32;
+  const BlockIntTag i32;
+  const hn::Rebind<std::uint8_t, BlockTag> u8;
   const int dropped = 23 - format.mantissa_bits,
             sign_shift = 31 - format.exponent_bits - format.mantissa_bits;
   const auto scale = hn::Set(f32, scalar_scale);
   const auto unit = hn::Set(f32, decode_float(1, format));
-  const auto nan = hn::Set(f32, float_from_bits(kNaNBits)),
-             infinity = hn::Set(f32, float_from_bits(0x7F800000u));
+  const auto nan = hn::Set(f32, float_of_bits(kNaNBits)), infinity = hn::Set(f32, float_of_bits(0x7F800000u));
   std::int64_t i = begin;
-  for (; i + lanes <= end; i += lanes) {
+  for (; i + kBlockLanes <= end; i += kBlockLanes) {
     const auto code = hn::PromoteTo(i32, hn::LoadU(u8, codes + i));
     const auto magnitude = hn::And(code, hn::Set(i32, format.sign_code() - 1));
     const auto sign = hn::ShiftLeftSame(hn::And(code, hn::Set(i32, format.sign_code())), sign_shift);

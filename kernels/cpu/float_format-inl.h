@@ -8,34 +8,33 @@
 #endif
 
 #include "hwy/highway.h"
-#include "kernels/cpu/affine-inl.h"
+#include "kernels/cpu/grid_blocks-inl.h"
 #include "kernels/float_format.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
-using IntTag = hn::Rebind<std::int32_t, FloatTag>;
-using Ints = hn::Vec<IntTag>;
+using BlockIntTag = hn::Rebind<std::int32_t, BlockTag>;
 
 struct VectorFormat {
-  Floats largest, limit;  // limit: a power of two that rounds beyond the largest
-  Floats overflow_value;  // without the sign
-  Floats nan_value;       // what a NaN decodes to
-  Ints least_exponent;    // bits of the smallest normal value
-  Ints steps;             // added to the bits of 2^e: 2^23 steps of the values from 2^e on
-  Ints overflow_code, nan_code;
-  FloatMask overflow_is_nan;  // all lanes or none
+  BlockFloats largest, limit;  // limit: a power of two that rounds beyond the largest
+  BlockFloats overflow_value;  // without the sign
+  BlockFloats nan_value;       // what a NaN decodes to
+  BlockInts least_exponent;    // bits of the smallest normal value
+  BlockInts steps;             // added to the bits of 2^e: 2^23 steps of the values from 2^e on
+  BlockInts overflow_code, nan_code;
+  BlockMask overflow_is_nan;  // all lanes or none
   int dropped, sign_shift;
 };
 
 HWY_INLINE VectorFormat vector_format(const FloatFormat& format, Overflow overflow) {
-  const FloatTag f32;
-  const IntTag i32;
+  const BlockTag f32;
+  const BlockIntTag i32;
   const int dropped = 23 - format.mantissa_bits;
   // A negative overflow has the same magnitude; NaN is set apart by overflow_is_nan.
-  const float infinity = float_from_bits(0x7F800000u);
+  const float infinity = float_of_bits(0x7F800000u);
   const int code = encode_float(infinity, format, overflow);
-  const float limit = float_from_bits(static_cast<std::uint32_t>(128 + format.largest_exponent()) << 23);
+  const float limit = float_of_bits(static_cast<std::uint32_t>(128 + format.largest_exponent()) << 23);
   const bool overflow_is_nan = overflow == Overflow::kToSpecial && format.infinity_code == 0;
   return {.largest = hn::Set(f32, decode_float(static_cast<std::uint8_t>(format.largest_code), format)),
           .limit = hn::Set(f32, limit),
@@ -53,15 +52,15 @@ HWY_INLINE VectorFormat vector_format(const FloatFormat& format, Overflow overfl
 /// What encode_float() and decode_float() say of a vector. Where `is_nan`, value and code are not set:
 /// nan_value and nan_code of the format belong there.
 struct Encoded {
-  Floats value;
-  Ints code;
-  FloatMask clipped, is_nan;
+  BlockFloats value;
+  BlockInts code;
+  BlockMask clipped, is_nan;
 };
 
-HWY_INLINE Encoded encode_float(Floats v, const VectorFormat& format) {
-  const FloatTag f32;
-  const IntTag i32;
-  const hn::Rebind<std::uint32_t, FloatTag> u32;
+HWY_INLINE Encoded encode_float(BlockFloats v, const VectorFormat& format) {
+  const BlockTag f32;
+  const BlockIntTag i32;
+  const hn::Rebind<std::uint32_t, BlockTag> u32;
   const auto sign = hn::And(v, hn::Set(f32, -0.0f));
   const auto magnitude = hn::Min(hn::Abs(v), format.limit);
   const auto exponent_bits = hn::And(hn::BitCast(i32, magnitude), hn::Set(i32, 0x7F800000));
@@ -81,8 +80,14 @@ HWY_INLINE Encoded encode_float(Floats v, const VectorFormat& format) {
           .is_nan = hn::Or(nan_input, hn::And(overflow, format.overflow_is_nan))};
 }
 
-HWY_INLINE void store_bytes(Ints codes, std::uint8_t* to) {
-  const hn::Rebind<std::uint8_t, IntTag> u8;
+/// The scales of a table alone: what a format without zero point needs of it.
+HWY_INLINE GridTable scales_of(const GridTable& table) {
+  return {table.scale, nullptr, 0, 0, table.row_length, table.group_size, table.rows};
+}
+
+/// Codes of 0..255, one a byte.
+HWY_INLINE void store_bytes(BlockInts codes, std::uint8_t* to) {
+  const hn::Rebind<std::uint8_t, BlockTag> u8;
   hn::StoreU(hn::DemoteTo(u8, codes), u8, to);
 }
 

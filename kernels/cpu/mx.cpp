@@ -17,13 +17,13 @@ namespace samebits::kernels::HWY_NAMESPACE {
 
 struct FloatElements {
   VectorFormat format;
-  HWY_INLINE Encoded operator()(Floats v) const { return encode_float(v, format); }
+  HWY_INLINE Encoded operator()(BlockFloats v) const { return encode_float(v, format); }
 };
 
 struct Int8Elements {
-  HWY_INLINE Encoded operator()(Floats v) const {
-    const FloatTag f32;
-    const IntTag i32;
+  HWY_INLINE Encoded operator()(BlockFloats v) const {
+    const BlockTag f32;
+    const BlockIntTag i32;
     const auto largest = hn::Set(f32, 127.0f);
     const auto steps = hn::Round(hn::Mul(v, hn::Set(f32, 64.0f)));
     const auto bounded = hn::Min(hn::Max(steps, hn::Neg(largest)), largest);
@@ -34,56 +34,67 @@ struct Int8Elements {
   }
 };
 
-HWY_INLINE std::uint32_t largest_magnitude_bits(const float* x, std::int64_t begin, std::int64_t end) {
-  const FloatTag f32;
-  const IntTag i32;
-  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(f32));
+template <class Stored>
+HWY_INLINE std::uint32_t largest_magnitude_bits(const MxArgs& args, std::int64_t begin, std::int64_t end) {
+  const BlockIntTag i32;
   auto largest = hn::Zero(i32);
   std::int64_t i = begin;
-  for (; i + lanes <= end; i += lanes)
-    largest = hn::Max(largest, hn::BitCast(i32, hn::Abs(hn::LoadU(f32, x + i))));
+  for (; i + kBlockLanes <= end; i += kBlockLanes) {
+    const auto magnitude = hn::Abs(load_floats(static_cast<const Stored*>(args.x) + i));
+    largest = hn::Max(largest, hn::BitCast(i32, magnitude));
+  }
   const auto body = static_cast<std::uint32_t>(hn::GetLane(hn::MaxOfLanes(i32, largest)));
-  return std::max(body, reference::largest_magnitude_bits(x, i, end));
+  return i == end ? body : std::max(body, reference::largest_magnitude_bits(args, i, end));
 }
 
 /// Elements [begin, end) of a block without NaN.
-template <class Elements>
+template <class Stored, class Elements>
 HWY_INLINE void encode_elements(const MxArgs& args, const MxFormat& format, const Elements& elements,
                                 std::uint8_t scale_code, std::int64_t begin, std::int64_t end) {
-  const FloatTag f32;
+  const BlockTag f32;
   const auto scale = hn::Set(f32, mx_scale(scale_code));
   const auto reciprocal = hn::Set(f32, mx_scale(static_cast<std::uint8_t>(254 - scale_code)));
-  std::int64_t i = aligned_begin(begin, end);
-  reference::mx_elements(args, format, scale_code, begin, i);
-  for (; i + 8 <= end; i += 8) {
-    unsigned mask_byte = 0;
-    for (std::int64_t lane = 0; lane < 8; lane += static_cast<std::int64_t>(hn::Lanes(f32))) {
-      const Encoded encoded = elements(hn::Mul(hn::LoadU(f32, args.x + i + lane), reciprocal));
-      if (args.y != nullptr) hn::StoreU(hn::Mul(encoded.value, scale), f32, args.y + i + lane);
+  std::int64_t i = whole_bytes_begin(begin, end);
+  if (begin < i) reference::mx_elements(args, format, scale_code, begin, i);
+  for (; i + kBlock <= end; i += kBlock) {
+    unsigned inside = 0;
+    for (std::int64_t lane = 0; lane < kBlock; lane += kBlockLanes) {
+      const auto x = load_floats(static_cast<const Stored*>(args.x) + i + lane);
+      const Encoded encoded = elements(hn::Mul(x, reciprocal));
+      const auto y = hn::Mul(encoded.value, scale);
+      if (args.y != nullptr) store_floats(y, static_cast<Stored*>(args.y) + i + lane);
       if (args.codes != nullptr) store_bytes(encoded.code, args.codes + i + lane);
-      mask_byte |= mask_bits(encoded.clipped) << lane;
+      inside |= mask_bits(f32, hn::Not(encoded.clipped)) << lane;
     }
-    if (args.clip_mask != nullptr) args.clip_mask[i / 8] = static_cast<std::uint8_t>(mask_byte);
+    if (args.clip_mask != nullptr) store_clip_bits(inside, args.clip_mask, i);
   }
-  reference::mx_elements(args, format, scale_code, i, end);
+  if (i < end) reference::mx_elements(args, format, scale_code, i, end);
 }
 
-template <class Elements>
-HWY_INLINE bool fake_quantize_blocks(const MxArgs& args, const MxFormat& format, const Elements& elements,
-                                     const MxRows& rows, std::int64_t begin, std::int64_t end) {
+template <class Stored, class Elements>
+bool blocks_as(const MxArgs& args, const MxFormat& format, const Elements& elements, const MxRows& rows,
+               std::int64_t begin, std::int64_t end) {
   bool saw_nan = false;
   for (std::int64_t block = begin; block < end; ++block) {
     const std::int64_t first = rows.first_element(block), last = rows.last_element(block);
-    const std::uint8_t scale_code = mx_scale_code(largest_magnitude_bits(args.x, first, last), format);
+    const std::uint8_t scale_code = mx_scale_code(largest_magnitude_bits<Stored>(args, first, last), format);
     if (args.scales != nullptr) args.scales[block] = scale_code;
     if (scale_code == kMxNaNScale) {
       reference::mx_elements(args, format, scale_code, first, last);
       saw_nan = true;
     } else {
-      encode_elements(args, format, elements, scale_code, first, last);
+      encode_elements<Stored>(args, format, elements, scale_code, first, last);
     }
   }
   return saw_nan;
+}
+
+template <class Elements>
+bool fake_quantize_blocks(const MxArgs& args, const MxFormat& format, const Elements& elements,
+                          const MxRows& rows, std::int64_t begin, std::int64_t end) {
+  if (args.type == FloatType::kBfloat16) return blocks_as<Bfloat16>(args, format, elements, rows, begin, end);
+  if (args.type == FloatType::kFloat16) return blocks_as<Float16>(args, format, elements, rows, begin, end);
+  return blocks_as<float>(args, format, elements, rows, begin, end);
 }
 
 bool fake_quantize_mx(const MxArgs& args, const MxFormat& format, const MxRows& rows, std::int64_t begin,

@@ -13,20 +13,30 @@ float real_of(std::uint8_t code, const FloatFormat& format, float scale) {
   return isnan(value) ? value : value * scale;  // a product may change a NaN's bits
 }
 
+template <class Stored>
+bool run_as(const FloatArgs& args, const FloatFormat& format, Overflow overflow, float scale,
+            std::int64_t begin, std::int64_t end) {
+  const auto* x = static_cast<const Stored*>(args.x);
+  auto* y = static_cast<Stored*>(args.y);
+  bool saw_nan = false;
+  for (std::int64_t i = begin; i < end; ++i) {
+    const float v = to_float(x[i]) / scale;
+    const std::uint8_t code = encode_float(v, format, overflow);
+    if (args.clip_mask != nullptr) append_clip_bit(args.clip_mask, i, is_overflow(v, format));
+    if (args.codes != nullptr) args.codes[i] = code;
+    if (y != nullptr) y[i] = round_to<Stored>(real_of(code, format, scale));
+    saw_nan = saw_nan || isnan(v) || isnan(decode_float(code, format));
+  }
+  return saw_nan;
+}
+
 }  // namespace
 
 bool fake_quantize_float_run(const FloatArgs& args, const FloatFormat& format, Overflow overflow, float scale,
                              std::int64_t begin, std::int64_t end) {
-  bool saw_nan = false;
-  for (std::int64_t i = begin; i < end; ++i) {
-    const float v = args.x[i] / scale;
-    const std::uint8_t code = encode_float(v, format, overflow);
-    if (args.clip_mask != nullptr) append_clip_bit(args.clip_mask, i, is_overflow(v, format));
-    if (args.codes != nullptr) args.codes[i] = code;
-    if (args.y != nullptr) args.y[i] = real_of(code, format, scale);
-    saw_nan = saw_nan || isnan(v) || isnan(decode_float(code, format));
-  }
-  return saw_nan;
+  return with_float_type(args.type, [&](auto stored) {
+    return run_as<decltype(stored)>(args, format, overflow, scale, begin, end);
+  });
 }
 
 bool fake_quantize_float(const FloatArgs& args, const FloatFormat& format, Overflow overflow,

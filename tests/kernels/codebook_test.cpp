@@ -10,6 +10,7 @@
 #include "kernels/fake_quantize.h"
 #include "tests/format_oracle.h"
 #include "tests/kernels/affine_cases.h"
+#include "tests/kernels/float_formats.h"
 #include "tests/kernels/granularities.h"
 
 namespace samebits::kernels {
@@ -254,6 +255,27 @@ TEST_F(CodebookKernel, FindsTheNearestValueOfFreeCodebooksOfEverySize) {
   }
 }
 
+TEST_F(CodebookKernel, TakesEveryPatternOfA16BitTypeAndRoundsItsResultsToIt) {
+  for (const StoredType& stored : kShortTypes) {
+    for (const float scale : {1.0f, 0.1f}) {
+      const Bytes x = all_patterns();
+      const std::int64_t n = std::ssize(x) / 2;
+      const ExpectedCodes expected =
+          expect_codes(decoded(x, stored.type), normal_float4(), [&](std::int64_t) { return scale; });
+      for (const auto& entry : under_test(fake_quantize_codebook_implementations())) {
+        SCOPED_TRACE(testing::Message() << stored.name << ", " << entry.name << ", scale " << scale);
+        Bytes y = x;  // y may be x
+        std::vector<std::uint8_t> codes(n), clip_mask(n / 8);
+        const CodebookArgs args{y.data(), y.data(), codes.data(), clip_mask.data(), stored.type};
+        EXPECT_TRUE(entry.run(args, normal_float4(), one_scale(scale, n), 0, n));
+        EXPECT_EQ(first_difference(y, encoded_results(expected.y, stored.type)), "");
+        EXPECT_EQ(first_difference(codes, expected.codes), "");
+        EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
+      }
+    }
+  }
+}
+
 TEST_F(CodebookKernel, ReportsANaNWhereverItStandsAndNothingElse) {
   for (const std::int64_t n : {1, 8, 33}) {
     for (std::int64_t at = 0; at < n; ++at) {
@@ -284,7 +306,7 @@ TEST_F(CodebookKernel, LeavesOutWhatIsNotWantedAndMayWriteOverItsInput) {
 
 TEST_F(CodebookKernel, GivesEachElementTheScaleOfItsRunInWhateverOrderThePiecesCome) {
   Random random(4);
-  for (const Granularity& c : kGranularities) {
+  for (const Granularity& c : all_granularities()) {
     SCOPED_TRACE(c.why);
     const Grids grids(c.grids());
     const GridTable table = c.table(grids.scale.data());

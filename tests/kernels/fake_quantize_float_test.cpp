@@ -27,8 +27,7 @@ struct ExpectedFloats {
 
 float real_of(int code, const oracle::SmallFloat& definition, float scale) {
   const double value = oracle::decode(code, definition);
-  return std::isnan(value) ? float_from_bits(0x7FC00000u)
-                           : oracle::multiply(static_cast<float>(value), scale);
+  return std::isnan(value) ? float_of_bits(0x7FC00000u) : oracle::multiply(static_cast<float>(value), scale);
 }
 
 template <class ScaleOf>
@@ -86,6 +85,29 @@ TEST_F(FakeQuantizeFloat, RoundsToTheNearestValueOnRandomPatterns) {
     expect_search(x, c, 1.0f);
     expect_search(random_floats(random, 1 << 16, static_cast<float>(c.definition.largest()) * 0.15f), c,
                   0.1f);
+  }
+}
+
+TEST_F(FakeQuantizeFloat, TakesEveryPatternOfA16BitTypeAndRoundsItsResultsToIt) {
+  const Bytes x = all_patterns();
+  const std::int64_t n = std::ssize(x) / 2;
+  for (const StoredType& stored : kShortTypes) {
+    for (const FormatCase& c : kFormats) {
+      const Overflow overflow = overflows_of(c).back();
+      const float scale = 0.1f;
+      const ExpectedFloats expected =
+          expect_floats(decoded(x, stored.type), c, overflow, [&](std::int64_t) { return scale; });
+      for (const auto& entry : under_test(fake_quantize_float_implementations())) {
+        SCOPED_TRACE(testing::Message() << stored.name << ", " << c.name << ", " << entry.name);
+        Bytes y = x;  // y may be x
+        std::vector<std::uint8_t> codes(n), clip_mask(n / 8);
+        const FloatArgs args{y.data(), y.data(), codes.data(), clip_mask.data(), stored.type};
+        EXPECT_TRUE(entry.run(args, c.format, overflow, one_scale(scale, n), 0, n));
+        EXPECT_EQ(first_difference(y, encoded_results(expected.y, stored.type)), "");
+        EXPECT_EQ(first_difference(codes, expected.codes), "");
+        EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
+      }
+    }
   }
 }
 
@@ -152,7 +174,7 @@ TEST_F(FakeQuantizeFloat, LeavesOutWhatIsNotWantedAndMayWriteOverItsInput) {
 
 TEST_F(FakeQuantizeFloat, GivesEachElementTheScaleOfItsRunInWhateverOrderThePiecesCome) {
   Random random(4);
-  for (const Granularity& c : kGranularities) {
+  for (const Granularity& c : all_granularities()) {
     SCOPED_TRACE(c.why);
     const Grids grids(c.grids());
     const GridTable table = c.table(grids.scale.data());

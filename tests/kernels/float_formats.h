@@ -7,6 +7,7 @@
 #include "kernels/float_format.h"
 #include "tests/format_oracle.h"
 #include "tests/kernels/affine_cases.h"
+#include "tests/kernels/stored.h"
 
 namespace samebits::kernels {
 
@@ -39,5 +40,17 @@ inline std::vector<float> hard_values_of(const FormatCase& c) {
   }
   return values;
 }
+
+/// The bytes of results in a 16-bit type, each rounded to it; NaN is the one that kernels write.
+inline Bytes encoded_results(const std::vector<float>& values, FloatType type) {
+  Bytes bytes = encoded(values, type);
+  const std::uint16_t nan = type == FloatType::kBfloat16 ? 0x7FC0 : 0x7E00;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (std::isnan(values[i])) std::memcpy(&bytes[2 * i], &nan, 2);
+  return bytes;
+}
+
+/// The types of 16 bits.
+inline const StoredType kShortTypes[] = {kStoredTypes[1], kStoredTypes[2]};
 
 }  // namespace samebits::kernels

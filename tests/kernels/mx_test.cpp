@@ -174,6 +174,28 @@ TEST_F(Mx, RoundsEveryElementAtEveryValueAndMidpointAndTheirNeighbours) {
   }
 }
 
+TEST_F(Mx, TakesEveryPatternOfA16BitTypeAndRoundsItsResultsToIt) {
+  Bytes x = all_patterns();
+  x.resize(2 * 65000);
+  const std::int64_t n = 65000, row_length = 40, blocks = 2 * n / row_length;
+  for (const StoredType& stored : kShortTypes) {
+    for (const MxCase& c : kMxFormats) {
+      const ExpectedMx expected = expect_blocks(decoded(x, stored.type), row_length, c.definition);
+      for (const auto& entry : under_test(fake_quantize_mx_implementations())) {
+        SCOPED_TRACE(testing::Message() << stored.name << ", " << c.name << ", " << entry.name);
+        Bytes y = x;  // y may be x
+        std::vector<std::uint8_t> codes(n), scales(blocks), clip_mask(n / 8);
+        const MxArgs args{y.data(), y.data(), codes.data(), scales.data(), clip_mask.data(), stored.type};
+        EXPECT_TRUE(entry.run(args, c.format, {row_length}, 0, blocks));
+        EXPECT_EQ(first_difference(y, encoded_results(expected.y, stored.type)), "");
+        EXPECT_EQ(first_difference(scales, expected.scales), "");
+        EXPECT_EQ(first_difference(codes, expected.codes), "");
+        EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
+      }
+    }
+  }
+}
+
 TEST_F(Mx, ANaNSpoilsItsBlockAndNoOther) {
   Random random(3);
   for (const MxCase& c : kMxFormats) {
