@@ -7,7 +7,7 @@ BUILD  := build/$(PRESET)
 CMAKE  := .venv/bin/cmake
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: train test build setup bench results ptxas mutants format tidy clean help
+.PHONY: train test test-long build setup bench results ptxas mutants format tidy clean help
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -26,6 +26,10 @@ train: build
 ## make test   PRESET=cpu|cuda|asan|tsan    every test, C++ and Python
 test: build
 	@.venv/bin/python tools/run_tests.py $(BUILD) $(ARGS)
+
+## make test-long    what takes minutes: all 2^32 floats through quantize and fake_quantize, arrays of 2^31 elements
+test-long: build
+	@SAMEBITS_EXHAUSTIVE=1 $(BUILD)/bin/kernels_exhaustive_test --gtest_brief=1
 
 ## make bench  NAME=step|fake_quantize    a benchmark of tests/benchmark/, and the table it fills in README.md
 bench: build

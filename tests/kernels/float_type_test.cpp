@@ -182,19 +182,26 @@ TEST_F(FloatTypes, GivesEachElementTheGridOfItsRunAtEveryGranularity) {
       const Bytes x = encoded(random_floats(random, c.elements(), 20.0f), stored.type);
       const Expected expected =
           expect_by(decoded(x, stored.type), [&](std::int64_t i) { return grids.grid(c.grid_index(i)); });
+      std::vector<std::vector<std::pair<std::int64_t, std::int64_t>>> cuts = {
+          random_pieces(random, c.elements(), 8), {{0, c.elements()}}};
       for (const auto& entry : under_test(fake_quantize_implementations())) {
-        Bytes y(x.size());
-        std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
-        for (const auto& [first, last] : random_pieces(random, c.elements(), 8))
-          entry.run({x.data(), y.data(), clip_mask.data(), stored.type}, table, first, last);
-        EXPECT_EQ(first_difference(y, encoded(expected.y, stored.type)), "") << entry.name;
-        EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "") << entry.name;
+        for (const auto& pieces : cuts) {
+          Bytes y(x.size());
+          std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
+          for (const auto& [first, last] : pieces)
+            entry.run({x.data(), y.data(), clip_mask.data(), stored.type}, table, first, last);
+          EXPECT_EQ(first_difference(y, encoded(expected.y, stored.type)), "") << entry.name;
+          EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "") << entry.name;
+        }
       }
+      cuts = {random_pieces(random, c.elements(), 1), {{0, c.elements()}}};
       for (const auto& entry : under_test(quantize_implementations())) {
-        std::vector<std::int8_t> codes(expected.codes.size());
-        for (const auto& [first, last] : random_pieces(random, c.elements(), 1))
-          entry.run({x.data(), codes.data(), nullptr, stored.type}, table, first, last);
-        EXPECT_EQ(first_difference(codes, expected.codes), "") << entry.name;
+        for (const auto& pieces : cuts) {
+          std::vector<std::int8_t> codes(expected.codes.size());
+          for (const auto& [first, last] : pieces)
+            entry.run({x.data(), codes.data(), nullptr, stored.type}, table, first, last);
+          EXPECT_EQ(first_difference(codes, expected.codes), "") << entry.name;
+        }
       }
     }
   }
