@@ -41,7 +41,7 @@ MinMax observe_quantize_run(const QuantizeArgs& args, const AffineGrid& scalar_g
   const MinMax head = reference::observe_quantize_run(args, scalar_grid, begin, aligned);
   VectorRange range;
   const auto store = [&](Floats code, std::int64_t i) HWY_ATTR { store_codes(code, args.codes + i); };
-  const std::int64_t tail = for_each_code(args.x, grid, aligned, end, range, store,
+  const std::int64_t tail = for_each_code(static_cast<const float*>(args.x), grid, aligned, end, range, store,
                                           [&](std::uint8_t byte, std::int64_t i) HWY_ATTR {
                                             if (args.clip_mask != nullptr) args.clip_mask[i / 8] = byte;
                                           });
@@ -55,10 +55,10 @@ MinMax observe_fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid&
   const MinMax head = reference::observe_fake_quantize_run(args, scalar_grid, begin, aligned);
   VectorRange range;
   const auto store = [&](Floats code, std::int64_t i) HWY_ATTR {
-    hn::StoreU(hn::Mul(hn::Sub(code, grid.zero_point), grid.scale), FloatTag(), args.y + i);
+    hn::StoreU(hn::Mul(hn::Sub(code, grid.zero_point), grid.scale), FloatTag(), static_cast<float*>(args.y) + i);
   };
   const std::int64_t tail =
-      for_each_code(args.x, grid, aligned, end, range, store,
+      for_each_code(static_cast<const float*>(args.x), grid, aligned, end, range, store,
                     [&](std::uint8_t byte, std::int64_t i) HWY_ATTR { args.clip_mask[i / 8] = byte; });
   return merge(merge(head, range.range()),
                reference::observe_fake_quantize_run(args, scalar_grid, tail, end));

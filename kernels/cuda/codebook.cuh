@@ -8,15 +8,16 @@
 
 namespace samebits::kernels::cuda {
 
-/// Launch with any number of blocks. `saw_nan` is set by the first NaN and never cleared.
-template <class Grids>
+/// args.type is Stored. Launch with any number of blocks. `saw_nan` is set by the first NaN and never
+/// cleared.
+template <class Stored, class Grids>
 __global__ void __launch_bounds__(kThreads)
     fake_quantize_codebook(CodebookArgs args, const __grid_constant__ Codebook codebook, Grids grids,
                            std::int64_t n, int* saw_nan) {
   for_each_quad(n, [&](std::int64_t first, int count) {
     float r[4];
     std::int32_t codes[4];
-    load_quad(args.x + first, count, r);
+    load_reals<Stored>(args.x, first, count, r);
     auto walk = grids.walk(first);
     unsigned clip_bits = 0;
     bool has_nan = false;
@@ -29,8 +30,8 @@ __global__ void __launch_bounds__(kThreads)
       has_nan = has_nan || isnan(v);
       if (i + 1 < count) walk.advance();
     }
-    if (args.y != nullptr) store_quad(args.y + first, count, r);
-    if (args.codes != nullptr) store_quad(args.codes + first, count, codes);
+    if (args.y != nullptr) store_reals<Stored>(args.y, first, count, r);
+    if (args.codes != nullptr) store_codes(args.codes, first, count, codes);
     if (args.clip_mask != nullptr) store_clip_bits(args.clip_mask, first, count, clip_bits);
     report_nan(has_nan, saw_nan);
   });

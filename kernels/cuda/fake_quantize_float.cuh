@@ -14,15 +14,16 @@ __device__ inline float float_of_code(std::uint8_t code, const FloatFormat& form
   return isnan(value) ? value : value * scale;
 }
 
-/// Launch with any number of blocks. `saw_nan` is set by the first NaN and never cleared.
-template <class Grids>
+/// args.type is Stored. Launch with any number of blocks. `saw_nan` is set by the first NaN and never
+/// cleared.
+template <class Stored, class Grids>
 __global__ void __launch_bounds__(kThreads)
     fake_quantize_float(FloatArgs args, FloatFormat format, Overflow overflow, Grids grids, std::int64_t n,
                         int* saw_nan) {
   for_each_quad(n, [&](std::int64_t first, int count) {
     float r[4];
     std::int32_t codes[4];
-    load_quad(args.x + first, count, r);
+    load_reals<Stored>(args.x, first, count, r);
     auto walk = grids.walk(first);
     unsigned clip_bits = 0;
     bool has_nan = false;
@@ -36,8 +37,8 @@ __global__ void __launch_bounds__(kThreads)
       has_nan = has_nan || isnan(v) || isnan(decode_float(code, format));
       if (i + 1 < count) walk.advance();
     }
-    if (args.y != nullptr) store_quad(args.y + first, count, r);
-    if (args.codes != nullptr) store_quad(args.codes + first, count, codes);
+    if (args.y != nullptr) store_reals<Stored>(args.y, first, count, r);
+    if (args.codes != nullptr) store_codes(args.codes, first, count, codes);
     if (args.clip_mask != nullptr) store_clip_bits(args.clip_mask, first, count, clip_bits);
     report_nan(has_nan, saw_nan);
   });
@@ -49,13 +50,13 @@ __global__ void __launch_bounds__(kThreads)
     decode_floats(const std::uint8_t* codes, float* y, FloatFormat format, Grids grids, std::int64_t n) {
   for_each_quad(n, [&](std::int64_t first, int count) {
     if (count == 0) return;
-    std::int32_t quad[4];
-    load_quad(reinterpret_cast<const std::int8_t*>(codes) + first, count, quad);
+    std::uint8_t quad[4];
+    load_quad(codes + first, count, quad);
     auto walk = grids.walk(first);
     float r[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      r[i] = float_of_code(static_cast<std::uint8_t>(quad[i]), format, walk.grid.scale);
+      r[i] = float_of_code(quad[i], format, walk.grid.scale);
       if (i + 1 < count) walk.advance();
     }
     store_quad(y + first, count, r);

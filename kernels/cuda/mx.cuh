@@ -47,22 +47,26 @@ __device__ inline std::uint32_t largest_of_lanes(std::uint32_t value) {
 }
 
 /// One block by one warp. Returns the bits of its elements that saturated.
-__device__ inline unsigned quantize_mx_block(const MxArgs& args, const MxFormat& format, std::int64_t block,
-                                             std::int64_t begin, int count, int* saw_nan) {
+template <class Stored>
+__device__ unsigned quantize_mx_block(const MxArgs& args, const MxFormat& format, std::int64_t block,
+                                      std::int64_t begin, int count, int* saw_nan) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const bool is_element = lane < count;
-  const float x = is_element ? args.x[begin + lane] : 0.0f;
-  const std::uint8_t scale_code = mx_scale_code(largest_of_lanes(__float_as_uint(x) & 0x7FFFFFFFu), format);
+  const float x = is_element ? to_float(static_cast<const Stored*>(args.x)[begin + lane]) : 0.0f;
+  const std::uint8_t scale_code = mx_scale_code(largest_of_lanes(float_bits(x) & 0x7FFFFFFFu), format);
   const MxCode element = scale_code == kMxNaNScale ? MxCode{0, true} : encode_mx(x, scale_code, format);
   if (is_element && args.codes != nullptr) args.codes[begin + lane] = element.code;
-  if (is_element && args.y != nullptr) args.y[begin + lane] = decode_mx(element.code, scale_code, format);
+  if (is_element && args.y != nullptr)
+    static_cast<Stored*>(args.y)[begin + lane] =
+        round_to<Stored>(decode_mx(element.code, scale_code, format));
   if (lane == 0 && args.scales != nullptr) args.scales[block] = scale_code;
   if (lane == 0 && scale_code == kMxNaNScale) atomicOr(saw_nan, 1);
   return __ballot_sync(kAllLanes, is_element && element.clipped ? 1 : 0);
 }
 
-/// Blocks [0, blocks) of `rows`; `block_step` is that of MxRows. `saw_nan` is set by the first NaN and never
-/// cleared.
+/// Blocks [0, blocks) of `rows`, args.type being Stored; `block_step` is that of MxRows. `saw_nan` is set by
+/// the first NaN and never cleared.
+template <class Stored>
 __global__ void __launch_bounds__(kThreads)
     fake_quantize_mx(MxArgs args, MxFormat format, MxRows rows, std::int64_t block_step, std::int64_t blocks,
                      int* saw_nan) {
@@ -73,7 +77,7 @@ __global__ void __launch_bounds__(kThreads)
     for (std::int64_t block = first; block < last; ++block) {
       const std::int64_t begin = rows.first_element(block);
       const int count = static_cast<int>(rows.last_element(block) - begin);
-      const unsigned clipped = quantize_mx_block(args, format, block, begin, count, saw_nan);
+      const unsigned clipped = quantize_mx_block<Stored>(args, format, block, begin, count, saw_nan);
       if (args.clip_mask != nullptr) mask.append(clipped, count);
     }
     if (args.clip_mask != nullptr) mask.finish();

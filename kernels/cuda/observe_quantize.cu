@@ -10,9 +10,10 @@ const char* launch_observe_quantize(const QuantizeArgs& args, const GridTable& t
                                     MinMax* partials, MinMax* range, CUstream_st* stream) {
   const unsigned blocks = n == 0 ? 0 : blocks_for_quads(n);
   if (n > 0) {
-    const char* const error = with_grids(table, n, [&]<class Grids>(const Grids& grids) {
-      return launch(observe_quantize<Grids>, blocks, stream, args, grids, n, partials);
-    });
+    const char* const error =
+        with_types_and_grids(args.type, table, n, [&]<class Stored, class Grids>(Stored, const Grids& grids) {
+          return launch(observe_quantize<Stored, Grids>, blocks, stream, args, grids, n, partials);
+        });
     if (error != nullptr) return error;
   }
   return launch(merge_ranges, 1, stream, static_cast<const MinMax*>(partials), std::int64_t{blocks}, range);
@@ -22,9 +23,10 @@ const char* launch_observe_fake_quantize(const FakeQuantizeArgs& args, const Gri
                                          MinMax* partials, MinMax* range, CUstream_st* stream) {
   const unsigned blocks = n == 0 ? 0 : blocks_for_quads(n);
   if (n > 0) {
-    const char* const error = with_grids(table, n, [&]<class Grids>(const Grids& grids) {
-      return launch(observe_fake_quantize<Grids>, blocks, stream, args, grids, n, partials);
-    });
+    const char* const error =
+        with_types_and_grids(args.type, table, n, [&]<class Stored, class Grids>(Stored, const Grids& grids) {
+          return launch(observe_fake_quantize<Stored, Grids>, blocks, stream, args, grids, n, partials);
+        });
     if (error != nullptr) return error;
   }
   return launch(merge_ranges, 1, stream, static_cast<const MinMax*>(partials), std::int64_t{blocks}, range);

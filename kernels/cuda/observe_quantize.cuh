@@ -11,16 +11,16 @@
 namespace samebits::kernels::cuda {
 
 /// quantize, and partials[block] = the range of the block's elements. Launch with any number of blocks.
-template <class Grids>
+template <class Stored, class Grids>
 __global__ void __launch_bounds__(kThreads)
     observe_quantize(QuantizeArgs args, Grids grids, std::int64_t n, MinMax* partials) {
   MinMax range;
   for_each_quad(n, [&](std::int64_t first, int count) {
     float r[4];
-    load_quad(args.x + first, count, r);
+    load_reals<Stored>(args.x, first, count, r);
     for (int i = 0; i < count; ++i) range = with_value(range, r[i]);
     const QuantizedQuad quad = quantize_quad(r, grids, first, count);
-    store_quad(args.codes + first, count, quad.codes);
+    store_codes(args.codes, first, count, quad.codes);
     if (args.clip_mask != nullptr) store_clip_bits(args.clip_mask, first, count, quad.clip_bits);
   });
   range = merge_block(range);
@@ -28,16 +28,16 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 /// The same with fake_quantize.
-template <class Grids>
+template <class Stored, class Grids>
 __global__ void __launch_bounds__(kThreads)
     observe_fake_quantize(FakeQuantizeArgs args, Grids grids, std::int64_t n, MinMax* partials) {
   MinMax range;
   for_each_quad(n, [&](std::int64_t first, int count) {
     float r[4];
-    load_quad(args.x + first, count, r);
+    load_reals<Stored>(args.x, first, count, r);
     for (int i = 0; i < count; ++i) range = with_value(range, r[i]);
     const QuantizedQuad quad = quantize_quad(r, grids, first, count);
-    store_quad(args.y + first, count, quad.y);
+    store_reals<Stored>(args.y, first, count, quad.y);
     store_clip_bits(args.clip_mask, first, count, quad.clip_bits);
   });
   range = merge_block(range);

@@ -9,14 +9,14 @@ namespace samebits::kernels::reference {
 
 MinMax observe_quantize_run(const QuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
                             std::int64_t end) {
-  const MinMax range = reference::min_max(args.x, begin, end);
+  const MinMax range = reference::min_max(static_cast<const float*>(args.x), begin, end);
   reference::quantize_run(args, grid, begin, end);
   return range;
 }
 
 MinMax observe_fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
                                  std::int64_t end) {
-  const MinMax range = reference::min_max(args.x, begin, end);  // first: y may be x
+  const MinMax range = reference::min_max(static_cast<const float*>(args.x), begin, end);  // first: y may be x
   reference::fake_quantize_run(args, grid, begin, end);
   return range;
 }

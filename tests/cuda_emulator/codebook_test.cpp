@@ -114,6 +114,23 @@ TEST(CudaCodebook, GivesEachElementTheScaleOfItsChannelOrGroup) {
   }
 }
 
+TEST(CudaCodebook, WidensAndRoundsThe16BitTypesAsTheOracleDoes) {
+  const Codebook codebook = normal_float4();
+  for (const FloatType type : k16BitTypes) {
+    const std::vector<std::uint16_t> bits = stored_bits(hard_values_of(codebook, 0.1f), type);
+    const auto n = std::ssize(bits);
+    const CodebookExpected expected =
+        expect_nearest(reals_of(bits, type), codebook, [](std::int64_t) { return 0.1f; });
+    DeviceTable table(AffineGrid{.scale = 0.1f}, n);
+    DeviceArray<std::uint16_t> x("x", bits);
+    auto y = DeviceArray<std::uint16_t>::uninitialised("y", n);
+    DeviceArray<int> saw_nan("saw_nan", {0});
+    launch_fake_quantize_codebook({x.data(), y.data(), nullptr, nullptr, type}, codebook, table.table, n,
+                                  saw_nan.data(), kStream);
+    EXPECT_EQ(first_difference(y, stored_bits(expected.y, type)), "");
+  }
+}
+
 TEST(CudaCodebook, WritesOnlyTheOutputsThatAreWanted) {
   const Codebook codebook = normal_float4();
   DeviceTable table(AffineGrid{}, 9);

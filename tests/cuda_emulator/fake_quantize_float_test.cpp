@@ -113,6 +113,27 @@ TEST(CudaFakeQuantizeFloat, GivesEachElementTheScaleOfItsChannelOrGroup) {
   }
 }
 
+TEST(CudaFakeQuantizeFloat, WidensAndRoundsThe16BitTypesAsTheOracleDoes) {
+  for (const FloatType type : k16BitTypes) {
+    for (const FormatCase& c : kFormats) {
+      const std::vector<std::uint16_t> bits = stored_bits(hard_values_of(c), type);
+      const auto n = std::ssize(bits);
+      const FloatsExpected expected =
+          expect_search(reals_of(bits, type), c, Overflow::kSaturate, [](std::int64_t) { return 0.1f; });
+      std::vector<std::uint16_t> expected_y = stored_bits(expected.y, type);
+      for (std::int64_t i = 0; i < n; ++i)  // the quiet NaN
+        if (std::isnan(expected.y[i])) expected_y[i] = type == FloatType::kBfloat16 ? 0x7FC0 : 0x7E00;
+      DeviceTable table(AffineGrid{.scale = 0.1f}, n);
+      DeviceArray<std::uint16_t> x("x", bits);
+      auto y = DeviceArray<std::uint16_t>::uninitialised("y", n);
+      DeviceArray<int> saw_nan("saw_nan", {0});
+      launch_fake_quantize_float({x.data(), y.data(), nullptr, nullptr, type}, c.format, Overflow::kSaturate,
+                                 table.table, n, saw_nan.data(), kStream);
+      EXPECT_EQ(first_difference(y, expected_y), "") << c.name;
+    }
+  }
+}
+
 TEST(CudaFakeQuantizeFloat, WritesOnlyWhatIsWantedAndReturnsTheTextOfARefusedLaunch) {
   DeviceTable table(AffineGrid{}, 9);
   DeviceArray<float> x("x", std::vector<float>(9, 0.3f));

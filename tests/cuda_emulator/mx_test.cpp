@@ -147,11 +147,28 @@ TEST(CudaMx, MayWriteOverItsInputOnAnyNumberOfBlocks) {
       DeviceArray<int> saw_nan("saw_nan", {0});
       const MxArgs args{x.data(), x.data(), nullptr, nullptr, clip_mask.data()};
       const MxRows rows{30};
-      emulate(blocks, kThreads, fake_quantize_mx, args, kMxFloat4E2M1, rows, rows.block_step(), 30,
+      emulate(blocks, kThreads, fake_quantize_mx<float>, args, kMxFloat4E2M1, rows, rows.block_step(), 30,
               saw_nan.data());
       EXPECT_EQ(first_difference(x, expected.y), "");
       EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
     });
+  }
+}
+
+TEST(CudaMx, WidensAndRoundsThe16BitTypesAsTheOracleDoes) {
+  Random random(3);
+  for (const FloatType type : k16BitTypes) {
+    std::vector<float> values = random_floats(random, 40 * 35, 4.0f);
+    const std::vector<std::uint16_t> bits = stored_bits(values, type);
+    const MxArrays expected = expect_standard(reals_of(bits, type), 35, &oracle::kE4M3);
+    DeviceArray<std::uint16_t> x("x", bits);
+    auto y = DeviceArray<std::uint16_t>::uninitialised("y", bits.size());
+    auto codes = DeviceArray<std::uint8_t>::uninitialised("codes", bits.size());
+    DeviceArray<int> saw_nan("saw_nan", {0});
+    launch_fake_quantize_mx({x.data(), y.data(), codes.data(), nullptr, nullptr, type}, kMxFloat8E4M3, {35},
+                            40, saw_nan.data(), kStream);
+    EXPECT_EQ(first_difference(y, stored_bits(expected.y, type)), "");
+    EXPECT_EQ(first_difference(codes, expected.codes), "");
   }
 }
 
