@@ -8,6 +8,7 @@
 #include <span>
 
 #include "kernels/affine.h"
+#include "kernels/float_type.h"
 #include "kernels/implementation.h"
 #include "kernels/min_max.h"
 
@@ -42,10 +43,10 @@ struct Histogram {
   std::int64_t total() const;  // of all bins
 };
 
-/// Counts x[begin] to x[end - 1], of any alignment, into `histogram`, whose range is not empty. Threads count
-/// into histograms of their own, which merge() adds. Uses 32 KB of stack; from some thousand elements on it
-/// pays.
-void count(const float* x, std::int64_t begin, std::int64_t end, Histogram& histogram);
+/// Counts x[begin] to x[end - 1] of `type` into `histogram`, whose range is not empty. Threads count into
+/// histograms of their own, which merge() adds. Uses 32 KB of stack.
+void count(const void* x, std::int64_t begin, std::int64_t end, Histogram& histogram,
+           FloatType type = FloatType::kFloat32);
 
 std::span<const Implementation<decltype(count)>> histogram_implementations();
 

@@ -15,16 +15,19 @@
 
 #include "kernels/affine.h"
 #include "kernels/chunked_sum.h"
+#include "kernels/float_type.h"
 #include "kernels/grid_table.h"
 #include "kernels/implementation.h"
 
 namespace samebits::kernels {
 
-/// The arrays of one call, of any alignment.
+/// The arrays of one call, all of `type`. 16-bit floats are widened, which is exact; where a gradient passes,
+/// its bits are copied.
 struct LsqArgs {
-  const float* x;
-  const float* grad_y;
-  float* grad_x;  // may be grad_y
+  const void* x;
+  const void* grad_y;
+  void* grad_x;  // may be grad_y
+  FloatType type = FloatType::kFloat32;
 };
 
 /// Sums over some elements of one grid. Where a sum is NaN its bits are not specified; those of a gradient

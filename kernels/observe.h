@@ -6,6 +6,7 @@
 #include <span>
 
 #include "kernels/chunked_sum.h"
+#include "kernels/float_type.h"
 #include "kernels/implementation.h"
 #include "kernels/min_max.h"
 
@@ -24,12 +25,14 @@ inline float absolute_maximum(const MinMax& range) {
   return magnitude > 0.0f ? magnitude : 0.0f;
 }
 
-/// One chunk: x[begin] to x[end - 1], at most kSumChunk elements, of any alignment.
-Observation observe_chunk(const float* x, std::int64_t begin, std::int64_t end);
+/// One chunk: x[begin] to x[end - 1] of `type`, at most kSumChunk elements. 16-bit floats are widened, which
+/// is exact.
+Observation observe_chunk(const void* x, std::int64_t begin, std::int64_t end, FloatType type);
 
 /// chunks[k] of elements [kSumChunk * k, kSumChunk * (k + 1)), for all chunks within [begin, end). `begin` is
 /// a multiple of kSumChunk, so that threads share whole chunks; `end` too, or the element count.
-void observe(const float* x, std::int64_t begin, std::int64_t end, Observation* chunks);
+void observe(const void* x, std::int64_t begin, std::int64_t end, Observation* chunks,
+             FloatType type = FloatType::kFloat32);
 
 /// The observation of all chunks together: sums added in ascending order.
 Observation fold(std::span<const Observation> chunks);

@@ -8,7 +8,7 @@
 
 #include "hwy/highway.h"
 #include "kernels/chunked_sum.h"
-#include "kernels/cpu/affine-inl.h"
+#include "kernels/cpu/float_type-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
@@ -16,8 +16,8 @@ namespace samebits::kernels::HWY_NAMESPACE {
 using DoubleTag = hn::CappedTag<double, 8>;
 using Doubles = hn::Vec<DoubleTag>;
 
-// A vector of floats is one vector of doubles (AVX-512: 8 lanes each) or two (4 and 8, 2 and 4 lanes).
-constexpr int kFloatLanes = hn::MaxLanes(FloatTag()), kDoubleLanes = hn::MaxLanes(DoubleTag());
+// A vector of floats is two vectors of doubles.
+constexpr int kFloatLanes = static_cast<int>(kBlockLanes), kDoubleLanes = hn::MaxLanes(DoubleTag());
 constexpr int kParts = kFloatLanes / kDoubleLanes;
 constexpr int kFloatVectors = kSumLanes / kFloatLanes;  // float vectors that feed each lane once
 
@@ -29,7 +29,7 @@ HWY_INLINE Doubles promote_part(Vector x, [[maybe_unused]] int part) {
     return hn::PromoteTo(f64, x);
   } else {
 #if HWY_TARGET != HWY_SCALAR  // it has no halves
-    const hn::Half<FloatTag> half;
+    const hn::Half<BlockTag> half;
     return hn::PromoteTo(f64, part == 0 ? hn::LowerHalf(half, x) : hn::UpperHalf(half, x));
 #endif
   }

@@ -7,7 +7,7 @@
 
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
-#include "kernels/cpu/affine-inl.h"
+#include "kernels/cpu/float_type-inl.h"
 #include "kernels/cpu/implementations.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -17,12 +17,12 @@ constexpr std::int64_t kTables = 4;          // neighbours rarely wait for each 
 constexpr std::int64_t kSmallestRun = 4096;  // below it clearing and adding the tables costs more
 constexpr std::int64_t kLargestRun = std::int64_t{1} << 31;  // a table's uint32 cannot overflow
 constexpr std::int64_t kStep = 16;                           // elements between two stores of bin numbers
-constexpr std::int64_t kFloatLanes = hn::MaxLanes(FloatTag());
 
 /// At most kLargestRun elements, a multiple of kStep.
-HWY_INLINE void count_run(const float* x, std::int64_t begin, std::int64_t end, Histogram& histogram) {
-  const FloatTag f32;
-  const hn::Rebind<std::int32_t, FloatTag> i32;
+template <class Stored>
+HWY_INLINE void count_run(const Stored* x, std::int64_t begin, std::int64_t end, Histogram& histogram) {
+  const BlockTag f32;
+  const hn::Rebind<std::int32_t, BlockTag> i32;
   const auto half = hn::Set(f32, 0.5f), half_low = hn::Set(f32, histogram.range.half_low());
   const auto bins_per_half = hn::Set(f32, histogram.range.bins_per_half());
   const auto last_bin = hn::Set(f32, static_cast<float>(kHistogramBins - 1));
@@ -30,8 +30,8 @@ HWY_INLINE void count_run(const float* x, std::int64_t begin, std::int64_t end, 
   std::uint32_t tables[kTables][kHistogramBins + 1] = {};
   for (std::int64_t i = begin; i < end; i += kStep) {
     std::int32_t bins[kStep];
-    for (std::int64_t lane = 0; lane < kStep; lane += kFloatLanes) {
-      const auto value = hn::LoadU(f32, x + i + lane);
+    for (std::int64_t lane = 0; lane < kStep; lane += kBlockLanes) {
+      const auto value = load_floats(x + i + lane);
       const auto position = hn::Mul(hn::Sub(hn::Mul(value, half), half_low), bins_per_half);
       const auto inside = hn::Min(hn::Max(position, hn::Zero(f32)), last_bin);
       const auto bin = hn::IfThenElse(hn::IsNaN(value), nan_bin, inside);
@@ -45,14 +45,24 @@ HWY_INLINE void count_run(const float* x, std::int64_t begin, std::int64_t end, 
   }
 }
 
-void count(const float* x, std::int64_t begin, std::int64_t end, Histogram& histogram) {
+template <class Stored>
+HWY_INLINE void count_as(const Stored* x, std::int64_t begin, std::int64_t end, Histogram& histogram,
+                         FloatType type) {
   std::int64_t i = begin;
   while (end - i >= kSmallestRun) {
     const std::int64_t last = i + std::min(kLargestRun, (end - i) / kStep * kStep);
     count_run(x, i, last, histogram);
     i = last;
   }
-  reference::count(x, i, end, histogram);
+  reference::count(x, i, end, histogram, type);
+}
+
+void count(const void* x, std::int64_t begin, std::int64_t end, Histogram& histogram, FloatType type) {
+  if (type == FloatType::kBfloat16)
+    return count_as(static_cast<const Bfloat16*>(x), begin, end, histogram, type);
+  if (type == FloatType::kFloat16)
+    return count_as(static_cast<const Float16*>(x), begin, end, histogram, type);
+  count_as(static_cast<const float*>(x), begin, end, histogram, type);
 }
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
@@ -68,9 +78,9 @@ std::span<const Implementation<decltype(count)>> histogram_implementations() {
   return list;
 }
 
-void count(const float* x, std::int64_t begin, std::int64_t end, Histogram& histogram) {
+void count(const void* x, std::int64_t begin, std::int64_t end, Histogram& histogram, FloatType type) {
   static const auto& chosen = first_usable(histogram_implementations());
-  chosen.run(x, begin, end, histogram);
+  chosen.run(x, begin, end, histogram, type);
 }
 
 }  // namespace samebits::kernels

@@ -5,107 +5,128 @@
 
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
-#include "kernels/cpu/affine-inl.h"
 #include "kernels/cpu/chunked_sum-inl.h"
+#include "kernels/cpu/grid_blocks-inl.h"
 #include "kernels/cpu/implementations.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
+/// Stores the gradient where it passes, else 0: a selection of bits.
+HWY_INLINE void store_passing(BlockMask passes, const float* grad, float* to) {
+  hn::StoreU(hn::IfThenElseZero(passes, hn::LoadU(BlockTag(), grad)), BlockTag(), to);
+}
+template <class Stored>
+HWY_INLINE void store_passing(BlockMask passes, const Stored* grad, Stored* to) {
+  const hn::Rebind<std::uint32_t, BlockTag> u32;
+  const hn::Rebind<std::uint16_t, BlockTag> u16;
+  const auto ones = hn::TruncateTo(u16, hn::BitCast(u32, hn::VecFromMask(BlockTag(), passes)));
+  const auto bits = hn::LoadU(u16, reinterpret_cast<const std::uint16_t*>(grad));
+  hn::StoreU(hn::And(bits, ones), u16, reinterpret_cast<std::uint16_t*>(to));
+}
+
+template <class Stored>
+struct LsqArrays {
+  const Stored* x;
+  const Stored* grad_y;
+  Stored* grad_x;
+
+  HWY_INLINE explicit LsqArrays(const LsqArgs& args)
+      : x(static_cast<const Stored*>(args.x)),
+        grad_y(static_cast<const Stored*>(args.grad_y)),
+        grad_x(static_cast<Stored*>(args.grad_x)) {}
+};
+
 struct LsqVectors {
-  Floats slope, number_grad;  // their product is what grad_scale gets
-  Floats clipped_grad;
-  FloatMask is_nan;
+  BlockFloats slope, grad;  // their product is what grad_scale gets; both 0 for NaN
+  BlockFloats clipped_grad;
+  BlockMask ordered;
 };
 
-/// reference::lsq_term of one vector; stores grad_x.
-HWY_INLINE LsqVectors lsq_vectors(const LsqArgs& args, const VectorGrid& grid) {
-  const FloatTag f32;
-  const auto x = hn::LoadU(f32, args.x), grad = hn::LoadU(f32, args.grad_y);
-  const auto position = grid_position(x, grid);
-  const auto is_nan = hn::IsNaN(x);
-  const auto code = code_at(position, is_nan, grid);
-  const auto inside = hn::Eq(position, code);  // not clipped: clamping changed nothing; false for NaN
-  const auto steps = hn::Sub(code, grid.zero_point);
-  const auto slope = hn::Sub(steps, hn::IfThenElseZero(inside, hn::Div(x, grid.scale)));
-  hn::StoreU(hn::IfThenElseZero(inside, grad), f32, args.grad_x);
-  const auto number_grad = hn::IfThenZeroElse(is_nan, grad);
-  return {slope, number_grad, hn::IfThenZeroElse(inside, number_grad), is_nan};
+/// reference::lsq_element of the vector at element i.
+template <class Stored>
+HWY_INLINE LsqVectors lsq_vectors(const LsqArrays<Stored>& arrays, std::int64_t i, const LaneGrid& grid) {
+  const auto quotient = grid.quotient(load_floats(arrays.x + i));
+  const auto grad = load_floats(arrays.grad_y + i);
+  const Rounded rounded = round_to_grid(quotient, grid);
+  const auto steps = hn::Sub(rounded.units, hn::Set(BlockTag(), kUnits));
+  const auto slope = hn::Sub(steps, hn::IfThenElseZero(rounded.inside, quotient));
+  store_passing(rounded.inside, arrays.grad_y + i, arrays.grad_x + i);
+  const auto number_grad = hn::IfThenElseZero(rounded.ordered, grad);
+  return {hn::IfThenElseZero(rounded.ordered, slope), number_grad,
+          hn::IfThenZeroElse(rounded.inside, number_grad), rounded.ordered};
 }
 
-HWY_INLINE LsqArgs from(const LsqArgs& args, std::int64_t i) {
-  return {args.x + i, args.grad_y + i, args.grad_x + i};
-}
-
-struct RunSums {
-  VectorLaneSums slopes, clipped;
-  FloatMask nans;
-
-  HWY_INLINE RunSums() : nans(hn::FirstN(FloatTag(), 0)) {}  // no lane yet
-
-  /// Adds 16 elements.
-  HWY_INLINE void add(const LsqArgs& args, const VectorGrid& grid) {
-    for (int vector = 0; vector < kFloatVectors; ++vector) {
-      const LsqVectors terms = lsq_vectors(from(args, vector * kFloatLanes), grid);
-      nans = hn::Or(nans, terms.is_nan);
-      for (int part = 0; part < kParts; ++part) {
-        const auto grad = promote_part(terms.number_grad, part), slope = promote_part(terms.slope, part);
-        slopes.add(vector, part, hn::Mul(grad, slope));
-        clipped.add(vector, part, promote_part(terms.clipped_grad, part));
-      }
-    }
-  }
-};
-
-bool lsq_backward_run(const LsqArgs& args, const AffineGrid& scalar_grid, std::int64_t begin,
-                      std::int64_t end, LsqSums& sums) {
-  const VectorGrid grid = vector_grid(scalar_grid);
-  RunSums run;
-  std::int64_t i = begin;
-  for (; i + kSumLanes <= end; i += kSumLanes) run.add(from(args, i), grid);
-  bool saw_nan = !hn::AllFalse(FloatTag(), run.nans);
-  if (i == end) {
-    sums.slopes += run.slopes.fold();
-    sums.clipped += run.clipped.fold();
-    return saw_nan;
-  }
-  LaneSums slopes = run.slopes.store(), clipped = run.clipped.store();
+/// Elements [i, end) of a run from `begin`, one by one.
+template <class Stored>
+HWY_INLINE bool lsq_rest(const LsqArgs& args, const AffineGrid& grid, std::int64_t begin, std::int64_t i,
+                         std::int64_t end, LaneSums slopes, LaneSums clipped, LsqSums& sums) {
+  bool saw_nan = false;
   for (; i < end; ++i) {
-    const reference::LsqTerm term = reference::lsq_term(args.x[i], args.grad_y[i], scalar_grid);
+    const reference::LsqTerm term = reference::lsq_element<Stored>(args, i, grid);
     slopes.add(i - begin, term.slope);
     clipped.add(i - begin, term.clipped);
-    saw_nan = saw_nan || std::isnan(args.x[i]);
-    args.grad_x[i] = term.grad_x;
+    saw_nan = saw_nan || term.is_nan;
   }
   sums.slopes += slopes.fold();
   sums.clipped += clipped.fold();
   return saw_nan;
 }
 
-HWY_INLINE VectorGrid grids_of_columns(const LsqColumns& columns, std::int64_t c) {
-  const FloatTag f32;
-  const hn::Rebind<std::int32_t, FloatTag> i32;
-  const auto zero_point = columns.zero_point == nullptr
-                              ? hn::Zero(f32)
-                              : hn::ConvertTo(f32, hn::LoadU(i32, columns.zero_point + c));
-  return {hn::LoadU(f32, columns.scale + c), zero_point, hn::Set(f32, static_cast<float>(columns.qmin)),
-          hn::Set(f32, static_cast<float>(columns.qmax))};
+template <class Stored>
+HWY_INLINE bool lsq_run_as(const LsqArgs& args, const AffineGrid& scalar_grid, std::int64_t begin,
+                           std::int64_t end, LsqSums& sums) {
+  if (end - begin < kSumLanes) return reference::lsq_backward_run(args, scalar_grid, begin, end, sums);
+  const LaneGrid grid = one_grid(scalar_grid);
+  const LsqArrays<Stored> arrays(args);
+  VectorLaneSums slopes, clipped;
+  BlockMask ordered = all_lanes();
+  std::int64_t i = begin;
+  for (; i + kSumLanes <= end; i += kSumLanes) {
+    for (int vector = 0; vector < kFloatVectors; ++vector) {
+      const LsqVectors terms = lsq_vectors(arrays, i + vector * kFloatLanes, grid);
+      ordered = hn::And(ordered, terms.ordered);
+      for (int part = 0; part < kParts; ++part) {
+        const auto grad = promote_part(terms.grad, part), slope = promote_part(terms.slope, part);
+        slopes.add(vector, part, hn::Mul(grad, slope));
+        clipped.add(vector, part, promote_part(terms.clipped_grad, part));
+      }
+    }
+  }
+  const bool saw_nan = !hn::AllTrue(BlockTag(), ordered);
+  if (i < end)
+    return lsq_rest<Stored>(args, scalar_grid, begin, i, end, slopes.store(), clipped.store(), sums) ||
+           saw_nan;
+  sums.slopes += slopes.fold();
+  sums.clipped += clipped.fold();
+  return saw_nan;
+}
+
+bool lsq_backward_run(const LsqArgs& args, const AffineGrid& grid, std::int64_t begin, std::int64_t end,
+                      LsqSums& sums) {
+  if (args.type == FloatType::kBfloat16) return lsq_run_as<Bfloat16>(args, grid, begin, end, sums);
+  if (args.type == FloatType::kFloat16) return lsq_run_as<Float16>(args, grid, begin, end, sums);
+  return lsq_run_as<float>(args, grid, begin, end, sums);
+}
+
+HWY_INLINE LaneGrid grids_of_columns(const LsqColumns& columns, std::int64_t c) {
+  const hn::Rebind<std::int32_t, BlockTag> i32;
+  const auto zero_point =
+      columns.zero_point == nullptr ? hn::Zero(i32) : hn::LoadU(i32, columns.zero_point + c);
+  return lane_grid(hn::LoadU(BlockTag(), columns.scale + c), zero_point, columns.qmin, columns.qmax);
 }
 
 struct ColumnSums {
   Doubles slopes[kParts], clipped[kParts];
-  FloatMask nans;
 
-  HWY_INLINE ColumnSums() : nans(hn::FirstN(FloatTag(), 0)) {  // no lane yet
+  HWY_INLINE ColumnSums() {
     for (int part = 0; part < kParts; ++part) slopes[part] = clipped[part] = hn::Zero(DoubleTag());
   }
 
   /// Adds one element of each column.
-  HWY_INLINE void add(const LsqArgs& args, const VectorGrid& grid) {
-    const LsqVectors terms = lsq_vectors(args, grid);
-    nans = hn::Or(nans, terms.is_nan);
+  HWY_INLINE void add(const LsqVectors& terms) {
     for (int part = 0; part < kParts; ++part) {
-      const auto grad = promote_part(terms.number_grad, part), slope = promote_part(terms.slope, part);
+      const auto grad = promote_part(terms.grad, part), slope = promote_part(terms.slope, part);
       slopes[part] = hn::Add(slopes[part], hn::Mul(grad, slope));
       clipped[part] = hn::Add(clipped[part], promote_part(terms.clipped_grad, part));
     }
@@ -121,23 +142,33 @@ struct ColumnSums {
   }
 };
 
-bool lsq_backward_columns(const LsqArgs& args, const LsqColumns& columns, LsqSums* sums) {
-  auto nans = hn::FirstN(FloatTag(), 0);
+template <class Stored>
+HWY_INLINE bool lsq_columns_as(const LsqArgs& args, const LsqColumns& columns, LsqSums* sums) {
+  const LsqArrays<Stored> arrays(args);
+  BlockMask ordered = all_lanes();
   std::int64_t c = 0;
   for (; c + kFloatLanes <= columns.columns; c += kFloatLanes) {
-    const VectorGrid grid = grids_of_columns(columns, c);
+    const LaneGrid grid = grids_of_columns(columns, c);
     ColumnSums column_sums;
-    for (std::int64_t pass = 0; pass < columns.passes; ++pass)
-      column_sums.add(from(args, columns.begin + pass * columns.stride + c), grid);
+    for (std::int64_t pass = 0; pass < columns.passes; ++pass) {
+      const LsqVectors terms = lsq_vectors(arrays, columns.begin + pass * columns.stride + c, grid);
+      column_sums.add(terms);
+      ordered = hn::And(ordered, terms.ordered);
+    }
     column_sums.store(sums + c);
-    nans = hn::Or(nans, column_sums.nans);
   }
   LsqColumns rest = columns;
   rest.scale += c;
   if (rest.zero_point != nullptr) rest.zero_point += c;
   rest.begin += c;
   rest.columns -= c;
-  return reference::lsq_backward_columns(args, rest, sums + c) || !hn::AllFalse(FloatTag(), nans);
+  return reference::lsq_backward_columns(args, rest, sums + c) || !hn::AllTrue(BlockTag(), ordered);
+}
+
+bool lsq_backward_columns(const LsqArgs& args, const LsqColumns& columns, LsqSums* sums) {
+  if (args.type == FloatType::kBfloat16) return lsq_columns_as<Bfloat16>(args, columns, sums);
+  if (args.type == FloatType::kFloat16) return lsq_columns_as<Float16>(args, columns, sums);
+  return lsq_columns_as<float>(args, columns, sums);
 }
 
 }  // namespace samebits::kernels::HWY_NAMESPACE

@@ -3,7 +3,7 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/observe.cpp"
 #include "kernels/reference/observe.h"
 
-#include "kernels/reference/min_max.h"
+#include <algorithm>
 
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
@@ -14,14 +14,14 @@
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
-Observation observe_chunk(const float* x, std::int64_t begin, std::int64_t end) {
-  const FloatTag f32;
+template <class Stored>
+HWY_INLINE Observation observe_as(const Stored* x, std::int64_t begin, std::int64_t end) {
   VectorRange range;
   VectorLaneSums vector_sums, vector_squares;
   std::int64_t i = begin;
   for (; i + kSumLanes <= end; i += kSumLanes) {
     for (int vector = 0; vector < kFloatVectors; ++vector) {
-      const auto value = hn::LoadU(f32, x + i + vector * kFloatLanes);
+      const auto value = load_floats(x + i + vector * kFloatLanes);
       const auto is_nan = hn::IsNaN(value);
       const auto number = hn::IfThenZeroElse(is_nan, value);
       range.add(value, is_nan);
@@ -34,11 +34,18 @@ Observation observe_chunk(const float* x, std::int64_t begin, std::int64_t end) 
   }
   LaneSums sums = vector_sums.store(), squares = vector_squares.store();
   for (std::int64_t tail = i; tail < end; ++tail) {
-    const double value = std::isnan(x[tail]) ? 0.0 : double{x[tail]};
+    const float number = to_float(x[tail]);
+    const double value = std::isnan(number) ? 0.0 : double{number};
     sums.add(tail - begin, value);
     squares.add(tail - begin, value * value);
   }
-  return {merge(range.range(), reference::min_max(x, i, end)), with_one_nan(sums.fold()), squares.fold()};
+  return {merge(range.range(), reference::range_of(x, i, end)), with_one_nan(sums.fold()), squares.fold()};
+}
+
+Observation observe_chunk(const void* x, std::int64_t begin, std::int64_t end, FloatType type) {
+  if (type == FloatType::kBfloat16) return observe_as(static_cast<const Bfloat16*>(x), begin, end);
+  if (type == FloatType::kFloat16) return observe_as(static_cast<const Float16*>(x), begin, end);
+  return observe_as(static_cast<const float*>(x), begin, end);
 }
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
@@ -54,14 +61,14 @@ std::span<const Implementation<decltype(observe_chunk)>> observe_implementations
   return list;
 }
 
-Observation observe_chunk(const float* x, std::int64_t begin, std::int64_t end) {
+Observation observe_chunk(const void* x, std::int64_t begin, std::int64_t end, FloatType type) {
   static const auto& chosen = first_usable(observe_implementations());
-  return chosen.run(x, begin, end);
+  return chosen.run(x, begin, end, type);
 }
 
-void observe(const float* x, std::int64_t begin, std::int64_t end, Observation* chunks) {
+void observe(const void* x, std::int64_t begin, std::int64_t end, Observation* chunks, FloatType type) {
   for (std::int64_t first = begin; first < end; first += kSumChunk)
-    chunks[first / kSumChunk] = observe_chunk(x, first, first + kSumChunk < end ? first + kSumChunk : end);
+    chunks[first / kSumChunk] = observe_chunk(x, first, std::min(first + kSumChunk, end), type);
 }
 
 Observation fold(std::span<const Observation> chunks) {

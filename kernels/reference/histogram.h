@@ -2,5 +2,5 @@
 #include "kernels/histogram.h"
 
 namespace samebits::kernels::reference {
-void count(const float* x, std::int64_t begin, std::int64_t end, Histogram& histogram);
+void count(const void* x, std::int64_t begin, std::int64_t end, Histogram& histogram, FloatType type);
 }

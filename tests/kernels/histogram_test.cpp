@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "tests/kernels/affine_cases.h"
+#include "tests/kernels/stored.h"
 
 namespace samebits::kernels {
 namespace {
@@ -46,7 +47,7 @@ void expect_oracle(const std::vector<float>& values, HistogramRange range, std::
     SCOPED_TRACE(testing::Message() << entry.name << ", " << values.size() << " elements, range ["
                                     << range.low << ", " << range.high << "]");
     Histogram got = empty_on(range);
-    entry.run(x.data(), 0, std::ssize(values), got);
+    entry.run(x.data(), 0, std::ssize(values), got, FloatType::kFloat32);
     expect_equal(got, expect(values, range));
   }
 }
@@ -83,7 +84,7 @@ TEST_F(HistogramTest, PutsHandMadeValuesIntoTheirBins) {
       const std::vector<float> x(n, c.x);
       for (const auto& entry : under_test(histogram_implementations())) {
         Histogram got = empty_on({0.0f, 2048.0f});
-        entry.run(x.data(), 0, n, got);
+        entry.run(x.data(), 0, n, got, FloatType::kFloat32);
         EXPECT_EQ(c.bin < 0 ? got.nans : got.counts[c.bin], n) << entry.name;
         EXPECT_EQ(got.total() + got.nans, n) << entry.name;
       }
@@ -121,8 +122,8 @@ TEST_F(HistogramTest, AddsToTheCountsThatAreThere) {
   const std::vector<float> x = random_floats(random, 6000, 1.0f);
   for (const auto& entry : under_test(histogram_implementations())) {
     Histogram got = empty_on({-1.0f, 1.0f});
-    entry.run(x.data(), 0, 5000, got);
-    entry.run(x.data(), 5000, 6000, got);
+    entry.run(x.data(), 0, 5000, got, FloatType::kFloat32);
+    entry.run(x.data(), 5000, 6000, got, FloatType::kFloat32);
     expect_equal(got, expect(x, {-1.0f, 1.0f}));
   }
 }
@@ -132,7 +133,7 @@ TEST_F(HistogramTest, ReadsExactlyItsElements) {
   std::fill(x.begin() + 13, x.begin() + 8007, 0.25f);
   for (const auto& entry : under_test(histogram_implementations())) {
     Histogram got = empty_on({0.0f, 1.0f});
-    entry.run(x.data(), 13, 8007, got);
+    entry.run(x.data(), 13, 8007, got, FloatType::kFloat32);
     EXPECT_EQ(got.nans, 0) << entry.name;
     EXPECT_EQ(got.counts[512], 8007 - 13) << entry.name;
   }
@@ -292,6 +293,23 @@ TEST(Quantile, GivesTheEdgesOfTheOnlyBinThatHoldsAnything) {
   EXPECT_EQ(quantile(histogram, 1.0), 101.0f);
   EXPECT_EQ(percentile_range(histogram, 0.75), (HistogramRange{100.25f, 100.75f}));
   EXPECT_EQ(quantile(Histogram(), 0.5), 0.0f);
+}
+
+TEST_F(HistogramTest, WidensSixteenBitFloatsExactly) {
+  Random random(10);
+  for (const StoredType& stored : kStoredTypes) {
+    SCOPED_TRACE(stored.name);
+    for (const HistogramRange range : kRanges) {
+      const Bytes x =
+          stored.bytes == 2 ? all_patterns() : encoded(random_floats(random, 5000, 2.0f), stored.type);
+      const Histogram expected = expect(decoded(x, stored.type), range);
+      for (const auto& entry : under_test(histogram_implementations())) {
+        Histogram got = empty_on(range);
+        entry.run(x.data(), 0, std::ssize(x) / stored.bytes, got, stored.type);
+        expect_equal(got, expected);
+      }
+    }
+  }
 }
 
 }  // namespace

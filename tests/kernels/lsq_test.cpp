@@ -10,6 +10,7 @@
 #include "kernels/fake_quantize.h"
 #include "tests/kernels/affine_cases.h"
 #include "tests/kernels/granularities.h"
+#include "tests/kernels/stored.h"
 #include "tests/kernels/sum_order.h"
 
 namespace samebits::kernels {
@@ -396,6 +397,32 @@ TEST_F(Lsq, StopsTheGradientWhereTheMaskOfTheForwardPassIsSet) {
   fake_quantize({example.x.data(), y.data(), clip_mask.data()}, example.table, 0, example.n());
   fake_quantize_backward(example.grad_y.data(), clip_mask.data(), grad_x.data(), 0, example.n());
   EXPECT_EQ(first_difference(run(example).grad_x, grad_x), "");
+}
+
+TEST_F(Lsq, WidensSixteenBitFloatsAndCopiesTheBitsOfGradientsThatPass) {
+  Random random(10);
+  for (const StoredType& stored : kStoredTypes) {
+    for (const Granularity& granularity : granularities()) {
+      SCOPED_TRACE(testing::Message() << stored.name << ", " << granularity.why);
+      Example example(random, granularity);
+      example.grad_y = random_floats(random, example.n(), 1.0f);
+      const Bytes x = encoded(example.x, stored.type), grad_y = encoded(example.grad_y, stored.type);
+      example.x = decoded(x, stored.type);
+      example.grad_y = decoded(grad_y, stored.type);
+      const Gradients expected = expect(example);
+      const std::int64_t slots = LsqLayout(example.table, example.n()).slots();
+      std::vector<LsqSums> sums(slots);
+      Bytes grad_x(x.size());
+      Gradients got{.grad_x = {},
+                    .grad_scale = std::vector<float>(granularity.grids()),
+                    .grad_zero_point = std::vector<float>(granularity.grids())};
+      got.saw_nan = lsq_backward({x.data(), grad_y.data(), grad_x.data(), stored.type}, example.table,
+                                 example.n(), sums.data(), 0, slots);
+      lsq_fold(sums.data(), example.table, example.n(), got.grad_scale.data(), got.grad_zero_point.data());
+      got.grad_x = decoded(grad_x, stored.type);
+      expect_equal(got, expected);
+    }
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "kernels/observe_quantize.h"
 
 #include "tests/kernels/affine_cases.h"
+#include "tests/kernels/stored.h"
 
 namespace samebits::kernels {
 namespace {
@@ -153,6 +154,65 @@ TEST_F(ObserveFakeQuantize, ObservesWhatWasThereBeforeItWritesInPlace) {
       expect_range(entry.run({y.data(), y.data(), clip_mask.data()}, grid, 0, n), range_of(x));
       EXPECT_EQ(first_difference(y, expected.y), "");
       EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
+    }
+  }
+}
+
+TEST_F(ObserveQuantize, WidensSixteenBitFloatsExactly) {
+  for (const StoredType& stored : kStoredTypes) {
+    for (const AffineGrid& grid :
+         {AffineGrid{0.1f, 3}, AffineGrid{0x1p-126f, 0}, AffineGrid{0x1.000002p9f, -128}}) {
+      SCOPED_TRACE(testing::Message() << stored.name << ", scale " << grid.scale);
+      const Bytes x = stored.bytes == 2 ? all_patterns() : encoded(hard_values(grid), stored.type);
+      const std::vector<float> values = decoded(x, stored.type);
+      const Expected expected = expect_on(values, grid);
+      for (const auto& entry : under_test(observe_quantize_implementations())) {
+        SCOPED_TRACE(entry.name);
+        std::vector<std::int8_t> codes(values.size());
+        std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
+        const QuantizeArgs args{x.data(), codes.data(), clip_mask.data(), stored.type};
+        expect_range(entry.run(args, grid, 0, std::ssize(values)), range_of(values));
+        EXPECT_EQ(first_difference(codes, expected.codes), "");
+        EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
+      }
+      const Bytes expected_y = encoded(expected.y, stored.type);
+      for (const auto& entry : under_test(observe_fake_quantize_implementations())) {
+        SCOPED_TRACE(entry.name);
+        Bytes y(x.size());
+        std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
+        const FakeQuantizeArgs args{x.data(), y.data(), clip_mask.data(), stored.type};
+        expect_range(entry.run(args, grid, 0, std::ssize(values)), range_of(values));
+        EXPECT_EQ(first_difference(y, expected_y), "");
+        EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
+      }
+    }
+  }
+}
+
+TEST_F(ObserveQuantize, WithAFoldedReluObservesAndQuantizesWhatIsLeftOfX) {
+  Random random(5);
+  for (const std::int64_t n : kCounts) {
+    for (const float shift : {0.0f, -9.0f, 9.0f}) {  // both signs; nothing above 0; nothing below
+      std::vector<float> x = random_floats(random, n, 8.0f);
+      for (float& value : x) value += shift;
+      if (n > 20) x[n / 2] = nans().front();
+      std::vector<float> positive = x;
+      for (float& value : positive)
+        if (value <= 0.0f) value = 0.0f;
+      const AffineGrid grid{.scale = 0.1f, .zero_point = -100};
+      Expected expected = expect_on(positive, grid);
+      for (std::int64_t i = 0; i < n; ++i)
+        if (x[i] <= 0.0f) expected.clip_mask[i / 8] |= static_cast<std::uint8_t>(1u << i % 8);
+      for (const auto& entry : under_test(observe_quantize_implementations())) {
+        SCOPED_TRACE(testing::Message() << entry.name << ", " << n << ", shift " << shift);
+        std::vector<std::int8_t> codes(n);
+        std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
+        const QuantizeArgs args{
+            .x = x.data(), .codes = codes.data(), .clip_mask = clip_mask.data(), .fold_relu = true};
+        expect_range(entry.run(args, grid, 0, n), range_of(positive));
+        EXPECT_EQ(first_difference(codes, expected.codes), "");
+        EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
+      }
     }
   }
 }

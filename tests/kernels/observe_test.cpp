@@ -2,6 +2,7 @@
 #include "kernels/observe.h"
 
 #include "tests/kernels/affine_cases.h"
+#include "tests/kernels/stored.h"
 #include "tests/kernels/sum_order.h"
 
 namespace samebits::kernels {
@@ -52,7 +53,8 @@ void expect_documented_order(const std::vector<float>& x, std::int64_t offset = 
                                     << " off alignment");
     std::vector<Observation> chunks;
     for (std::int64_t first = 0; first < std::ssize(x); first += kSumChunk)
-      chunks.push_back(entry.run(unaligned.data(), first, std::min(first + kSumChunk, std::ssize(x))));
+      chunks.push_back(entry.run(unaligned.data(), first, std::min(first + kSumChunk, std::ssize(x)),
+                                 FloatType::kFloat32));
     expect_equal(fold(chunks), expected);
   }
 }
@@ -87,7 +89,7 @@ TEST_F(Observe, SumsHandMadeCasesWhereverTheyStand) {
       std::vector<float> x(zeros_before);
       x.insert(x.end(), c.x.begin(), c.x.end());
       for (const auto& entry : under_test(observe_implementations())) {
-        const Observation got = entry.run(x.data(), 0, std::ssize(x));
+        const Observation got = entry.run(x.data(), 0, std::ssize(x), FloatType::kFloat32);
         EXPECT_EQ(bits(got.sum), bits(c.sum)) << entry.name << ": " << got.sum;
         EXPECT_EQ(bits(got.sum_of_squares), bits(c.sum_of_squares)) << entry.name;
       }
@@ -134,7 +136,7 @@ TEST_F(Observe, ReadsExactlyItsElements) {
       std::copy(values.begin() + begin, values.begin() + end, x.begin() + begin);
       const Observation expected = expect({values.begin() + begin, values.begin() + end});
       for (const auto& entry : under_test(observe_implementations()))
-        expect_equal(entry.run(x.data(), begin, end), expected);
+        expect_equal(entry.run(x.data(), begin, end, FloatType::kFloat32), expected);
     }
   }
 }
@@ -162,6 +164,29 @@ TEST_F(Observe, TheAbsoluteMaximumIsTheLargerEnd) {
   EXPECT_EQ(absolute_maximum({1.0f, 2.0f, false}), 2.0f);
   EXPECT_EQ(kernels::bits(absolute_maximum({0.0f, 0.0f, false})), kernels::bits(0.0f));
   EXPECT_EQ(absolute_maximum({}), 0.0f);
+}
+
+TEST_F(Observe, WidensSixteenBitFloatsExactly) {
+  Random random(4);
+  for (const StoredType& stored : kStoredTypes) {
+    SCOPED_TRACE(stored.name);
+    std::vector<Bytes> inputs;
+    for (const std::int64_t n : {0, 1, 17, 4097})
+      inputs.push_back(encoded(wide_floats(random, n), stored.type));
+    inputs.push_back(encoded(special_values(), stored.type));
+    if (stored.bytes == 2) inputs.push_back(all_patterns());
+    for (const Bytes& x : inputs) {
+      const Observation expected = expect(decoded(x, stored.type));
+      const std::int64_t n = std::ssize(x) / stored.bytes;
+      for (const auto& entry : under_test(observe_implementations())) {
+        SCOPED_TRACE(testing::Message() << entry.name << ", " << n);
+        std::vector<Observation> chunks;
+        for (std::int64_t first = 0; first < n; first += kSumChunk)
+          chunks.push_back(entry.run(x.data(), first, std::min(first + kSumChunk, n), stored.type));
+        expect_equal(fold(chunks), expected);
+      }
+    }
+  }
 }
 
 }  // namespace
