@@ -79,8 +79,9 @@ struct CodebookArgs {
 /// Computes elements [begin, end) with the quotients x[i] / scale, a true division; `scale` is that of the
 /// element's run in the table, of which nothing else is read, finite and >= kMinScale. Mask bits as in
 /// fake_quantize.h, and fake_quantize_backward is the straight-through gradient; with a mask, threads cut at
-/// multiples of 8. Returns whether it met a NaN: zero_code, mask bit 1. Does not allocate or throw. Every
-/// implementation gives the same bits.
+/// multiples of 8. 16-bit x are widened, and y is rounded to `type` once more. Returns whether it met a NaN:
+/// zero_code, mask bit 1. Does not allocate or throw. Every implementation gives the same bits. 0.2 to 0.8 ns
+/// an element on one core of AVX2 or AVX-512, in cache.
 bool fake_quantize_codebook(const CodebookArgs& args, const Codebook& codebook, const GridTable& table,
                             std::int64_t begin, std::int64_t end);
 

@@ -246,4 +246,28 @@ inline std::uint16_t encode(double v, const Format16& format) {
   return static_cast<std::uint16_t>(sign | static_cast<int>(std::min<double>(bits, format.infinity())));
 }
 
+// Stochastic rounding.
+
+/// The word of one element: Philox4x32-10 as its paper writes it, with S-boxes as functions of the whole state.
+inline std::uint32_t philox_word(std::uint64_t seed, std::uint64_t stream, std::uint64_t element) {
+  const std::uint64_t low = 0xFFFFFFFF, block = element / 4;
+  std::vector<std::uint64_t> state = {block & low, block >> 32, stream & low, stream >> 32};
+  for (std::uint64_t round = 0; round < 10; ++round) {
+    const std::uint64_t key0 = ((seed & low) + round * 0x9E3779B9) & low;
+    const std::uint64_t key1 = ((seed >> 32) + round * 0xBB67AE85) & low;
+    const std::uint64_t a = state[0] * 0xD2511F53, b = state[2] * 0xCD9E8D57;
+    state = {(b >> 32) ^ state[1] ^ key0, b & low, (a >> 32) ^ state[3] ^ key1, a & low};
+  }
+  return static_cast<std::uint32_t>(state[element % 4]);
+}
+
+/// Before clipping; infinities and NaN pass through.
+inline double stochastic_position(float r, std::uint32_t word, const Grid& grid) {
+  const float quotient = divide(r, grid.scale);
+  if (!std::isfinite(quotient)) return quotient;
+  const double below = std::floor(double{quotient}), u = std::ldexp(word >> 8, -24);
+  const float fraction = add(quotient, static_cast<float>(-below));
+  return below + (u >= double{add(1.0f, -fraction)} ? 1 : 0) + grid.zero_point;
+}
+
 }  // namespace samebits::oracle

@@ -97,9 +97,9 @@ struct TreeSearch {
 template <class Stored, class Search>
 struct CodebookKernel {
   static constexpr bool kMayCorrect = false;  // a corrected quotient may lie on the other side of a threshold
-  const CodebookArgs& args;
+  CodebookArgs args;
   const Codebook& codebook;
-  const Search& nearest;
+  Search nearest;
 
   template <class Grids>
   HWY_INLINE void block(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {

@@ -17,7 +17,7 @@ namespace samebits::kernels::HWY_NAMESPACE {
 template <class Stored>
 struct FloatKernel {
   static constexpr bool kMayCorrect = false;  // a corrected quotient may lie on the other side of a tie
-  const FloatArgs& args;
+  FloatArgs args;
   FloatFormat scalar_format;
   Overflow overflow;
   VectorFormat format;

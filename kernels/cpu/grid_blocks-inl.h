@@ -99,6 +99,18 @@ HWY_INLINE Rounded round_to_grid(BlockFloats quotient, const LaneGrid& grid) {
   return {clamped, hn::Eq(rounded, clamped), hn::Eq(quotient, quotient)};
 }
 
+/// The codes of rounded values, that of the real 0 for NaN.
+HWY_INLINE void store_codes(const Rounded& rounded, const LaneGrid& grid, std::int8_t* to) {
+  const hn::Rebind<std::int32_t, BlockTag> i32;
+  const hn::Rebind<std::uint32_t, BlockTag> u32;
+  const hn::Rebind<std::uint8_t, BlockTag> u8;
+  const auto nearest =
+      hn::Add(hn::BitCast(i32, rounded.units), hn::Sub(grid.zero_point, hn::Set(i32, kUnitsBits)));
+  const auto codes = hn::IfThenElse(hn::RebindMask(i32, rounded.ordered), nearest, grid.zero_point);
+  // In two's complement a code is the lowest byte.
+  hn::StoreU(hn::TruncateTo(u8, hn::BitCast(u32, codes)), u8, reinterpret_cast<std::uint8_t*>(to));
+}
+
 HWY_INLINE BlockMask all_lanes() {
   return hn::FirstN(BlockTag(), static_cast<std::size_t>(kBlockLanes));
 }
@@ -127,6 +139,7 @@ HWY_INLINE std::int64_t whole_bytes_begin(std::int64_t begin, std::int64_t end) 
 }
 
 /// [begin, end) on one grid: blocks of 16, the rest by the reference. A `Kernel` has
+/// kMayCorrect: only the rounded quotients count, so that CorrectedGrid may make them; and
 ///   void block(i, grids, offset, ordered)   the 16 elements from i on, lane l on grids.at(offset + l); adds
 ///   to nans lanes of NaNs bool reference(grid, begin, end)           any elements on one grid; whether it
 ///   met a NaN
@@ -144,8 +157,9 @@ HWY_INLINE bool walk_one_grid(const Kernel& kernel, const Grid& grid, const Affi
 
 template <class Kernel>
 HWY_INLINE bool walk_run(const Kernel& kernel, const AffineGrid& grid, std::int64_t begin, std::int64_t end) {
-  if (Kernel::kMayCorrect && has_exact_correction(grid.scale))
-    return walk_one_grid(kernel, corrected_grid(grid), grid, begin, end);
+  if constexpr (Kernel::kMayCorrect)
+    if (has_exact_correction(grid.scale))
+      return walk_one_grid(kernel, corrected_grid(grid), grid, begin, end);
   return walk_one_grid(kernel, one_grid(grid), grid, begin, end);
 }
 

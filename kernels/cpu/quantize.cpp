@@ -19,11 +19,7 @@ struct QuantizeKernel {
   template <class Grids>
   HWY_INLINE void block(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
     const BlockTag f32;
-    const hn::Rebind<std::int32_t, BlockTag> i32;
-    const hn::Rebind<std::uint32_t, BlockTag> u32;
-    const hn::Rebind<std::uint8_t, BlockTag> u8;
     const auto* x = static_cast<const Stored*>(args.x) + i;
-    auto* codes = reinterpret_cast<std::uint8_t*>(args.codes) + i;  // in two's complement, the same bytes
     unsigned inside_bits = 0;
     for (std::int64_t lane = 0; lane < kBlock; lane += kBlockLanes) {
       const auto& grid = grids.at(offset + lane);
@@ -31,10 +27,7 @@ struct QuantizeKernel {
       LaneGrid limits = grid;
       if (kFoldRelu) limits.lowest = hn::Set(f32, kUnits);  // no code below that of the real 0
       const Rounded rounded = round_to_grid(grid.quotient(value), limits);
-      const auto offset_of_codes = hn::Sub(grid.zero_point, hn::Set(i32, kUnitsBits));
-      const auto nearest = hn::Add(hn::BitCast(i32, rounded.units), offset_of_codes);
-      const auto code = hn::IfThenElse(hn::RebindMask(i32, rounded.ordered), nearest, grid.zero_point);
-      hn::StoreU(hn::TruncateTo(u8, hn::BitCast(u32, code)), u8, codes + lane);
+      store_codes(rounded, grid, args.codes + i + lane);
       BlockMask inside = rounded.inside;
       if (kFoldRelu) inside = hn::And(inside, hn::Gt(value, hn::Zero(f32)));
       inside_bits |= mask_bits(f32, inside) << lane;
