@@ -135,6 +135,23 @@ def lines_of(usages: list[Usage], threads: int) -> list[str]:
     return lines
 
 
+def worst_of(usages: list[Usage]) -> list[Usage]:
+    """One entry a kernel and architecture: the largest figures of its instances, "quantize (9 instances)"."""
+    groups: dict[tuple[str, str], list[Usage]] = {}
+    for usage in usages:
+        groups.setdefault((usage.kernel.split("<")[0], usage.architecture), []).append(usage)
+    return [
+        Usage(
+            name if len(group) == 1 else f"{name}, {len(group)} instances",
+            architecture,
+            max(usage.registers for usage in group),
+            max(usage.shared_bytes for usage in group),
+            max(usage.spilled_bytes for usage in group),
+        )
+        for (name, architecture), group in groups.items()
+    ]
+
+
 def rows_of(usages: list[Usage], threads: int, machine: str) -> list[dict]:
     rows = []
     for usage in usages:
@@ -166,7 +183,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("kernels", nargs="*", metavar="KERNEL", help="stems of kernels/cuda/*.cu; default: all")
     parser.add_argument("--nvcc", help="default: the one on the path, or /usr/local/cuda/bin/nvcc")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
-    parser.add_argument("--text", type=Path, metavar="FILE", help="also write the printed table there")
+    parser.add_argument("--text", type=Path, metavar="FILE", help="also write a shorter table there: the worst of a kernel's instances")
     options = parser.parse_args(arguments)
     known = {source.stem: source for source in sorted(SOURCES.glob("*.cu"))}
     if unknown := set(options.kernels) - set(known):
@@ -179,9 +196,9 @@ def main(arguments: list[str]) -> int:
             usages += compile_one(nvcc, known[stem], Path(directory))
     threads = threads_of_a_block()
     head = f"nvcc {version}, {threads} threads a block; computed, not measured"
-    text = "\n".join([head, *lines_of(usages, threads)])
-    print(text)
+    print("\n".join([head, *lines_of(usages, threads)]))
     if options.text:
+        text = "\n".join([head, *lines_of(worst_of(usages), threads)])
         options.text.write_text(text + "\n", encoding="utf-8")
     if options.json:
         rows = rows_of(usages, threads, f"none: nvcc {version}, {threads} threads a block")

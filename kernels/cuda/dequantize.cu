@@ -4,11 +4,12 @@
 
 namespace samebits::kernels::cuda {
 
-const char* launch_dequantize(const std::int8_t* codes, float* y, const GridTable& table, std::int64_t n,
-                              CUstream_st* stream) {
+const char* launch_dequantize(const std::int8_t* codes, void* y, const GridTable& table, std::int64_t n,
+                              FloatType type, CUstream_st* stream) {
   if (n == 0) return nullptr;
-  return with_grids(table, n, [&]<class Grids>(const Grids& grids) {
-    return launch(dequantize<Grids>, blocks_for_quads(n), stream, codes, y, grids, n);
+  return with_types_and_grids(type, table, n, [&]<class Stored, class Grids>(Stored, const Grids& grids) {
+    return launch(dequantize<Stored, Grids>, blocks_for_quads(n), stream, codes, static_cast<Stored*>(y),
+                  grids, n);
   });
 }
 

@@ -7,13 +7,13 @@
 
 namespace samebits::kernels::cuda {
 
-/// Launch with any number of blocks.
-template <class Grids>
+/// y is of type Stored. Launch with any number of blocks.
+template <class Stored, class Grids>
 __global__ void __launch_bounds__(kThreads)
-    dequantize(const std::int8_t* codes, float* y, Grids grids, std::int64_t n) {
+    dequantize(const std::int8_t* codes, Stored* y, Grids grids, std::int64_t n) {
   for_each_quad(n, [&](std::int64_t first, int count) {
     if (count == 0) return;
-    std::int32_t quad[4];
+    std::int8_t quad[4];
     load_quad(codes + first, count, quad);
     auto walk = grids.walk(first);
     float r[4];
@@ -22,7 +22,7 @@ __global__ void __launch_bounds__(kThreads)
       r[i] = kernels::dequantize(quad[i], walk.grid);
       if (i + 1 < count) walk.advance();
     }
-    store_quad(y + first, count, r);
+    store_reals<Stored>(y, first, count, r);
   });
 }
 

@@ -16,7 +16,7 @@ const char* launch_fake_quantize(const FakeQuantizeArgs& args, const GridTable& 
                                  int* saw_nan, CUstream_st* stream);
 
 /// fake_quantize_backward of n elements.
-const char* launch_fake_quantize_backward(const float* grad_y, const std::uint8_t* clip_mask, float* grad_x,
-                                          std::int64_t n, CUstream_st* stream);
+const char* launch_fake_quantize_backward(const void* grad_y, const std::uint8_t* clip_mask, void* grad_x,
+                                          std::int64_t n, FloatType type, CUstream_st* stream);
 
 }  // namespace samebits::kernels::cuda

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/affine.h"
+#include "kernels/float_type.h"
 #include "kernels/grid_table.h"
 
 namespace samebits::kernels::cuda {
@@ -79,6 +80,14 @@ const char* with_grids(const GridTable& table, std::int64_t n, Visit visit) {
                                   static_cast<Index>(table.groups_per_row())});
   };
   return n <= INT32_MAX ? many(std::uint32_t{}) : many(std::uint64_t{});
+}
+
+/// visit(stored, grids) with a value of the C++ type of `type` besides.
+template <class Visit>
+const char* with_types_and_grids(FloatType type, const GridTable& table, std::int64_t n, Visit visit) {
+  return with_float_type(type, [&](auto stored) {
+    return with_grids(table, n, [&](const auto& grids) { return visit(stored, grids); });
+  });
 }
 
 }  // namespace samebits::kernels::cuda

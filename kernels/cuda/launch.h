@@ -10,10 +10,13 @@ namespace samebits::kernels::cuda {
 /// Threads of a block, for every kernel.
 constexpr int kThreads = 256;
 
-/// Blocks for `items` at `items_per_block`: no more than keep a large GPU busy, since threads stride.
+/// Of one launch: enough to keep a large GPU busy.
+constexpr std::int64_t kMaxBlocks = 4096;
+
+/// Blocks for `items` at `items_per_block`, at most kMaxBlocks: threads stride.
 inline unsigned blocks_for(std::int64_t items, std::int64_t items_per_block) {
   return static_cast<unsigned>(
-      std::clamp<std::int64_t>((items + items_per_block - 1) / items_per_block, 1, 4096));
+      std::clamp<std::int64_t>((items + items_per_block - 1) / items_per_block, 1, kMaxBlocks));
 }
 
 /// Queues kernel<<<blocks, kThreads>>>(arguments...). Returns null, or the error's text; the error is

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/cuda/launch.h"
+#include "kernels/float_type.h"
 
 namespace samebits::kernels::cuda {
 
@@ -34,31 +35,61 @@ __device__ bool is_aligned(const void* p) {
   return reinterpret_cast<std::uintptr_t>(p) % alignof(Vector) == 0;
 }
 
-/// x[0..count), zeros behind it.
-__device__ inline void load_quad(const float* x, int count, float (&r)[4]) {
-  if (count == 4 && is_aligned<float4>(x)) {
-    const float4 v = *reinterpret_cast<const float4*>(x);
-    r[0] = v.x, r[1] = v.y, r[2] = v.z, r[3] = v.w;
-    return;
-  }
-#pragma unroll
-  for (int i = 0; i < 4; ++i) r[i] = i < count ? x[i] : 0.0f;
-}
+/// How four elements move at once: the vector of their size, and one of its parts as an element and back.
+template <class T>
+struct QuadOf;
+template <>
+struct QuadOf<float> {
+  using Vector = float4;
+  __device__ static float element(float part) { return part; }
+  __device__ static float part(float element) { return element; }
+};
+template <>
+struct QuadOf<std::int8_t> {
+  using Vector = char4;
+  __device__ static std::int8_t element(signed char part) { return part; }
+  __device__ static signed char part(std::int8_t element) { return element; }
+};
+template <>
+struct QuadOf<std::uint8_t> {
+  using Vector = uchar4;
+  __device__ static std::uint8_t element(unsigned char part) { return part; }
+  __device__ static unsigned char part(std::uint8_t element) { return element; }
+};
+template <>
+struct QuadOf<Bfloat16> {
+  using Vector = ushort4;
+  __device__ static Bfloat16 element(unsigned short part) { return {part}; }
+  __device__ static unsigned short part(Bfloat16 element) { return element.bits; }
+};
+template <>
+struct QuadOf<Float16> {
+  using Vector = ushort4;
+  __device__ static Float16 element(unsigned short part) { return {part}; }
+  __device__ static unsigned short part(Float16 element) { return element.bits; }
+};
 
-__device__ inline void load_quad(const std::int8_t* x, int count, std::int32_t (&r)[4]) {
-  if (count == 4 && is_aligned<char4>(x)) {
-    const char4 v = *reinterpret_cast<const char4*>(x);
-    r[0] = v.x, r[1] = v.y, r[2] = v.z, r[3] = v.w;
+/// x[0..count), zeros behind it.
+template <class T>
+__device__ void load_quad(const T* x, int count, T (&r)[4]) {
+  using Quad = QuadOf<T>;
+  if (count == 4 && is_aligned<typename Quad::Vector>(x)) {
+    const auto v = *reinterpret_cast<const typename Quad::Vector*>(x);
+    r[0] = Quad::element(v.x), r[1] = Quad::element(v.y), r[2] = Quad::element(v.z),
+    r[3] = Quad::element(v.w);
     return;
   }
 #pragma unroll
-  for (int i = 0; i < 4; ++i) r[i] = i < count ? x[i] : 0;
+  for (int i = 0; i < 4; ++i) r[i] = i < count ? x[i] : T();
 }
 
 /// y[0..count) = r.
-__device__ inline void store_quad(float* y, int count, const float (&r)[4]) {
-  if (count == 4 && is_aligned<float4>(y)) {
-    *reinterpret_cast<float4*>(y) = make_float4(r[0], r[1], r[2], r[3]);
+template <class T>
+__device__ void store_quad(T* y, int count, const T (&r)[4]) {
+  using Quad = QuadOf<T>;
+  if (count == 4 && is_aligned<typename Quad::Vector>(y)) {
+    *reinterpret_cast<typename Quad::Vector*>(y) = {Quad::part(r[0]), Quad::part(r[1]), Quad::part(r[2]),
+                                                    Quad::part(r[3])};
     return;
   }
 #pragma unroll
@@ -66,16 +97,31 @@ __device__ inline void store_quad(float* y, int count, const float (&r)[4]) {
     if (i < count) y[i] = r[i];
 }
 
-/// The same for numbers that fit int8.
-__device__ inline void store_quad(std::int8_t* y, int count, const std::int32_t (&r)[4]) {
-  if (count == 4 && is_aligned<char4>(y)) {
-    *reinterpret_cast<char4*>(y) = make_char4(static_cast<signed char>(r[0]), static_cast<signed char>(r[1]),
-                                              static_cast<signed char>(r[2]), static_cast<signed char>(r[3]));
-    return;
-  }
+/// Elements [first, first + count) of x, which holds Stored, as float32.
+template <class Stored>
+__device__ void load_reals(const void* x, std::int64_t first, int count, float (&r)[4]) {
+  Stored stored[4];
+  load_quad(static_cast<const Stored*>(x) + first, count, stored);
 #pragma unroll
-  for (int i = 0; i < 4; ++i)
-    if (i < count) y[i] = static_cast<std::int8_t>(r[i]);
+  for (int i = 0; i < 4; ++i) r[i] = to_float(stored[i]);
+}
+
+/// The same elements of y, rounded to Stored.
+template <class Stored>
+__device__ void store_reals(void* y, std::int64_t first, int count, const float (&r)[4]) {
+  Stored stored[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) stored[i] = round_to<Stored>(r[i]);
+  store_quad(static_cast<Stored*>(y) + first, count, stored);
+}
+
+/// The same elements of `codes`, of a type of one byte.
+template <class Code>
+__device__ void store_codes(Code* codes, std::int64_t first, int count, const std::int32_t (&r)[4]) {
+  Code stored[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) stored[i] = static_cast<Code>(r[i]);
+  store_quad(codes + first, count, stored);
 }
 
 /// Stores the clip bits of a quad, bit i of `bits` that of element first + i. Two neighbouring lanes share a

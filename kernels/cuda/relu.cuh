@@ -6,18 +6,20 @@
 
 namespace samebits::kernels::cuda {
 
-/// Launch with any number of blocks.
+/// args.type is Stored. Launch with any number of blocks.
+template <class Stored>
 __global__ void __launch_bounds__(kThreads) relu(ReluArgs args, std::int64_t n) {
   for_each_quad(n, [&](std::int64_t first, int count) {
-    float r[4];
-    load_quad(args.x + first, count, r);
+    Stored r[4];
+    load_quad(static_cast<const Stored*>(args.x) + first, count, r);
     unsigned clip_bits = 0;
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      clip_bits |= static_cast<unsigned>(r[i] <= 0.0f) << i;
-      if (r[i] < 0.0f) r[i] = 0.0f;
+      const float value = to_float(r[i]);
+      clip_bits |= static_cast<unsigned>(value <= 0.0f) << i;
+      if (value < 0.0f) r[i] = Stored();
     }
-    store_quad(args.y + first, count, r);
+    store_quad(static_cast<Stored*>(args.y) + first, count, r);
     store_clip_bits(args.clip_mask, first, count, clip_bits);
   });
 }

@@ -65,6 +65,7 @@ inline unsigned vote(const char* name, unsigned mask, int predicate, Where where
 #define __forceinline__ inline
 #define __shared__ thread_local
 #define __launch_bounds__(...)
+#define __grid_constant__
 inline constexpr samebits::cuda_emulator::BuiltIn<samebits::cuda_emulator::thread_index> threadIdx;
 inline constexpr samebits::cuda_emulator::BuiltIn<samebits::cuda_emulator::block_index> blockIdx;
 inline constexpr samebits::cuda_emulator::BuiltIn<samebits::cuda_emulator::block_size> blockDim;

@@ -13,7 +13,7 @@ void expect_launch(const std::vector<std::int8_t>& code_values, DeviceTable& tab
   const auto n = std::ssize(code_values);
   DeviceArray<std::int8_t> codes("codes", code_values, offsets.x);
   auto y = DeviceArray<float>::uninitialised("y", n, offsets.y);
-  ASSERT_EQ(launch_dequantize(codes.data(), y.data(), table.table, n, kStream), nullptr);
+  ASSERT_EQ(launch_dequantize(codes.data(), y.data(), table.table, n, FloatType::kFloat32, kStream), nullptr);
   EXPECT_EQ(first_difference(y, expected), "");
 }
 
@@ -65,11 +65,28 @@ TEST(CudaDequantize, GivesEachElementTheGridOfItsChannelOrGroup) {
   }
 }
 
+TEST(CudaDequantize, RoundsToThe16BitTypesAsTheOracleDoes) {
+  Random random(3);
+  const AffineGrid grid{.scale = 0.0123f, .zero_point = 17};
+  for (const FloatType type : k16BitTypes) {
+    for (const std::int64_t n : kDeviceCounts) {
+      const std::vector<std::int8_t> values = random_codes(random, n);
+      std::vector<float> expected;
+      for (const int code : values) expected.push_back(oracle::dequantize(code, to_oracle(grid)));
+      DeviceTable table(grid, n);
+      DeviceArray<std::int8_t> codes("codes", values);
+      auto y = DeviceArray<std::uint16_t>::uninitialised("y", n, n % 4);
+      launch_dequantize(codes.data(), y.data(), table.table, n, type, kStream);
+      EXPECT_EQ(first_difference(y, stored_bits(expected, type)), "");
+    }
+  }
+}
+
 TEST(CudaDequantize, LaunchesNothingForNothingAndReturnsTheTextOfARefusedLaunch) {
   DeviceTable table(AffineGrid{}, 1);
-  EXPECT_EQ(launch_dequantize(nullptr, nullptr, table.table, 0, kStream), nullptr);
+  EXPECT_EQ(launch_dequantize(nullptr, nullptr, table.table, 0, FloatType::kFloat32, kStream), nullptr);
   cuda_emulator::refuse_next_launch();
-  EXPECT_STREQ(launch_dequantize(nullptr, nullptr, table.table, 1, kStream), kRefused);
+  EXPECT_STREQ(launch_dequantize(nullptr, nullptr, table.table, 1, FloatType::kFloat16, kStream), kRefused);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include "kernels/grid_table.h"
 #include "tests/cuda_emulator/seeds.h"
-#include "tests/kernels/kernel_test.h"
+#include "tests/kernels/stored.h"
 
 namespace samebits::kernels::cuda {
 
@@ -29,6 +29,20 @@ inline constexpr Offsets kOffsets[] = {{0, 0}, {1, 0}, {0, 1}, {2, 3}, {4, 8}, {
 inline CUstream_st* const kStream = nullptr;
 
 constexpr char kRefused[] = "invalid configuration argument";
+
+/// The 16-bit types, each with its elements as bits: rounded by the oracle, and read back by it.
+inline constexpr FloatType k16BitTypes[] = {FloatType::kBfloat16, FloatType::kFloat16};
+inline std::vector<std::uint16_t> stored_bits(const std::vector<float>& values, FloatType type) {
+  const Bytes bytes = encoded(values, type);
+  std::vector<std::uint16_t> elements(values.size());
+  std::memcpy(elements.data(), bytes.data(), bytes.size());
+  return elements;
+}
+inline std::vector<float> reals_of(const std::vector<std::uint16_t>& elements, FloatType type) {
+  Bytes bytes(2 * elements.size());
+  std::memcpy(bytes.data(), elements.data(), bytes.size());
+  return decoded(bytes, type);
+}
 
 template <class T>
 std::string first_difference(DeviceArray<T>& got, const std::vector<T>& expected) {

@@ -126,7 +126,7 @@ TEST(CudaFakeQuantize, GivesTheSameBitsOnAnyNumberOfBlocksAndWithIndicesOf64Bits
       DeviceArray<float> x("x", x_values);
       Outputs outputs(n);
       const FakeQuantizeArgs args{x.data(), outputs.y.data(), outputs.clip_mask.data()};
-      emulate(blocks, kThreads, fake_quantize<ManyGrids<std::uint64_t>>, args, wide, n,
+      emulate(blocks, kThreads, fake_quantize<float, ManyGrids<std::uint64_t>>, args, wide, n,
               outputs.saw_nan.data());
       outputs.expect(expected);
     });
@@ -185,10 +185,53 @@ TEST(CudaFakeQuantizeBackward, StopsTheGradientExactlyWhereTheMaskIsSetAndKeepsA
         DeviceArray<float> g("grad_y", grad_y, offsets.x);
         DeviceArray<std::uint8_t> clip_mask("clip_mask", mask, offsets.x);
         auto grad_x = DeviceArray<float>::uninitialised("grad_x", n, offsets.y);
-        ASSERT_EQ(launch_fake_quantize_backward(g.data(), clip_mask.data(), grad_x.data(), n, kStream),
+        ASSERT_EQ(launch_fake_quantize_backward(g.data(), clip_mask.data(), grad_x.data(), n,
+                                                FloatType::kFloat32, kStream),
                   nullptr);
         EXPECT_EQ(first_difference(grad_x, expected), "");
       });
+    }
+  }
+}
+
+TEST(CudaFakeQuantize, WidensAndRoundsThe16BitTypesAsTheOracleDoes) {
+  for (const FloatType type : k16BitTypes) {
+    for (const GridCase& c : kGrids) {
+      SCOPED_TRACE(c.why);
+      const std::vector<std::uint16_t> bits = stored_bits(hard_values(c.grid), type);
+      const Expected expected = expect_on(reals_of(bits, type), c.grid);
+      const auto n = std::ssize(bits);
+      DeviceTable table(c.grid, n);
+      for (const Offsets offsets : kOffsets) {
+        DeviceArray<std::uint16_t> x("x", bits, offsets.x);
+        auto y = DeviceArray<std::uint16_t>::uninitialised("y", n, offsets.y);
+        auto clip_mask = DeviceArray<std::uint8_t>::uninitialised("clip_mask", (n + 7) / 8);
+        DeviceArray<int> saw_nan("saw_nan", {0});
+        launch_fake_quantize({x.data(), y.data(), clip_mask.data(), type}, table.table, n, saw_nan.data(),
+                             kStream);
+        EXPECT_EQ(first_difference(y, stored_bits(expected.y, type)), "");
+        EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
+        EXPECT_EQ(saw_nan.values()[0], 1);
+      }
+    }
+  }
+}
+
+TEST(CudaFakeQuantizeBackward, MovesTheBitsOf16BitGradients) {
+  Random random(7);
+  for (const FloatType type : k16BitTypes) {
+    for (const std::int64_t n : kDeviceCounts) {
+      std::vector<std::uint16_t> gradient(n);
+      for (auto& bits : gradient) bits = static_cast<std::uint16_t>(random());
+      std::vector<std::uint8_t> mask((n + 7) / 8);
+      for (auto& byte : mask) byte = static_cast<std::uint8_t>(random());
+      std::vector<std::uint16_t> expected = gradient;
+      for (std::int64_t i = 0; i < n; ++i)
+        if ((mask[i / 8] >> i % 8 & 1) != 0) expected[i] = 0;
+      DeviceArray<std::uint16_t> grad("grad", gradient, n % 3);
+      DeviceArray<std::uint8_t> clip_mask("clip_mask", mask);
+      launch_fake_quantize_backward(grad.data(), clip_mask.data(), grad.data(), n, type, kStream);
+      EXPECT_EQ(first_difference(grad, expected), "");
     }
   }
 }
@@ -197,13 +240,15 @@ TEST(CudaFakeQuantize, LaunchesNothingForNothingAndReturnsTheTextOfARefusedLaunc
   const std::uint64_t before = cuda_emulator::launch_count();
   DeviceTable table(AffineGrid{}, 0);
   EXPECT_EQ(launch_fake_quantize({}, table.table, 0, nullptr, kStream), nullptr);
-  EXPECT_EQ(launch_fake_quantize_backward(nullptr, nullptr, nullptr, 0, kStream), nullptr);
+  EXPECT_EQ(launch_fake_quantize_backward(nullptr, nullptr, nullptr, 0, FloatType::kFloat32, kStream),
+            nullptr);
   EXPECT_EQ(cuda_emulator::launch_count(), before);
   DeviceTable one(AffineGrid{}, 1);
   cuda_emulator::refuse_next_launch();
   EXPECT_STREQ(launch_fake_quantize({}, one.table, 1, nullptr, kStream), kRefused);
   cuda_emulator::refuse_next_launch();
-  EXPECT_STREQ(launch_fake_quantize_backward(nullptr, nullptr, nullptr, 1, kStream), kRefused);
+  EXPECT_STREQ(launch_fake_quantize_backward(nullptr, nullptr, nullptr, 1, FloatType::kBfloat16, kStream),
+               kRefused);
 }
 
 }  // namespace

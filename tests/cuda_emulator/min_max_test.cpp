@@ -79,6 +79,16 @@ TEST(CudaMinMax, SeesAnExtremeAndANaNAtEveryPlaceOfAChunk) {
   }
 }
 
+/// Rows for every warp of two blocks, so that all of them are looked at.
+TEST(CudaMinMax, SeesAnExtremeAtEveryPlaceOfEveryWarpsSegment) {
+  const std::int64_t rows = 11, row_length = 133;
+  for (std::int64_t at = 0; at < row_length; ++at) {
+    std::vector<float> x(rows * row_length, 1.0f);
+    for (std::int64_t row = 0; row < rows; ++row) x[row * row_length + (at + row) % row_length] = 9.0f;
+    expect_launch(x, rows, row_length, 0);
+  }
+}
+
 TEST(CudaMinMax, CountsMinusZeroAsZeroAndOnlyNaNsAsNothing) {
   expect_launch(std::vector<float>(100, -0.0f), 1, 100, 0);
   expect_launch({0.0f, -0.0f, 0.0f}, 1, 3, 0);

@@ -74,6 +74,38 @@ TEST(CudaQuantize, GivesEachElementTheGridOfItsChannelOrGroup) {
   }
 }
 
+TEST(CudaQuantize, FoldsAReluWithItsGradientIntoTheMaskForEveryType) {
+  Random random(3);
+  const AffineGrid grid{.scale = 0.1f, .zero_point = -9, .qmin = -100, .qmax = 90};
+  for (const FloatType type : k16BitTypes) {
+    for (const std::int64_t n : kDeviceCounts) {
+      std::vector<float> values = random_floats(random, n, 16.0f);
+      for (std::int64_t i = 0; i < n; i += 5)
+        values[i] = special_values()[random() % special_values().size()];
+      const std::vector<std::uint16_t> bits = stored_bits(values, type);
+      const std::vector<float> reals = reals_of(bits, type);
+      std::vector<float> rectified = reals;
+      for (float& value : rectified) value = value <= 0.0f ? 0.0f : value;
+      Expected expected = expect_on(rectified, grid);
+      for (std::int64_t i = 0; i < n; ++i)
+        if (reals[i] <= 0.0f) expected.clip_mask[i / 8] |= static_cast<std::uint8_t>(1u << i % 8);
+      std::vector<std::int8_t> cpu(n);
+      kernels::quantize_run({bits.data(), cpu.data(), nullptr, type, true}, grid, 0, n);
+      EXPECT_EQ(kernels::first_difference(cpu, expected.codes), "");
+      DeviceTable table(grid, n);
+      DeviceArray<std::uint16_t> x("x", bits, n % 4);
+      auto codes = DeviceArray<std::int8_t>::uninitialised("codes", n);
+      auto clip_mask = DeviceArray<std::uint8_t>::uninitialised("clip_mask", (n + 7) / 8);
+      DeviceArray<int> saw_nan("saw_nan", {0});
+      launch_quantize({x.data(), codes.data(), clip_mask.data(), type, true}, table.table, n, saw_nan.data(),
+                      kStream);
+      EXPECT_EQ(first_difference(codes, expected.codes), "");
+      EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
+      EXPECT_EQ(saw_nan.values()[0], expected.saw_nan ? 1 : 0);
+    }
+  }
+}
+
 TEST(CudaQuantize, LaunchesNothingForNothingAndReturnsTheTextOfARefusedLaunch) {
   DeviceTable table(AffineGrid{}, 1);
   EXPECT_EQ(launch_quantize({}, table.table, 0, nullptr, kStream), nullptr);

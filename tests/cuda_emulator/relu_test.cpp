@@ -57,10 +57,26 @@ TEST(CudaRelu, MayWriteOverItsInputOnAnyNumberOfBlocks) {
     for_each_seed(3, [&] {
       DeviceArray<float> x("x", values);
       auto clip_mask = DeviceArray<std::uint8_t>::uninitialised("clip_mask", expected.clip_mask.size());
-      emulate(blocks, kThreads, relu, ReluArgs{x.data(), x.data(), clip_mask.data()}, 3001);
+      emulate(blocks, kThreads, relu<float>, ReluArgs{x.data(), x.data(), clip_mask.data()}, 3001);
       EXPECT_EQ(first_difference(x, expected.y), "");
       EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
     });
+  }
+}
+
+TEST(CudaRelu, TakesEveryPatternOfThe16BitTypes) {
+  std::vector<std::uint16_t> patterns(0x10000);
+  for (std::size_t i = 0; i < patterns.size(); ++i) patterns[i] = static_cast<std::uint16_t>(i);
+  for (const FloatType type : k16BitTypes) {
+    const ReluExpected reals(reals_of(patterns, type));
+    std::vector<std::uint16_t> expected = patterns;
+    for (std::size_t i = 0; i < patterns.size(); ++i)
+      if (i >= 0x8000 && reals.clip_mask[i / 8] >> i % 8 & 1 && i != 0x8000) expected[i] = 0;
+    DeviceArray<std::uint16_t> x("x", patterns);
+    auto clip_mask = DeviceArray<std::uint8_t>::uninitialised("clip_mask", patterns.size() / 8);
+    launch_relu({x.data(), x.data(), clip_mask.data(), type}, 0x10000, kStream);
+    EXPECT_EQ(first_difference(x, expected), "");
+    EXPECT_EQ(first_difference(clip_mask, reals.clip_mask), "");
   }
 }
 
