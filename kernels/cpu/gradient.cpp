@@ -13,31 +13,28 @@
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
-/// 16 columns of the rows of one block, from `column` on.
-HWY_INLINE void mask_and_sum_16(const MaskAndSumArgs& args, std::int64_t begin, std::int64_t end,
-                                std::int64_t column) {
+/// Columns [0, last) of one row, 16 at a time; the sums of its block are in cache. Whole rows, not whole
+/// columns: memory is read in order.
+HWY_INLINE void mask_and_sum_row(const MaskAndSumArgs& args, std::int64_t row, std::int64_t last) {
   const GradientTag f32;
-  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(f32)), mask_stride = (args.n + 7) / 8;
-  for (std::int64_t lane = 0; lane < 16; lane += lanes) {
-    auto sum = hn::Zero(f32);
-    for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t i = row * args.n + column + lane;
-      auto g = hn::LoadU(f32, args.g + i);
-      if (args.relu_mask != nullptr) g = masked(g, args.relu_mask + row * mask_stride + column / 8, lane);
-      if (args.masked != nullptr) hn::StoreU(g, f32, args.masked + i);
-      sum = hn::Add(sum, g);
-    }
-    if (args.block_sums != nullptr)
-      hn::StoreU(sum, f32, args.block_sums + begin / kSumRows * args.n + column + lane);
+  const std::uint8_t* mask = args.relu_mask == nullptr ? nullptr : args.relu_mask + row * ((args.n + 7) / 8);
+  float* sums = args.block_sums == nullptr ? nullptr : args.block_sums + row / kSumRows * args.n;
+  const bool starts_sums = row % kSumRows == 0;
+  for (std::int64_t column = 0; column < last; column += static_cast<std::int64_t>(hn::Lanes(f32))) {
+    auto g = hn::LoadU(f32, args.g + row * args.n + column);
+    if (mask != nullptr) g = masked(g, mask + column / 16 * 2, column % 16);
+    if (args.masked != nullptr) hn::StoreU(g, f32, args.masked + row * args.n + column);
+    if (sums == nullptr) continue;
+    const auto before = starts_sums ? hn::Zero(f32) : hn::LoadU(f32, sums + column);
+    hn::StoreU(hn::Add(before, g), f32, sums + column);
   }
 }
 
 void mask_and_sum(const MaskAndSumArgs& args, std::int64_t begin, std::int64_t end) {
-  for (std::int64_t row = begin; row < end; row += kSumRows) {
-    const std::int64_t last = std::min(row + kSumRows, end);
-    std::int64_t column = 0;
-    for (; column + 16 <= args.n; column += 16) mask_and_sum_16(args, row, last, column);
-    reference::mask_and_sum_columns(args, row, last, column, args.n);
+  const std::int64_t whole = args.n / 16 * 16;
+  for (std::int64_t row = begin; row < end; ++row) {
+    mask_and_sum_row(args, row, whole);
+    reference::mask_and_sum_columns(args, row, row + 1, whole, args.n);
   }
 }
 

@@ -58,20 +58,22 @@ HWY_INLINE std::int64_t for_each_vector(std::int64_t first, std::int64_t last, R
   return last;
 }
 
-/// The neighbouring outputs whose first windows start at `window`, which `part` cuts above and below.
-template <std::int64_t Stride, class Tag>
+/// The neighbouring outputs whose first windows start at `window`, which `part` cuts above and below. Width
+/// is the kernel's, or 0 when it is known at run time only: a known one needs each element loaded once.
+template <std::int64_t Stride, std::int64_t Width, class Tag>
 HWY_INLINE void max_pool_vector(Tag f32, const MaxPoolShape& shape, const reference::WindowPart& part,
                                 const float* window, float* y, std::uint8_t* argmax) {
   const hn::RebindToSigned<Tag> i32;
   const hn::Rebind<std::uint8_t, Tag> u8;
+  const std::int64_t kernel_width = Width == 0 ? shape.kernel_width : Width;
   auto best = load_strided<Stride>(f32, window + part.first_row * shape.width, 0);
-  auto place = hn::Set(i32, static_cast<std::int32_t>(part.first_row * shape.kernel_width));
+  auto place = hn::Set(i32, static_cast<std::int32_t>(part.first_row * kernel_width));
   for (std::int64_t row = part.first_row; row < part.last_row; ++row) {
-    for (std::int64_t column = 0; column < shape.kernel_width; ++column) {
+    for (std::int64_t column = 0; column < kernel_width; ++column) {
       const auto element = load_strided<Stride>(f32, window + row * shape.width, column);
       const auto is_better = hn::Or(hn::Gt(element, best), hn::IsNaN(element));
       best = hn::IfThenElse(is_better, element, best);
-      const auto here = hn::Set(i32, static_cast<std::int32_t>(row * shape.kernel_width + column));
+      const auto here = hn::Set(i32, static_cast<std::int32_t>(row * kernel_width + column));
       place = hn::IfThenElse(hn::RebindMask(i32, is_better), here, place);
     }
   }
@@ -79,7 +81,7 @@ HWY_INLINE void max_pool_vector(Tag f32, const MaxPoolShape& shape, const refere
   if (argmax != nullptr) hn::StoreU(hn::DemoteTo(u8, place), u8, argmax);
 }
 
-template <std::int64_t Stride>
+template <std::int64_t Stride, std::int64_t Width>
 HWY_INLINE void max_pool_plane(const MaxPoolShape& shape, const float* x, float* y, std::uint8_t* argmax) {
   const Interior inside = interior<Stride>(shape);
   for (std::int64_t row = 0; row < shape.out_height(); ++row) {
@@ -89,8 +91,8 @@ HWY_INLINE void max_pool_plane(const MaxPoolShape& shape, const float* x, float*
     const std::int64_t covered =
         for_each_vector<float>(inside.first, inside.last, [&](auto f32, std::int64_t column) {
           const std::int64_t i = row * shape.out_width() + column;
-          max_pool_vector<Stride>(f32, shape, part, windows + column * Stride, y + i,
-                                  argmax == nullptr ? nullptr : argmax + i);
+          max_pool_vector<Stride, Width>(f32, shape, part, windows + column * Stride, y + i,
+                                         argmax == nullptr ? nullptr : argmax + i);
         });
     reference::max_pool_row(shape, x, y, argmax, row, 0, inside.first);
     reference::max_pool_row(shape, x, y, argmax, row, covered, shape.out_width());
@@ -105,14 +107,17 @@ void max_pool(const MaxPoolShape& shape, const float* x, float* y, std::uint8_t*
     float* y_plane = y + plane * shape.out_size();
     std::uint8_t* argmax_plane = argmax == nullptr ? nullptr : argmax + plane * shape.out_size();
     if (shape.stride_width == 1)
-      max_pool_plane<1>(shape, x_plane, y_plane, argmax_plane);
+      max_pool_plane<1, 0>(shape, x_plane, y_plane, argmax_plane);
+    else if (shape.kernel_width == 2)
+      max_pool_plane<2, 2>(shape, x_plane, y_plane, argmax_plane);
     else
-      max_pool_plane<2>(shape, x_plane, y_plane, argmax_plane);
+      max_pool_plane<2, 0>(shape, x_plane, y_plane, argmax_plane);
   }
 }
 
-template <std::int64_t Stride>
+template <std::int64_t Stride, std::int64_t Width>
 HWY_INLINE void max_pool_codes_plane(const MaxPoolShape& shape, const std::int8_t* x, std::int8_t* y) {
+  const std::int64_t kernel_width = Width == 0 ? shape.kernel_width : Width;
   const Interior inside = interior<Stride>(shape);
   for (std::int64_t row = 0; row < shape.out_height(); ++row) {
     const reference::WindowPart part = reference::window_part(shape, row, inside.first);
@@ -122,7 +127,7 @@ HWY_INLINE void max_pool_codes_plane(const MaxPoolShape& shape, const std::int8_
         for_each_vector<std::int8_t>(inside.first, inside.last, [&](auto i8, std::int64_t column) {
           auto best = hn::Set(i8, std::int8_t{-128});
           for (std::int64_t r = part.first_row; r < part.last_row; ++r)
-            for (std::int64_t c = 0; c < shape.kernel_width; ++c)
+            for (std::int64_t c = 0; c < kernel_width; ++c)
               best = hn::Max(best, load_strided<Stride>(i8, windows + column * Stride + r * shape.width, c));
           hn::StoreU(best, i8, y + row * shape.out_width() + column);
         });
@@ -137,9 +142,11 @@ void max_pool_codes(const MaxPoolShape& shape, const std::int8_t* x, std::int8_t
   for (std::int64_t plane = begin; plane < end; ++plane) {
     const std::int8_t* x_plane = x + plane * shape.in_size();
     if (shape.stride_width == 1)
-      max_pool_codes_plane<1>(shape, x_plane, y + plane * shape.out_size());
+      max_pool_codes_plane<1, 0>(shape, x_plane, y + plane * shape.out_size());
+    else if (shape.kernel_width == 2)
+      max_pool_codes_plane<2, 2>(shape, x_plane, y + plane * shape.out_size());
     else
-      max_pool_codes_plane<2>(shape, x_plane, y + plane * shape.out_size());
+      max_pool_codes_plane<2, 0>(shape, x_plane, y + plane * shape.out_size());
   }
 }
 
