@@ -117,6 +117,45 @@ TEST_F(Linear, AnInputOfZerosGivesTheBias) {
   }
 }
 
+TEST_F(Linear, ItsFusedReluAndCodesAreTheChainOfLinearReluAndQuantize) {
+  Random random(7);
+  for (const WeightKind& kind : kWeightKinds) {
+    const std::int64_t m = 40, n = 37;
+    const Layer layer = random_layer(random, kind, m, n, 90);
+    const PreparedWeights prepared = prepare(layer.weights, kind);
+    const LayerTerms terms =
+        layer_terms(prepared, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
+    const std::vector<float> plain =
+        oracle::linear(layer.x_codes, m, to_oracle(layer.x_grid), layer.weights, layer.bias);
+    const AffineGrid grid{.scale = 0.3f, .zero_point = -5};
+    for (const bool relu : {false, true}) {
+      SCOPED_TRACE(testing::Message() << kind.why << (relu ? ", relu" : ""));
+      std::vector<float> expected_y;
+      std::vector<std::int8_t> expected_codes;
+      std::vector<std::uint8_t> expected_mask(m * 5);
+      for (std::size_t i = 0; i < plain.size(); ++i) {
+        expected_y.push_back(relu && plain[i] < 0 ? 0.0f : plain[i]);
+        expected_codes.push_back(static_cast<std::int8_t>(oracle::code(expected_y[i], to_oracle(grid))));
+        if (plain[i] <= 0)
+          expected_mask[i / n * 5 + i % n / 8] |= static_cast<std::uint8_t>(1u << (i % n % 8));
+      }
+      Guarded<float> y(m * n);
+      Guarded<std::int8_t> codes(m * n);
+      Guarded<std::uint8_t> mask(m * 5);
+      linear(prepared, terms, layer.x_codes.data(), y.data(), {0, m, 0, n},
+             {relu, relu ? mask.data() : nullptr});
+      EXPECT_EQ(first_difference(y.values(), expected_y), "");
+      if (relu) {
+        EXPECT_EQ(first_difference(mask.values(), expected_mask), "");
+      }
+      EXPECT_FALSE(
+          linear_codes(prepared, terms, layer.x_codes.data(), grid, codes.data(), {0, m, 0, n}, {relu}));
+      EXPECT_EQ(first_difference(codes.values(), expected_codes), "");
+      EXPECT_TRUE(codes.guards_untouched() && y.guards_untouched() && mask.guards_untouched());
+    }
+  }
+}
+
 // With all codes at the ends of their ranges the sum minus its correction comes within one product of
 // INT32_MAX.
 TEST_F(Linear, DoesNotOverflowAtTheLargestDepth) {
@@ -201,6 +240,28 @@ TEST(PrepareWeights, CentersCodesAndSumsThemByGroup) {
   EXPECT_THAT(prepared.centered, testing::ElementsAre(0, 1, 2, 3, 6, -6, 7, -8, 0, -1));
   EXPECT_THAT(prepared.sums, testing::ElementsAre(6, -7, 6, -1));
   EXPECT_THAT(prepared.scale, testing::ElementsAre(0.5f, 2.0f, 0.25f, 4.0f));
+}
+
+TEST(PrepareWeights, RowsPreparedByPartsAreTheWhole) {
+  Random random(8);
+  for (const WeightKind& kind : kWeightKinds) {
+    SCOPED_TRACE(kind.why);
+    const oracle::Weights weights = random_weights(random, kind, 75, 50);
+    const WeightCodes codes = weight_codes(weights, kind);
+    const PreparedWeights whole = prepare_weights(codes, WeightLayout::kBoth);
+    for (const WeightLayout layout : {WeightLayout::kPacked, WeightLayout::kRows, WeightLayout::kBoth}) {
+      PreparedWeights parts = allocate_weights(codes, layout);
+      auto pieces = random_pieces(random, weights.n, kColumnBlock);
+      std::shuffle(pieces.begin(), pieces.end(), random);
+      for (const auto& [begin, end] : pieces) prepare_weight_rows(codes, parts, begin, end);
+      EXPECT_EQ(parts.packed, layout == WeightLayout::kRows ? AlignedVector<std::int8_t>() : whole.packed);
+      EXPECT_EQ(parts.centered,
+                layout == WeightLayout::kPacked ? std::vector<std::int8_t>() : whole.centered);
+      EXPECT_EQ(parts.sums, whole.sums);
+      EXPECT_EQ(parts.scale, whole.scale);
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(parts.packed.data()) % 64, 0u);
+    }
+  }
 }
 
 TEST(LayerTermsTest, FoldTheActivationScaleInUnlessTheWeightsAreGrouped) {

@@ -15,8 +15,7 @@ namespace {
 constexpr std::int64_t kTile = 16;                // rows of a tile, and columns of a packed block
 constexpr std::int64_t kBlock = 2 * kTile;        // rows and columns that four tiles of sums hold
 constexpr std::int64_t kRowBlockBytes = 1 << 20;  // rows of a that stay in L2 while b passes
-constexpr std::int64_t kRowBlockTiles = 32;
-constexpr std::int64_t kChunk = 768;     // depth of b's panel that stays in L1 while the rows pass
+constexpr std::int64_t kRowBlockTiles = 16;
 constexpr std::int64_t kFewRows = 4;     // below this AMX's tiles are mostly padding
 constexpr std::int64_t kShortStep = 16;  // groups that no longer step divides leave tiles mostly empty
 
@@ -54,18 +53,14 @@ class TileConfig {
 template <int RowTiles, int ColumnTiles>
 inline void add_products(const std::int8_t* const (&a)[2], std::int64_t a_stride, const std::int8_t* b0,
                          const std::int8_t* b1) {
-  _tile_loadd(6, b0, 64);
   _tile_loadd(4, a[0], a_stride);
+  if constexpr (RowTiles == 2) _tile_loadd(5, a[1], a_stride);
+  _tile_loadd(6, b0, 64);
+  if constexpr (ColumnTiles == 2) _tile_loadd(7, b1, 64);
   _tile_dpbssd(0, 4, 6);
-  if constexpr (ColumnTiles == 2) {
-    _tile_loadd(7, b1, 64);
-    _tile_dpbssd(1, 4, 7);
-  }
-  if constexpr (RowTiles == 2) {
-    _tile_loadd(5, a[1], a_stride);
-    _tile_dpbssd(2, 5, 6);
-    if constexpr (ColumnTiles == 2) _tile_dpbssd(3, 5, 7);
-  }
+  if constexpr (RowTiles == 2) _tile_dpbssd(2, 5, 6);
+  if constexpr (ColumnTiles == 2) _tile_dpbssd(1, 4, 7);
+  if constexpr (RowTiles == 2 && ColumnTiles == 2) _tile_dpbssd(3, 5, 7);
 }
 
 using Sums = std::int32_t[kBlock][kBlock];
@@ -76,14 +71,6 @@ inline void clear_tiles() {
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-}
-
-template <int RowTiles, int ColumnTiles>
-inline void load_tiles(const Sums& sums) {
-  _tile_loadd(0, sums[0], kSumStride);
-  if constexpr (ColumnTiles == 2) _tile_loadd(1, sums[0] + kTile, kSumStride);
-  if constexpr (RowTiles == 2) _tile_loadd(2, sums[kTile], kSumStride);
-  if constexpr (RowTiles == 2 && ColumnTiles == 2) _tile_loadd(3, sums[kTile] + kTile, kSumStride);
 }
 
 template <int RowTiles, int ColumnTiles>
@@ -103,12 +90,6 @@ struct Block {
   avx512::VectorTerms terms[2];
 
   std::int64_t row_at(std::int64_t i) const { return i < kTile ? row[0] + i : row[1] + i - kTile; }
-};
-
-/// A part of the depth: codes [begin, end) of each row.
-struct Chunk {
-  std::int64_t begin, end;
-  bool is_first, is_last;
 };
 
 /// Lines of the panel of b that comes next, to be asked for a few at a time.
@@ -188,25 +169,20 @@ class Gemm {
   /// Tiles [first, last) of a's rows by all columns.
   void row_block(std::int64_t first, std::int64_t last) {
     copy_tails(first, last);
-    const std::int64_t depth = padded_depth(args_.k);
-    const std::int64_t chunks =
-        args_.group_size > 0 ? 1 : std::max<std::int64_t>(1, divide_up(depth, kChunk));
-    const std::int64_t chunk_depth = padded_depth(divide_up(depth, chunks));
-    for (std::int64_t column = region_.column_begin; column < region_.column_end; column += kBlock) {
-      for (std::int64_t i = 0; i < chunks; ++i) {
-        const std::int64_t begin = std::min(i * chunk_depth, args_.k);
-        panel(first, last, column, {begin, std::min(begin + chunk_depth, args_.k), i == 0, i + 1 == chunks});
-      }
-    }
+    for (std::int64_t column = region_.column_begin; column < region_.column_end; column += kBlock)
+      panel(first, last, column);
   }
 
-  void panel(std::int64_t first, std::int64_t last, std::int64_t column, const Chunk& chunk) {
+  void panel(std::int64_t first, std::int64_t last, std::int64_t column) {
     Block block{};
     block.column = column;
     block.column_tiles = region_.column_end - column > kTile ? 2 : 1;
     for (int tile = 0; tile < block.column_tiles && args_.group_size == 0; ++tile)
       block.terms[tile] = epilogue_.terms(0, column + tile * kTile, columns_of_tile(column + tile * kTile));
-    Ahead ahead = lines_ahead(column, chunk, (last - first + 1) / 2);
+    const std::int64_t next_column =
+        column + kBlock < region_.column_end ? column + kBlock : region_.column_begin;
+    const std::int8_t* next = args_.b + packed_index(next_column, 0, args_.k);
+    Ahead ahead{{next, next + b_stride_}, b_stride_ / 64, divide_up(kTile, divide_up(last - first, 2))};
     for (std::int64_t tile = first; tile < last; tile += 2) {
       const int row_tiles = last - tile >= 2 ? 2 : 1;
       block.row[0] = row_of_tile(tile);
@@ -214,30 +190,19 @@ class Gemm {
       block.rows = row_tiles * tile_rows_;
       switch (2 * row_tiles + block.column_tiles) {
         case 6:
-          multiply<2, 2>(block, tile - first, chunk, ahead);
+          multiply<2, 2>(block, tile - first, ahead);
           break;
         case 5:
-          multiply<2, 1>(block, tile - first, chunk, ahead);
+          multiply<2, 1>(block, tile - first, ahead);
           break;
         case 4:
-          multiply<1, 2>(block, tile - first, chunk, ahead);
+          multiply<1, 2>(block, tile - first, ahead);
           break;
         default:
-          multiply<1, 1>(block, tile - first, chunk, ahead);
+          multiply<1, 1>(block, tile - first, ahead);
           break;
       }
     }
-  }
-
-  /// What comes after a chunk of this panel: its next chunk, or the next panel's first. `blocks` of rows
-  /// share the asking.
-  Ahead lines_ahead(std::int64_t column, const Chunk& chunk, std::int64_t blocks) const {
-    const std::int64_t next_column =
-        column + kBlock < region_.column_end ? column + kBlock : region_.column_begin;
-    const std::int8_t* next = chunk.is_last ? args_.b + packed_index(next_column, 0, args_.k)
-                                            : args_.b + packed_index(column, chunk.end, args_.k);
-    const std::int64_t steps = std::max<std::int64_t>(1, divide_up(chunk.end - chunk.begin, kDepthBlock));
-    return {{next, next + b_stride_}, steps * kTile, divide_up(kTile, blocks)};
   }
 
   /// The last step of depth of each row, padded: a tile reads whole steps.
@@ -253,38 +218,28 @@ class Gemm {
     finish_writes();
   }
 
-  /// `tile`: the block's first one in the row block, which tails_ and partial_ go by.
+  /// `tile`: the block's first one in the row block, which tails_ goes by.
   template <int RowTiles, int ColumnTiles>
-  void multiply(const Block& block, std::int64_t tile, const Chunk& chunk, Ahead& ahead) {
+  void multiply(const Block& block, std::int64_t tile, Ahead& ahead) {
     if (args_.group_size > 0) return multiply_groups<RowTiles, ColumnTiles>(block, tile);
-    if (chunk.is_first) {
-      clear_tiles();
-    } else {
-      load_tiles<RowTiles, ColumnTiles>(partial_[tile / 2]);
-    }
-    multiply_chunk<RowTiles, ColumnTiles>(block, tile, chunk, ahead);
-    if (!chunk.is_last) {
-      store_tiles<RowTiles, ColumnTiles>(partial_[tile / 2]);
-      return;
-    }
+    multiply_block<RowTiles, ColumnTiles>(block, tile, ahead);
     current_ ^= 1;
     store_tiles<RowTiles, ColumnTiles>(sums_[current_]);
     pending_ = block;
   }
 
-  /// Adds the chunk's products to the tiles of sums, and finishes the pending block meanwhile.
+  /// Leaves the block's sums in the tiles, and finishes the pending block meanwhile.
   template <int RowTiles, int ColumnTiles>
-  void multiply_chunk(const Block& block, std::int64_t tile, const Chunk& chunk, Ahead& shared_ahead) {
+  void multiply_block(const Block& block, std::int64_t tile, Ahead& shared_ahead) {
     Finisher<Epilogue> finisher{epilogue_, pending_, sums_[current_][0]};
     Ahead ahead = shared_ahead;
-    const std::int64_t whole = (chunk.end - chunk.begin) / kDepthBlock, a_stride = args_.a_stride,
-                       b_stride = b_stride_;
+    const std::int64_t whole = args_.k / kDepthBlock, a_stride = args_.a_stride, b_stride = b_stride_;
     const std::int64_t share =
         divide_up(kBlock, std::max<std::int64_t>(1, whole));  // rows to work at in one step
-    const std::int8_t* a[2] = {args_.a + block.row[0] * a_stride + chunk.begin,
-                               args_.a + block.row[1] * a_stride + chunk.begin};
-    const std::int8_t* b = args_.b + packed_index(block.column, chunk.begin, args_.k);
-    std::int64_t asked = chunk.is_last ? 0 : block.rows;
+    const std::int8_t* a[2] = {args_.a + block.row[0] * a_stride, args_.a + block.row[1] * a_stride};
+    const std::int8_t* b = args_.b + packed_index(block.column, 0, args_.k);
+    std::int64_t asked = 0;
+    clear_tiles();
     for (std::int64_t step = 0; step < whole; ++step, b += kDepthBlock * kColumnBlock) {
       add_products<RowTiles, ColumnTiles>(a, a_stride, b, b + b_stride);
       a[0] += kDepthBlock;
@@ -294,13 +249,12 @@ class Gemm {
         finisher.epilogue.prefetch(block.row_at(asked), block.column, kBlock);
       finisher.finish_rows(share);
     }
-    if (chunk.is_last && args_.k % kDepthBlock != 0) {
+    if (args_.k % kDepthBlock != 0) {
       const std::int8_t* tails[2] = {tails_[tile * kTile], tails_[(tile + RowTiles - 1) * kTile]};
       add_products<RowTiles, ColumnTiles>(tails, kDepthBlock, b, b + b_stride);
     }
     finisher.finish_rows(kBlock);
     epilogue_.merge_nans(finisher.epilogue);
-    pending_.rows = 0;
     shared_ahead = ahead;
   }
 
@@ -358,7 +312,6 @@ class Gemm {
   Block pending_{};  // its sums are in sums_[current_]; no rows at first
   int current_ = 0;
   alignas(64) Sums sums_[2];
-  alignas(64) Sums partial_[kRowBlockTiles / 2];  // sums of the chunks so far
   alignas(64) std::int8_t tails_[kRowBlockTiles * kTile][kDepthBlock];
 };
 

@@ -24,13 +24,19 @@ constexpr std::int64_t kRowBlock = 252;
 
 using Sums = std::int32_t[kTileRows][kTileColumns];
 
+/// A cache line to ask for, and the distance to the next quad's.
+struct Ahead {
+  const std::int8_t* line;
+  std::int64_t step;
+};
+
 /// Where a tile's operands begin: `Rows` rows of unsigned codes, and packed blocks `block_stride` bytes
 /// apart.
 struct TileOperands {
   const std::uint8_t* a[kTileRows];
   const std::int8_t* b;
   std::int64_t block_stride, quads;
-  const std::int8_t* ahead;  // one cache line a quad is asked for from here on
+  Ahead ahead;
 };
 
 /// sum += products of 4 neighbouring codes. In assembly, because GCC 12 keeps no 24 sums in registers with
@@ -49,9 +55,9 @@ void multiply_tile(const TileOperands& operands, Sums& sums) {
 #pragma GCC unroll 4
     for (int block = 0; block < Blocks; ++block) tile[row][block] = _mm512_setzero_si512();
   }
-  const std::int8_t *b = operands.b, *ahead = operands.ahead;
-  const std::int64_t stride = operands.block_stride;
-  for (std::int64_t quad = 0; quad < operands.quads; ++quad, b += 64, ahead += 64) {
+  const std::int8_t *b = operands.b, *ahead = operands.ahead.line;
+  const std::int64_t stride = operands.block_stride, ahead_step = operands.ahead.step;
+  for (std::int64_t quad = 0; quad < operands.quads; ++quad, b += 64, ahead += ahead_step) {
     __m512i columns[Blocks];
 #pragma GCC unroll 4
     for (int block = 0; block < Blocks; ++block) columns[block] = _mm512_load_si512(b + block * stride);
@@ -126,41 +132,50 @@ class Gemm {
       counts_[block] = std::min(kColumnBlock, columns - block * kColumnBlock);
     if (args_.group_size > 0) {
       for (std::int64_t row = row_begin_; row < row_end_; row += kTileRows - 1)
-        grouped_tile(row, static_cast<int>(std::min<std::int64_t>(kTileRows - 1, row_end_ - row)));
+        grouped_tile(row, std::min<std::int64_t>(kTileRows - 1, row_end_ - row));
       return;
     }
     for (int block = 0; block < blocks_; ++block)
       terms_[block] = epilogue_.terms(0, column + block * kColumnBlock, counts_[block]);
     const std::int64_t quads = (args_.k + 3) / 4;
-    const std::int8_t* ahead = args_.b + packed_index(column + kTileColumns, 0, args_.k);
     __m512i excess[kTileBlocks];  // what the 128 has added
-    bool is_first = true;
-    for (std::int64_t row = row_begin_; row < row_end_; ahead += 64 * quads) {
-      const int rows =
-          static_cast<int>(std::min<std::int64_t>(is_first ? kTileRows - 1 : kTileRows, row_end_ - row));
+    std::int64_t lines_asked = 0;
+    for (std::int64_t row = row_begin_; row < row_end_;) {
+      const bool is_first = row == row_begin_;
+      const std::int64_t rows = std::min<std::int64_t>(is_first ? kTileRows - 1 : kTileRows, row_end_ - row);
       alignas(64) Sums sums;
-      multiply(row, rows, is_first, 0, quads, ahead, sums);
-      const std::int32_t(*row_sums)[kTileColumns] = sums + (is_first ? 1 : 0);
+      const bool asks = lines_asked < quads * blocks_;  // for all of the next panel, and no more
+      multiply(row, rows, is_first, 0, quads,
+               {args_.b + packed_index(column + kTileColumns, 0, args_.k) + 64 * lines_asked, asks ? 64 : 0},
+               sums);
+      lines_asked += asks ? quads : 0;
       if (is_first) load_excess(sums[0], excess);
-      for (int r = 0; r < rows; ++r)
-        for (int block = 0; block < blocks_; ++block)
-          epilogue_.store(
-              row + r, column + block * kColumnBlock,
-              _mm512_sub_epi32(_mm512_load_si512(row_sums[r] + block * kColumnBlock), excess[block]),
-              terms_[block]);
-      is_first = false;
+      finish_tile(row, rows, sums + (is_first ? 1 : 0), excess);
       row += rows;
     }
   }
 
+  void finish_tile(std::int64_t row, std::int64_t rows, const std::int32_t (*sums)[kTileColumns],
+                   const __m512i (&excess)[kTileBlocks]) {
+    Epilogue epilogue = epilogue_;
+    for (int block = 0; block < blocks_; ++block) {
+      const std::int64_t lane = block * kColumnBlock;
+      const avx512::VectorTerms terms = terms_[block];
+      for (std::int64_t r = 0; r < rows; ++r)
+        epilogue.store(row + r, column_ + lane,
+                       _mm512_sub_epi32(_mm512_load_si512(sums[r] + lane), excess[block]), terms);
+    }
+    epilogue_.merge_nans(epilogue);
+  }
+
   /// Sums of `rows` rows over `quads` quads from code k on; after the sums of b's columns, if these are
   /// wanted.
-  void multiply(std::int64_t row, int rows, bool with_ones, std::int64_t k, std::int64_t quads,
-                const std::int8_t* ahead, Sums& sums) const {
+  void multiply(std::int64_t row, std::int64_t rows, bool with_ones, std::int64_t k, std::int64_t quads,
+                const Ahead& ahead, Sums& sums) const {
     TileOperands operands{{}, args_.b + packed_index(column_, k, args_.k), block_stride_, quads, ahead};
     int count = 0;
     if (with_ones) operands.a[count++] = ones_;
-    for (int r = 0; r < rows; ++r) operands.a[count++] = unsigned_row(row + r) + k;
+    for (std::int64_t r = 0; r < rows; ++r) operands.a[count++] = unsigned_row(row + r) + k;
     kTiles[count - 1][blocks_ - 1](operands, sums);
   }
   void load_excess(const std::int32_t* column_sums, __m512i (&excess)[kTileBlocks]) const {
@@ -168,19 +183,19 @@ class Gemm {
       excess[block] = _mm512_slli_epi32(_mm512_load_si512(column_sums + block * kColumnBlock), 7);
   }
 
-  void grouped_tile(std::int64_t row, int rows) {
+  void grouped_tile(std::int64_t row, std::int64_t rows) {
     alignas(64) float totals[kTileRows][kTileColumns] = {};
     for (std::int64_t k = 0; k < args_.k; k += args_.group_size) {
       const std::int64_t quads = (std::min(args_.group_size, args_.k - k) + 3) / 4;
       alignas(64) Sums sums;
-      multiply(row, rows, true, k, quads, args_.b, sums);
+      multiply(row, rows, true, k, quads, {args_.b, 0}, sums);
       __m512i excess[kTileBlocks];
       load_excess(sums[0], excess);
       for (int block = 0; block < blocks_; ++block) {
         const std::int64_t lane = block * kColumnBlock;
         const avx512::VectorTerms terms =
             epilogue_.terms(k / args_.group_size, column_ + lane, counts_[block]);
-        for (int r = 0; r < rows; ++r) {
+        for (std::int64_t r = 0; r < rows; ++r) {
           const __m512i exact = _mm512_sub_epi32(_mm512_load_si512(sums[r + 1] + lane), excess[block]);
           const __m512 part = Epilogue::scaled(exact, terms.correction, terms.scale);
           _mm512_store_ps(totals[r] + lane, _mm512_add_ps(_mm512_load_ps(totals[r] + lane), part));
@@ -190,7 +205,7 @@ class Gemm {
     for (int block = 0; block < blocks_; ++block) {
       const std::int64_t lane = block * kColumnBlock;
       const __m512 bias = epilogue_.bias(column_ + lane, counts_[block]);
-      for (int r = 0; r < rows; ++r)
+      for (std::int64_t r = 0; r < rows; ++r)
         epilogue_.store_total(row + r, column_ + lane, _mm512_load_ps(totals[r] + lane), bias,
                               avx512::first_lanes(counts_[block]));
     }

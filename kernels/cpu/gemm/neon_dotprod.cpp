@@ -10,7 +10,9 @@
 #include "kernels/cpu/gemm/epilogue-inl.h"
 #include "kernels/cpu/gemm/gemm_int8.h"
 #include "kernels/cpu/gemm/scratch.h"
+#include "kernels/cpu/gemm/target.h"
 
+HWY_BEFORE_NAMESPACE();  // Highway's functions are inlined only where their target is
 namespace samebits::kernels::neon_dotprod {
 namespace {
 
@@ -21,10 +23,11 @@ constexpr std::int64_t kRowBlockBytes = 256 << 10, kRowBlock = 96;
 
 using Sums = std::int32_t[kTileRows][kColumnBlock];
 
+SAMEBITS_BEGIN_TARGET("arch=armv8.2-a+dotprod")
 /// sums[row][column] over `quads` quads for `Rows` x 16. Rows of `a` are `stride` codes apart and readable up
 /// to a multiple of 16 codes.
 template <int Rows>
-__attribute__((target("+dotprod"))) void multiply_tile(const std::int8_t* a, std::int64_t stride,
+void multiply_tile(const std::int8_t* a, std::int64_t stride,
                                                        const std::int8_t* b, std::int64_t quads, Sums& sums) {
   int32x4_t tile[Rows][4];
   for (int row = 0; row < Rows; ++row)
@@ -47,6 +50,7 @@ __attribute__((target("+dotprod"))) void multiply_tile(const std::int8_t* a, std
 constexpr void (*kTiles[kTileRows])(const std::int8_t*, std::int64_t, const std::int8_t*, std::int64_t,
                                     Sums&) = {multiply_tile<1>, multiply_tile<2>, multiply_tile<3>,
                                               multiply_tile<4>, multiply_tile<5>, multiply_tile<6>};
+SAMEBITS_END_TARGET
 
 /// One call: its arguments, and the rows of a that are padded to whole quads at the moment.
 struct Gemm {
@@ -126,4 +130,5 @@ bool gemm_int8(const GemmInt8Args& args, const GemmRegion& region) {
 }
 
 }  // namespace samebits::kernels::neon_dotprod
+HWY_AFTER_NAMESPACE();
 #endif  // __aarch64__
