@@ -51,20 +51,20 @@ class WidePlane {
 };
 
 void WidePlane::load(const std::int8_t* plane, std::int64_t out_row) {
-  for (std::int64_t row = 0; row < rows_; ++row) {
-    std::int16_t* to = codes_.data() + row * row_size();
-    const std::int64_t in_row = out_row * shape_.stride_height + row - shape_.padding_height;
-    if (in_row < 0 || in_row >= shape_.height) {
-      std::fill_n(to, row_size(), zero_point_);
-      continue;
-    }
-    const std::int8_t* from = plane + in_row * shape_.width;
-    if (phases_ == 1) {  // the columns beside the image keep their zero points
-      widen_codes(from, shape_.width, to + shape_.padding_width);
-    } else {
-      for (std::int64_t i = 0; i < shape_.width; ++i) to[column_index(shape_.padding_width + i)] = from[i];
-    }
+  const std::int64_t in_row = out_row * shape_.stride_height - shape_.padding_height;  // of the first row
+  const std::int64_t first = std::clamp<std::int64_t>(-in_row, 0, rows_);
+  const std::int64_t last = std::clamp<std::int64_t>(shape_.height - in_row, first, rows_);
+  std::fill_n(codes_.data(), first * row_size(), zero_point_);
+  std::fill(codes_.data() + last * row_size(), codes_.data() + rows_ * row_size(), zero_point_);
+  if (first == last) return;
+  const std::int8_t* from = plane + (in_row + first) * shape_.width;
+  std::int16_t* to = codes_.data() + first * row_size();
+  if (phases_ == 1) {  // the columns beside the image keep their zero points
+    widen_rows({from, shape_.width, to + shape_.padding_width, row_size(), shape_.width, last - first});
+    return;
   }
+  for (std::int64_t row = first; row < last; ++row, from += shape_.width, to += row_size())
+    for (std::int64_t i = 0; i < shape_.width; ++i) to[column_index(shape_.padding_width + i)] = from[i];
 }
 
 void WidePlane::pair_taps(const std::int8_t* weights, std::vector<TapPair>& pairs) const {

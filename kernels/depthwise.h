@@ -35,10 +35,18 @@ struct DepthwiseArgs {
 /// meaning behind it. Does not allocate or throw.
 void depthwise_sums(const DepthwiseArgs& args, std::int64_t begin, std::int64_t end);
 
-/// to[i] = codes[i] as 16 bits for i < n: the x of depthwise_sums. Reads and writes nothing else.
-void widen_codes(const std::int8_t* codes, std::int64_t n, std::int16_t* to);
+struct WidenRowsArgs {
+  const std::int8_t* codes;  // rows `codes_row` elements apart
+  std::int64_t codes_row;
+  std::int16_t* to;  // rows `to_row` elements apart
+  std::int64_t to_row, n, rows;
+};
+
+/// to[row * to_row + i] = codes[row * codes_row + i] as 16 bits for i < n: the x of depthwise_sums. Reads and
+/// writes nothing else.
+void widen_rows(const WidenRowsArgs& args);
 
 std::span<const Implementation<decltype(depthwise_sums)>> depthwise_sums_implementations();
-std::span<const Implementation<decltype(widen_codes)>> widen_codes_implementations();
+std::span<const Implementation<decltype(widen_rows)>> widen_rows_implementations();
 
 }  // namespace samebits::kernels

@@ -7,6 +7,7 @@
 #include "kernels/reference/depthwise.h"
 
 #include <cstring>
+#include <iterator>
 
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
@@ -40,13 +41,16 @@ struct Lanes {
   static HWY_INLINE Sum no_sum() { return {hn::Zero(IntTag()), hn::Zero(IntTag())}; }
 };
 
-template <class IntTag>
-HWY_INLINE void sum_row_step1(const DepthwiseArgs& args, const std::int16_t* x, std::int32_t* sums) {
-  const IntTag i32;
+/// One row. kPairs: the number of pairs where it is known, so that their weights stay in registers; else 0.
+template <std::int64_t kPairs, class IntTag>
+HWY_INLINE void sum_row_step1(IntTag i32, const DepthwiseArgs& args, const std::int16_t* x,
+                              std::int32_t* sums) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(i32));
+  const std::int64_t count = kPairs > 0 ? kPairs : std::ssize(args.pairs);
   for (std::int64_t column = 0; column < args.columns; column += 2 * lanes) {
     auto at_even = Lanes<IntTag>::no_sum(), at_odd = Lanes<IntTag>::no_sum();
-    for (const TapPair& pair : args.pairs) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const TapPair& pair = args.pairs[i];
       const auto weights = Lanes<IntTag>::weights(pair);
       at_even.add(x + column + pair.offset, weights);
       at_odd.add(x + column + pair.offset + 1, weights);
@@ -55,59 +59,74 @@ HWY_INLINE void sum_row_step1(const DepthwiseArgs& args, const std::int16_t* x, 
   }
 }
 
-template <class IntTag>
-HWY_INLINE void sum_row_step2(const DepthwiseArgs& args, const std::int16_t* x, std::int32_t* sums) {
-  const IntTag i32;
+template <std::int64_t kPairs, class IntTag>
+HWY_INLINE void sum_row_step2(IntTag i32, const DepthwiseArgs& args, const std::int16_t* x,
+                              std::int32_t* sums) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(i32));
+  const std::int64_t count = kPairs > 0 ? kPairs : std::ssize(args.pairs);
   for (std::int64_t column = 0; column < args.columns; column += lanes) {
     auto sum = Lanes<IntTag>::no_sum();
-    for (const TapPair& pair : args.pairs)
-      sum.add(x + 2 * column + pair.offset, Lanes<IntTag>::weights(pair));
+    for (std::int64_t i = 0; i < count; ++i)
+      sum.add(x + 2 * column + args.pairs[i].offset, Lanes<IntTag>::weights(args.pairs[i]));
     hn::StoreU(sum.value(), i32, sums + column);
   }
 }
 
-template <class IntTag>
-HWY_INLINE void sum_rows(const DepthwiseArgs& args, std::int64_t begin, std::int64_t end) {
+template <std::int64_t kPairs, class IntTag>
+HWY_INLINE void sum_rows(IntTag i32, const DepthwiseArgs& args, std::int64_t begin, std::int64_t end) {
   for (std::int64_t row = begin; row < end; ++row) {
     const std::int16_t* x = args.x + row * args.row_codes;
     std::int32_t* sums = args.sums + row * args.columns;
     if (args.step == 1) {
-      sum_row_step1<IntTag>(args, x, sums);
+      sum_row_step1<kPairs>(i32, args, x, sums);
     } else {
-      sum_row_step2<IntTag>(args, x, sums);
+      sum_row_step2<kPairs>(i32, args, x, sums);
     }
+  }
+}
+
+template <class IntTag>
+HWY_INLINE void sum_rows(IntTag i32, const DepthwiseArgs& args, std::int64_t begin, std::int64_t end) {
+  constexpr std::int64_t kPairsOf3x3 = 6;
+  if (std::ssize(args.pairs) == kPairsOf3x3) {
+    sum_rows<kPairsOf3x3>(i32, args, begin, end);
+  } else {
+    sum_rows<0>(i32, args, begin, end);
   }
 }
 
 void depthwise_sums(const DepthwiseArgs& args, std::int64_t begin, std::int64_t end) {
   const std::int64_t narrow = args.step == 1 ? 16 : 8;  // columns of 8 lanes: short rows waste less of them
   if (args.columns <= narrow) {
-    sum_rows<hn::CappedTag<std::int32_t, 8>>(args, begin, end);
+    sum_rows(hn::CappedTag<std::int32_t, 8>(), args, begin, end);
   } else {
-    sum_rows<hn::CappedTag<std::int32_t, 16>>(args, begin, end);
+    sum_rows(hn::CappedTag<std::int32_t, 16>(), args, begin, end);
   }
 }
 
-/// The last vector ends with the last code, and overlaps the one before it. n is at least a vector's length.
+/// The last vector of a row ends with its last code, and overlaps the one before it. n is at least a vector's
+/// length.
 template <class ShortTag>
-HWY_INLINE void widen_vectors(const std::int8_t* codes, std::int64_t n, std::int16_t* to) {
-  const ShortTag i16;
+HWY_INLINE void widen_by_vectors(ShortTag i16, const WidenRowsArgs& args) {
   const hn::Rebind<std::int8_t, ShortTag> i8;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(i16));
-  for (std::int64_t i = 0; i < n; i += lanes) {
-    const std::int64_t first = i + lanes <= n ? i : n - lanes;
-    hn::StoreU(hn::PromoteTo(i16, hn::LoadU(i8, codes + first)), i16, to + first);
+  for (std::int64_t row = 0; row < args.rows; ++row) {
+    const std::int8_t* codes = args.codes + row * args.codes_row;
+    std::int16_t* to = args.to + row * args.to_row;
+    for (std::int64_t i = 0; i < args.n; i += lanes) {
+      const std::int64_t first = i + lanes <= args.n ? i : args.n - lanes;
+      hn::StoreU(hn::PromoteTo(i16, hn::LoadU(i8, codes + first)), i16, to + first);
+    }
   }
 }
 
-void widen_codes(const std::int8_t* codes, std::int64_t n, std::int16_t* to) {
-  if (n >= 16) {
-    widen_vectors<hn::CappedTag<std::int16_t, 16>>(codes, n, to);
-  } else if (n >= 8) {
-    widen_vectors<hn::CappedTag<std::int16_t, 8>>(codes, n, to);
+void widen_rows(const WidenRowsArgs& args) {
+  if (args.n >= 16) {
+    widen_by_vectors(hn::CappedTag<std::int16_t, 16>(), args);
+  } else if (args.n >= 8) {
+    widen_by_vectors(hn::CappedTag<std::int16_t, 8>(), args);
   } else {
-    reference::widen_codes(codes, n, to);
+    reference::widen_rows(args);
   }
 }
 
@@ -119,13 +138,13 @@ HWY_AFTER_NAMESPACE();
 namespace samebits::kernels {
 namespace {
 constexpr Implementation<decltype(depthwise_sums)> sums_list[] = SAMEBITS_IMPLEMENTATIONS(depthwise_sums);
-constexpr Implementation<decltype(widen_codes)> widen_list[] = SAMEBITS_IMPLEMENTATIONS(widen_codes);
+constexpr Implementation<decltype(widen_rows)> widen_list[] = SAMEBITS_IMPLEMENTATIONS(widen_rows);
 }  // namespace
 
 std::span<const Implementation<decltype(depthwise_sums)>> depthwise_sums_implementations() {
   return sums_list;
 }
-std::span<const Implementation<decltype(widen_codes)>> widen_codes_implementations() {
+std::span<const Implementation<decltype(widen_rows)>> widen_rows_implementations() {
   return widen_list;
 }
 
@@ -134,9 +153,9 @@ void depthwise_sums(const DepthwiseArgs& args, std::int64_t begin, std::int64_t 
   chosen.run(args, begin, end);
 }
 
-void widen_codes(const std::int8_t* codes, std::int64_t n, std::int16_t* to) {
-  static const auto& chosen = first_usable(widen_codes_implementations());
-  chosen.run(codes, n, to);
+void widen_rows(const WidenRowsArgs& args) {
+  static const auto& chosen = first_usable(widen_rows_implementations());
+  chosen.run(args);
 }
 
 }  // namespace samebits::kernels

@@ -15,8 +15,10 @@ void depthwise_sums(const DepthwiseArgs& args, std::int64_t begin, std::int64_t 
   }
 }
 
-void widen_codes(const std::int8_t* codes, std::int64_t n, std::int16_t* to) {
-  for (std::int64_t i = 0; i < n; ++i) to[i] = codes[i];
+void widen_rows(const WidenRowsArgs& args) {
+  for (std::int64_t row = 0; row < args.rows; ++row)
+    for (std::int64_t i = 0; i < args.n; ++i)
+      args.to[row * args.to_row + i] = args.codes[row * args.codes_row + i];
 }
 
 }  // namespace samebits::kernels::reference

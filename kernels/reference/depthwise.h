@@ -3,5 +3,5 @@
 
 namespace samebits::kernels::reference {
 void depthwise_sums(const DepthwiseArgs& args, std::int64_t begin, std::int64_t end);
-void widen_codes(const std::int8_t* codes, std::int64_t n, std::int16_t* to);
+void widen_rows(const WidenRowsArgs& args);
 }  // namespace samebits::kernels::reference

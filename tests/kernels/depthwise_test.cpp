@@ -102,14 +102,20 @@ TEST_F(Depthwise, HoldsTheLargestSumsOfManyTaps) {
 
 TEST_F(Depthwise, WidensEveryNumberOfCodesAndTouchesNoOthers) {
   Random random(5);
-  for (std::int64_t n = 0; n <= 70; ++n) {
-    const std::vector<std::int8_t> codes = random_codes(random, n);
+  for (std::int64_t n = 1; n <= 70; ++n) {
+    const std::int64_t rows = random_int(random, 1, 4), gap = random_int(random, 0, 3);
+    const std::vector<std::int8_t> codes = random_codes(random, rows * (n + gap) - gap);
     const Unaligned<std::int8_t> from(codes, 1);  // AddressSanitizer watches its end
-    for (const auto& entry : under_test(widen_codes_implementations())) {
-      Guarded<std::int16_t> to(n, 1);
-      entry.run(from.data(), n, to.data());
-      EXPECT_EQ(first_difference(to.values(), std::vector<std::int16_t>(codes.begin(), codes.end())), "")
-          << n;
+    for (const auto& entry : under_test(widen_rows_implementations())) {
+      Guarded<std::int16_t> to(rows * (n + 1) - 1, 1);
+      const std::vector<std::int16_t> between = to.values(0, 1);
+      entry.run({from.data(), n + gap, to.data(), n + 1, n, rows});
+      std::vector<std::int16_t> expected;
+      for (std::int64_t row = 0; row < rows; ++row) {
+        if (row > 0) expected.push_back(between[0]);
+        expected.insert(expected.end(), codes.begin() + row * (n + gap), codes.begin() + row * (n + gap) + n);
+      }
+      EXPECT_EQ(first_difference(to.values(), expected), "") << entry.name << ", n = " << n;
       EXPECT_TRUE(to.guards_untouched()) << entry.name << ", n = " << n;
     }
   }
