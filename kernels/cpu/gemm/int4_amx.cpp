@@ -20,6 +20,7 @@ namespace samebits::kernels::HWY_NAMESPACE {
 namespace {
 
 constexpr std::int64_t kColumns = Int4Shape::kColumns, kTileRows = 16;
+constexpr std::int64_t kInFlight = 4;          // groups multiplied while as many are folded
 constexpr std::int64_t kBatchBytes = 1 << 20;  // of a: half of a usual second-level cache
 constexpr std::int64_t kChunkDepth = 1024;     // of a panel: 16 KiB of the first-level cache
 
@@ -64,8 +65,8 @@ struct Work {
   std::int8_t* a;       // [rows / 16][groups][steps][16][4 * quads]
   std::int8_t* panel;   // [chunk][steps][quads][16][4], twice of it (two blocks) without groups
   std::int32_t* start;  // [chunk][16], or [2][16]
-  std::int32_t* sums;   // [4][16][16]
-  float* totals;        // [rows][16], or [32][32] without groups
+  std::int32_t* sums;   // [2][4][16][16]
+  float* totals;        // [rows][16], with groups
 
   std::int64_t step_bytes() const { return kTileRows * 4 * quads; }  // of a and of the panel alike
   std::int64_t group_bytes() const { return steps * step_bytes(); }
@@ -84,8 +85,8 @@ Work make_work(const Int4Shape& shape, std::int64_t rows) {
     work.a = cutter.take<std::int8_t>(work.rows / kTileRows * tile_bytes);
     work.panel = cutter.take<std::int8_t>(std::max<std::int64_t>(2, work.chunk) * work.group_bytes());
     work.start = cutter.take<std::int32_t>(std::max<std::int64_t>(2, work.chunk) * kColumns);
-    work.sums = cutter.take<std::int32_t>(4 * kTileRows * kColumns);
-    work.totals = cutter.take<float>(std::max<std::int64_t>(64, work.rows) * kColumns);
+    work.sums = cutter.take<std::int32_t>(2 * kInFlight * kTileRows * kColumns);
+    work.totals = cutter.take<float>(work.rows * kColumns);
   });
   return work;
 }
@@ -109,17 +110,29 @@ void copy_rows(const GemmInt4Args& args, const Work& work, std::int64_t row, std
   }
 }
 
-/// The sums of one row tile and one group of the panel, by tile register kSums.
+/// The sums of one row tile and one group of the panel, by tile register kSums, into `to`.
 template <int kSums>
-HWY_INLINE void multiply_group(const Work& work, const std::int8_t* a, const std::int8_t* panel,
-                               const std::int32_t* start) {
-  tile_load<kSums>(start, 0);  // the same 16 sums in every row
+HWY_INLINE void multiply_group(const Work& work, const std::int8_t* a, std::int64_t group, std::int32_t* to) {
+  constexpr int kA = 4 + kSums % 2, kB = 6 + kSums % 2;
+  const std::int64_t step_bytes = work.step_bytes();
+  const std::int8_t* panel = work.panel + group * work.group_bytes();
+  a += group * work.group_bytes();
+  tile_load<kSums>(work.start + group * kColumns, 0);  // the same 16 sums in every row
   for (std::int64_t step = 0; step < work.steps; ++step) {
-    tile_load<4 + kSums>(a + step * work.step_bytes(), 4 * work.quads);
-    tile_load<6 + kSums>(panel + step * work.step_bytes(), 64);
-    tile_multiply<kSums, 4 + kSums, 6 + kSums>();
+    tile_load<kA>(a + step * step_bytes, 4 * work.quads);
+    tile_load<kB>(panel + step * step_bytes, 64);
+    tile_multiply<kSums, kA, kB>();
   }
-  tile_store<kSums>(work.sums + kSums * kTileRows * kColumns, 64);
+  tile_store<kSums>(to + kSums * kTileRows * kColumns, 64);
+}
+
+/// Up to four groups from `group` on, each by a tile register of its own.
+HWY_INLINE void multiply_groups(const Work& work, const std::int8_t* a, std::int64_t group, std::int64_t count,
+                                std::int32_t* to) {
+  if (count > 0) multiply_group<0>(work, a, group, to);
+  if (count > 1) multiply_group<1>(work, a, group + 1, to);
+  if (count > 2) multiply_group<2>(work, a, group + 2, to);
+  if (count > 3) multiply_group<3>(work, a, group + 3, to);
 }
 
 HWY_INLINE void fold_group(const std::int32_t* sums, Floats scale, Floats (&totals)[kTileRows]) {
@@ -132,21 +145,16 @@ void multiply_tile(const PackedInt4& b, const Work& work, std::int64_t tile, std
                    std::int64_t count) {
   float* memory = work.totals + tile * kTileRows * kColumns;
   const std::int8_t* a = work.a + (tile * b.shape.groups() + first) * work.group_bytes();
-  const std::int32_t* sums[2] = {work.sums, work.sums + kTileRows * kColumns};
+  std::int32_t* sums[2] = {work.sums, work.sums + kInFlight * kTileRows * kColumns};
   Floats totals[kTileRows];
   for (std::int64_t r = 0; r < kTileRows; ++r)
     totals[r] = first == 0 ? hn::Zero(f32) : hn::Load(f32, memory + r * kColumns);
-  const auto multiply = [&](std::int64_t group) HWY_ATTR {
-    const std::int64_t offset = group * work.group_bytes();
-    if (group % 2 == 0)
-      multiply_group<0>(work, a + offset, work.panel + offset, work.start + group * kColumns);
-    else
-      multiply_group<1>(work, a + offset, work.panel + offset, work.start + group * kColumns);
-  };
-  multiply(0);
-  for (std::int64_t group = 1; group <= count; ++group) {
-    if (group < count) multiply(group);
-    fold_group(sums[(group - 1) % 2], block_scales(b, block, first + group - 1), totals);
+  for (std::int64_t group = 0; group < count + kInFlight; group += kInFlight) {
+    multiply_groups(work, a, group, count - group, sums[0]);
+    const std::int64_t before = group - kInFlight;
+    for (std::int64_t i = 0; before >= 0 && i < std::min(kInFlight, count - before); ++i)
+      fold_group(sums[1] + i * kTileRows * kColumns, block_scales(b, block, first + before + i), totals);
+    std::swap(sums[0], sums[1]);
   }
   for (std::int64_t r = 0; r < kTileRows; ++r) hn::Store(totals[r], f32, memory + r * kColumns);
 }
@@ -157,16 +165,18 @@ void multiply_grouped_block(const GemmInt4Args& args, const Work& work, std::int
   const Int4Shape& shape = args.b.shape;
   for (std::int64_t first = 0; first < shape.groups(); first += work.chunk) {
     const std::int64_t count = std::min(work.chunk, shape.groups() - first);
+    const bool is_last = first + count == shape.groups();
     for (std::int64_t i = 0; i < count; ++i)
       unpack_group(args.b, block, first + i, work.steps * work.quads, args.a_zero_point,
                    work.panel + i * work.group_bytes(), work.start + i * kColumns);
-    for (std::int64_t tile = 0; tile * kTileRows < rows; ++tile)
-      multiply_tile(args.b, work, tile, block, first, count);
-  }
-  for (std::int64_t r = 0; r < rows; ++r) {
-    float* values = work.totals + r * kColumns;
-    hn::Store(hn::Mul(hn::Load(f32, values), hn::Set(f32, args.a_scale)), f32, values);
-    finish_row(args.output, shape.n, row + r, block, values);
+    for (std::int64_t r = 0; r < rows; r += kTileRows) {
+      const std::int64_t count_rows = std::min(kTileRows, rows - r);
+      if (is_last) prefetch_output(args.output, shape.n, row + r, count_rows, block * kColumns);
+      multiply_tile(args.b, work, r / kTileRows, block, first, count);
+      for (std::int64_t i = r; is_last && i < r + count_rows; ++i)
+        finish_sums(args.output, shape.n, row + i, block * kColumns,
+                    hn::Mul(hn::Load(f32, work.totals + i * kColumns), hn::Set(f32, args.a_scale)));
+    }
   }
 }
 
@@ -200,14 +210,18 @@ void multiply_plain_blocks(const GemmInt4Args& args, const Work& work, std::int6
   for (std::int64_t i = 0; i < 2; ++i)
     unpack_group(args.b, block + i, 0, work.steps * work.quads, args.a_zero_point,
                  work.panel + i * work.group_bytes(), work.start + i * kColumns);
+  const std::int64_t blocks = std::min<std::int64_t>(2, block_end - block);
   for (std::int64_t r = 0; r < rows; r += 2 * kTileRows) {
+    const std::int64_t count = std::min(2 * kTileRows, rows - r);
+    for (std::int64_t i = 0; i < blocks; ++i)
+      prefetch_output(args.output, args.b.shape.n, row + r, count, (block + i) * kColumns);
     multiply_square(work, work.a + r / kTileRows * work.group_bytes());
-    for (std::int64_t i = 0; i < std::min<std::int64_t>(2, block_end - block); ++i) {
+    for (std::int64_t i = 0; i < blocks; ++i) {
       const auto scale = hn::Mul(hn::Set(f32, args.a_scale), block_scales(args.b, block + i, 0));
-      for (std::int64_t j = 0; j < std::min(2 * kTileRows, rows - r); ++j) {
+      for (std::int64_t j = 0; j < count; ++j) {
         const std::int32_t* sums = work.sums + ((j / kTileRows * 2 + i) * kTileRows + j % kTileRows) * kColumns;
-        hn::Store(hn::Mul(hn::ConvertTo(f32, hn::Load(i32, sums)), scale), f32, work.totals);
-        finish_row(args.output, args.b.shape.n, row + r + j, block + i, work.totals);
+        finish_sums(args.output, args.b.shape.n, row + r + j, (block + i) * kColumns,
+                    hn::Mul(hn::ConvertTo(f32, hn::Load(i32, sums)), scale));
       }
     }
   }

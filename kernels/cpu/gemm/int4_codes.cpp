@@ -92,7 +92,6 @@ template <class Quads, std::int64_t Rows>
 HWY_INLINE void multiply_tile(const GemmInt4Args& args, const RowBatch& batch, std::int64_t first, std::int64_t r,
                               std::int64_t block) {
   const Int4Shape& shape = args.b.shape;
-  alignas(64) float values[Rows][Int4Shape::kColumns];
   const auto a_zero = hn::BitCast(i32, hn::Set(hn::Repartition<std::int8_t, IntTag>(),
                                                static_cast<std::int8_t>(args.a_zero_point)));
   const auto a_scale = hn::Set(f32, args.a_scale);
@@ -115,9 +114,9 @@ HWY_INLINE void multiply_tile(const GemmInt4Args& args, const RowBatch& batch, s
       }
     }
     for (std::int64_t i = 0; i < Rows; ++i)
-      hn::StoreU(shape.group_size == 0 ? totals[i] : hn::Mul(totals[i], a_scale), f32, values[i] + lane);
+      finish_sums(args.output, shape.n, first + r + i, block * Int4Shape::kColumns + lane,
+                  shape.group_size == 0 ? totals[i] : hn::Mul(totals[i], a_scale));
   }
-  for (std::int64_t i = 0; i < Rows; ++i) finish_row(args.output, shape.n, first + r + i, block, values[i]);
 }
 
 template <class Quads>

@@ -17,45 +17,44 @@
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
-/// The first `count` bits of relu's mask of 16 values, whole bytes.
-HWY_INLINE void store_relu_mask(const float* values, std::int64_t count, std::uint8_t* mask) {
-  std::uint8_t bytes[2] = {0, 0};
-  for (std::int64_t lane = 0; lane < Int4Shape::kColumns; lane += lanes()) {
-    std::uint8_t bits[8];  // StoreMaskBits may write 8 bytes
-    hn::StoreMaskBits(f32, hn::Le(hn::LoadU(f32, values + lane), hn::Zero(f32)), bits);
-    const unsigned low = lanes() == 4 ? static_cast<unsigned>(bits[0] & 0xF) << lane % 8 : bits[0];
-    bytes[lane / 8] = static_cast<std::uint8_t>(bytes[lane / 8] | low);
-    if (lanes() == 16) bytes[1] = bits[1];
-  }
-  if (count < 16) bytes[count / 8] = static_cast<std::uint8_t>(bytes[count / 8] & ((1u << count % 8) - 1));
-  std::memcpy(mask, bytes, static_cast<std::size_t>((count + 7) / 8));
+/// Mask bits of one vector of sums from `column` on, of which `count` exist. Bits past them are 0.
+HWY_INLINE void store_relu_mask(Floats sums, std::int64_t count, std::int64_t column, std::uint8_t* mask_row) {
+  std::uint8_t bits[8];  // StoreMaskBits may write 8 bytes
+  hn::StoreMaskBits(f32, hn::And(hn::Le(sums, hn::Zero(f32)), hn::FirstN(f32, static_cast<std::size_t>(count))), bits);
+  if (lanes() == 4 && column % 8 == 4)
+    mask_row[column / 8] = static_cast<std::uint8_t>(mask_row[column / 8] | bits[0] << 4);
+  else
+    std::memcpy(mask_row + column / 8, bits, static_cast<std::size_t>((count + 7) / 8));
 }
 
-/// Ends `row` of a block whose 16 sums are `values`, which it overwrites.
-HWY_INLINE void finish_row(const Int4Output& output, std::int64_t n, std::int64_t row, std::int64_t block,
-                           float* values) {
-  const std::int64_t column = block * Int4Shape::kColumns, count = std::min(Int4Shape::kColumns, n - column);
+/// Ends one vector of sums, those of `row` from `column` on. Columns from n on are neither read nor written.
+HWY_INLINE void finish_sums(const Int4Output& output, std::int64_t n, std::int64_t row, std::int64_t column,
+                            Floats sums) {
+  const std::int64_t count = std::min(lanes(), n - column);
+  if (count <= 0) return;
+  float* y = output.y + row * output.stride + column;
+  HWY_ALIGN float buffer[16] = {};
   if (output.bias != nullptr) {
-    if (count == Int4Shape::kColumns)
-      for (std::int64_t lane = 0; lane < Int4Shape::kColumns; lane += lanes())
-        hn::StoreU(hn::Add(hn::LoadU(f32, values + lane), hn::LoadU(f32, output.bias + column + lane)), f32,
-                   values + lane);
-    else
-      for (std::int64_t c = 0; c < count; ++c) values[c] += output.bias[column + c];
+    const float* bias = output.bias + column;
+    if (count < lanes()) bias = std::copy_n(bias, count, buffer) - count;
+    sums = hn::Add(sums, hn::LoadU(f32, bias));
   }
   if (output.relu) {
-    if (output.relu_mask != nullptr)
-      store_relu_mask(values, count, output.relu_mask + row * ((n + 7) / 8) + column / 8);
-    for (std::int64_t lane = 0; lane < Int4Shape::kColumns; lane += lanes()) {
-      const auto value = hn::LoadU(f32, values + lane);
-      hn::StoreU(hn::IfThenZeroElse(hn::Lt(value, hn::Zero(f32)), value), f32, values + lane);
-    }
+    if (output.relu_mask != nullptr) store_relu_mask(sums, count, column, output.relu_mask + row * ((n + 7) / 8));
+    sums = hn::IfThenZeroElse(hn::Lt(sums, hn::Zero(f32)), sums);
   }
-  float* y = output.y + row * output.stride + column;
-  if (count == Int4Shape::kColumns)
-    std::memcpy(y, values, sizeof(float) * Int4Shape::kColumns);
-  else
-    std::memcpy(y, values, sizeof(float) * static_cast<std::size_t>(count));
+  if (count == lanes()) {
+    hn::StoreU(sums, f32, y);
+  } else {
+    hn::StoreU(sums, f32, buffer);
+    std::copy_n(buffer, count, y);
+  }
+}
+
+/// Fetches the lines of y that finish_sums will write: from memory they come slower than the sums.
+HWY_INLINE void prefetch_output(const Int4Output& output, std::int64_t n, std::int64_t row, std::int64_t rows,
+                                std::int64_t column) {
+  for (std::int64_t r = row; r < row + rows && column < n; ++r) __builtin_prefetch(output.y + r * output.stride + column, 1);
 }
 
 }  // namespace samebits::kernels::HWY_NAMESPACE

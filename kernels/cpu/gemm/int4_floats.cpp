@@ -193,7 +193,9 @@ HWY_INLINE void multiply_block(const GemmFloatInt4Args& args, const FloatBatch& 
     }
   }
   for (std::int64_t r = 0; r < batch.rows; ++r)
-    finish_row(args.output, shape.n, row + r, block, batch.totals + r * Int4Shape::kColumns);
+    for (std::int64_t lane = 0; lane < Int4Shape::kColumns; lane += lanes())
+      finish_sums(args.output, shape.n, row + r, block * Int4Shape::kColumns + lane,
+                  hn::LoadU(f32, batch.totals + r * Int4Shape::kColumns + lane));
 }
 
 void gemm_float_int4(const GemmFloatInt4Args& args, std::int64_t row_begin, std::int64_t row_end,

@@ -19,6 +19,7 @@ HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 namespace {
 
+constexpr std::int64_t kColumns = Int4Shape::kColumns;
 constexpr std::int64_t kTileRows = 6, kBlocks = 2;  // 12 sums, 12 totals
 constexpr std::int64_t kBatchBytes = 1 << 20;       // of a: half of a usual second-level cache
 constexpr std::int64_t kChunkDepth = 512;           // of a panel: 16 KiB of the first-level cache
@@ -82,59 +83,63 @@ HWY_INLINE void multiply_group(const std::uint8_t* a, std::int64_t a_stride, con
   }
 }
 
-/// Groups [first, first + count), which the panel holds, of `Rows` rows. Adds to totals[r][32].
+/// Two blocks of columns, of which those before `end` are stored, and all rows of a batch, whose first is `row`.
+struct Place {
+  std::int64_t row, rows, block, end;
+};
+
+/// Rows [r, r + Rows) of the batch over groups [first, first + count), which the panel holds. Adds to totals[r][32],
+/// and ends the rows with the last group.
 template <std::int64_t Rows>
-HWY_INLINE void multiply_tile(const GemmInt4Args& args, const Work& work, std::int64_t r, std::int64_t block,
+HWY_INLINE void multiply_tile(const GemmInt4Args& args, const Work& work, const Place& place, std::int64_t r,
                               std::int64_t first, std::int64_t count) {
   const Int4Shape& shape = args.b.shape;
-  constexpr std::int64_t kColumns = Int4Shape::kColumns;
-  const std::int64_t a_stride = shape.groups() * work.padded;
+  const std::int64_t a_stride = shape.groups() * work.padded, column = place.block * kColumns;
+  const bool is_last = first + count == shape.groups();
+  if (is_last)
+    for (std::int64_t i = 0; i < kBlocks; ++i)
+      prefetch_output(args.output, shape.n, place.row + r, Rows, column + i * kColumns);
   float* memory = work.totals + r * kBlocks * kColumns;
   Floats totals[Rows][kBlocks];
   for (std::int64_t i = 0; i < Rows * kBlocks; ++i)
-    totals[i / kBlocks][i % kBlocks] = first == 0 ? hn::Zero(f32) : hn::LoadU(f32, memory + i * kColumns);
+    totals[i / kBlocks][i % kBlocks] = first == 0 ? hn::Zero(f32) : hn::Load(f32, memory + i * kColumns);
+  const auto a_scale = hn::Set(f32, args.a_scale);
   for (std::int64_t group = 0; group < count; ++group) {
     Ints sums[Rows][kBlocks];
     multiply_group<Rows>(work.a + r * a_stride + (first + group) * work.padded, a_stride,
                          work.panel + group * kBlocks * work.padded * kColumns,
                          work.start + group * kBlocks * kColumns, work.padded, sums);
     for (std::int64_t i = 0; i < kBlocks; ++i) {
-      const auto scale = block_scales(args.b, block + i, first + group);
-      if (shape.group_size == 0) {
-        const auto product = hn::Mul(hn::Set(f32, args.a_scale), scale);
-        for (std::int64_t j = 0; j < Rows; ++j) totals[j][i] = hn::Mul(hn::ConvertTo(f32, sums[j][i]), product);
-      } else {
-        for (std::int64_t j = 0; j < Rows; ++j)
-          totals[j][i] = hn::Add(totals[j][i], hn::Mul(hn::ConvertTo(f32, sums[j][i]), scale));
+      const auto scale = block_scales(args.b, place.block + i, first + group);
+      for (std::int64_t j = 0; j < Rows; ++j) {
+        const auto exact = hn::ConvertTo(f32, sums[j][i]);
+        totals[j][i] = shape.group_size == 0 ? hn::Mul(exact, hn::Mul(a_scale, scale))
+                                             : hn::Add(totals[j][i], hn::Mul(exact, scale));
       }
     }
   }
   for (std::int64_t i = 0; i < Rows * kBlocks; ++i)
-    hn::StoreU(totals[i / kBlocks][i % kBlocks], f32, memory + i * kColumns);
+    hn::Store(totals[i / kBlocks][i % kBlocks], f32, memory + i * kColumns);
+  for (std::int64_t i = 0; is_last && i < Rows * kBlocks; ++i) {
+    if (place.block + i % kBlocks >= place.end) continue;
+    const auto total = hn::Load(f32, memory + i * kColumns);
+    finish_sums(args.output, shape.n, place.row + r + i / kBlocks, column + i % kBlocks * kColumns,
+                shape.group_size == 0 ? total : hn::Mul(total, a_scale));
+  }
 }
 
-/// Two blocks of columns, of which those before block_end are stored, over the whole batch.
-void multiply_blocks(const GemmInt4Args& args, const Work& work, std::int64_t row, std::int64_t rows,
-                     std::int64_t block, std::int64_t block_end) {
-  const Int4Shape& shape = args.b.shape;
-  constexpr std::int64_t kColumns = Int4Shape::kColumns;
-  for (std::int64_t first = 0; first < shape.groups(); first += work.chunk) {
-    const std::int64_t count = std::min(work.chunk, shape.groups() - first);
+void multiply_blocks(const GemmInt4Args& args, const Work& work, const Place& place) {
+  const std::int64_t groups = args.b.shape.groups();
+  for (std::int64_t first = 0; first < groups; first += work.chunk) {
+    const std::int64_t count = std::min(work.chunk, groups - first);
     for (std::int64_t i = 0; i < count * kBlocks; ++i)
-      unpack_group(args.b, block + i % kBlocks, first + i / kBlocks, work.padded / 4, args.a_zero_point + 128,
+      unpack_group(args.b, place.block + i % kBlocks, first + i / kBlocks, work.padded / 4, args.a_zero_point + 128,
                    work.panel + i * work.padded * kColumns, work.start + i * kColumns);
     std::int64_t r = 0;
-    for (; r + kTileRows <= rows; r += kTileRows) multiply_tile<kTileRows>(args, work, r, block, first, count);
-    for (; r + 2 <= rows; r += 2) multiply_tile<2>(args, work, r, block, first, count);
-    for (; r < rows; ++r) multiply_tile<1>(args, work, r, block, first, count);
-  }
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t i = 0; i < std::min(kBlocks, block_end - block); ++i) {
-      float* values = work.totals + (r * kBlocks + i) * kColumns;
-      if (shape.group_size != 0)
-        hn::StoreU(hn::Mul(hn::LoadU(f32, values), hn::Set(f32, args.a_scale)), f32, values);
-      finish_row(args.output, shape.n, row + r, block + i, values);
-    }
+    for (; r + kTileRows <= place.rows; r += kTileRows)
+      multiply_tile<kTileRows>(args, work, place, r, first, count);
+    for (; r + 2 <= place.rows; r += 2) multiply_tile<2>(args, work, place, r, first, count);
+    for (; r < place.rows; ++r) multiply_tile<1>(args, work, place, r, first, count);
   }
 }
 
@@ -148,7 +153,7 @@ void gemm_int4_many_rows(const GemmInt4Args& args, std::int64_t row_begin, std::
     const std::int64_t rows = std::min(work.rows, row_end - row);
     copy_rows(args, work, row, rows);
     for (std::int64_t block = column_begin / Int4Shape::kColumns; block < block_end; block += kBlocks)
-      multiply_blocks(args, work, row, rows, block, block_end);
+      multiply_blocks(args, work, {row, rows, block, block_end});
   }
 }
 
