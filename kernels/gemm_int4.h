@@ -1,5 +1,5 @@
-// Products with 4-bit weights, unpacked in registers: of int8 codes (W4A8, exact sums, docs/numerics.md §4 and
-// §5) and of floats (weight only, one order of float32 sums that all implementations keep, §10).
+// Products with 4-bit weights, unpacked in registers: of int8 codes (W4A8, exact sums, docs/numerics.md §4
+// and §5) and of floats (weight only, one order of float32 sums that all implementations keep, §10).
 #pragma once
 
 #include <cstdint>
@@ -19,22 +19,24 @@ struct PackedInt4 {
   std::uint8_t zero = 8;           // the level of the real 0: -qmin for a symmetric grid
 };
 
-/// What becomes of a sum: y = sum + bias, then max(y, 0) if `relu`, both as kernels/relu.h and epilogue.h do them.
+/// What becomes of a sum: y = sum + bias, then max(y, 0) if `relu`, both as kernels/relu.h and epilogue.h do
+/// them.
 struct Int4Output {
-  float* y;                           // row-major, n columns
-  std::int64_t stride;                // elements between rows
-  const float* bias = nullptr;        // [n]; null: no addition at all
+  float* y;                     // row-major, n columns
+  std::int64_t stride;          // elements between rows
+  const float* bias = nullptr;  // [n]; null: no addition at all
   bool relu = false;
-  std::uint8_t* relu_mask = nullptr;  // relu only: rows of ceil(n / 8) bytes, bit 1 where y <= 0 before it; null: not wanted
+  std::uint8_t* relu_mask =
+      nullptr;  // relu only: rows of ceil(n / 8) bytes, bit 1 where y <= 0 before it; null: not wanted
 };
 
-/// Row m, column n, with A_g = sum over k of group g of (a[m][k] - a_zero_point) * (level[n][k] - zero[n][g]):
-/// y = float(A) * (a_scale * scale[n]) + bias without groups (group_size 0),
-/// y = (sum over g, ascending, of float(A_g) * scale[n][g]) * a_scale + bias with groups;
-/// each operation rounded, nothing fused.
+/// Row m, column n, with A_g = sum over k of group g of (a[m][k] - a_zero_point) * (level[n][k] -
+/// zero[n][g]): y = float(A) * (a_scale * scale[n]) + bias without groups (group_size 0), y = (sum over g,
+/// ascending, of float(A_g) * scale[n][g]) * a_scale + bias with groups; each operation rounded, nothing
+/// fused.
 struct GemmInt4Args {
-  const std::int8_t* a;    // rows of k codes, any alignment; nothing past the last code of a row is read
-  std::int64_t a_stride;   // elements between rows
+  const std::int8_t* a;   // rows of k codes, any alignment; nothing past the last code of a row is read
+  std::int64_t a_stride;  // elements between rows
   float a_scale;
   std::int32_t a_zero_point;  // of [-128, 127]
   PackedInt4 b;
@@ -47,8 +49,8 @@ constexpr std::int64_t kMaxInt4Depth = INT32_MAX / (255 * 15);
 /// Rows [row_begin, row_end) x columns [column_begin, column_end); column_begin is a multiple of 16, and
 /// column_end too unless it is n. With relu_mask parts must also begin at multiples of 8 columns: they do.
 /// Keeps a scratch buffer for each thread; throws std::bad_alloc when there is no memory for it.
-void gemm_int4(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end, std::int64_t column_begin,
-               std::int64_t column_end);
+void gemm_int4(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
+               std::int64_t column_begin, std::int64_t column_end);
 
 std::span<const Implementation<decltype(gemm_int4)>> gemm_int4_implementations();
 
@@ -59,7 +61,7 @@ enum class FloatFormat { kFloat32, kBfloat16, kFloat16 };
 /// t = fma((p_0 + p_1) + (p_2 + p_3), scale[n][g], t) from 0 over the groups, ascending; y = t + bias.
 /// NaN and infinities go where these operations carry them; the bits of a NaN are not defined.
 struct GemmFloatInt4Args {
-  const void* x;          // rows of k values; bfloat16 and float16 are widened, which is exact
+  const void* x;  // rows of k values; bfloat16 and float16 are widened, which is exact
   FloatFormat x_format;
   std::int64_t x_stride;  // elements between rows
   PackedInt4 b;

@@ -9,7 +9,9 @@
 
 namespace samebits::kernels {
 
-constexpr std::int64_t packed_int4_bytes(std::int64_t n) { return (n + 1) / 2; }
+constexpr std::int64_t packed_int4_bytes(std::int64_t n) {
+  return (n + 1) / 2;
+}
 
 /// Packs n codes of [-8, 7] as two's-complement nibbles, the first in the low one; an odd last high nibble is
 /// 0. Codes 0..15 are packed as well: their nibbles are the codes.
@@ -18,14 +20,17 @@ void pack_int4(const std::int8_t* codes, std::int64_t n, std::uint8_t* packed);
 /// The n codes back, sign-extended.
 void unpack_int4(const std::uint8_t* packed, std::int64_t n, std::int8_t* codes);
 
+/// The n codes back as 0..15.
+void unpack_uint4(const std::uint8_t* packed, std::int64_t n, std::int8_t* codes);
+
 std::span<const Implementation<decltype(pack_int4)>> pack_int4_implementations();
 std::span<const Implementation<decltype(unpack_int4)>> unpack_int4_implementations();
 
 /// A weight matrix of n columns (output channels) and depth k, as gemm_int4.h packs it. A *level* is
 /// code - qmin, 0..15. Columns stand in blocks of 16, and each group of a block in lines of 64 bytes:
-/// byte 4 * c + j of line l holds column c's levels 8 * l + j of the group in the low nibble and 8 * l + 4 + j
-/// in the high one. So a line, masked and shifted, is two registers of 16 quads. Padding (columns past n, the
-/// end of a group that is no multiple of 8) is level 0.
+/// byte 4 * c + j of line l holds column c's levels 8 * l + j of the group in the low nibble and 8 * l + 4 +
+/// j in the high one. So a line, masked and shifted, is two registers of 16 quads. Padding (columns past n,
+/// the end of a group that is no multiple of 8) is level 0.
 struct Int4Shape {
   static constexpr std::int64_t kColumns = 16, kLineDepth = 8, kLineBytes = 64;
 
@@ -46,7 +51,8 @@ struct Int4Shape {
     return (block * groups() + group) * lines() * kLineBytes;
   }
   constexpr std::int64_t packed_bytes() const { return line_offset(blocks(), 0); }
-  /// Where the 16 terms (scales, zero points) of a block's group begin, and how many there are: [blocks][groups][16].
+  /// Where the 16 terms (scales, zero points) of a block's group begin, and how many there are:
+  /// [blocks][groups][16].
   constexpr std::int64_t term_offset(std::int64_t block, std::int64_t group) const {
     return (block * groups() + group) * kColumns;
   }

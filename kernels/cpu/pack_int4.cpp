@@ -1,10 +1,10 @@
 // kernels/pack_int4.h with Highway. This file is compiled once for every instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/pack_int4.cpp"
+#include "kernels/reference/pack_int4.h"
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
 #include "kernels/cpu/implementations.h"
-#include "kernels/reference/pack_int4.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
@@ -53,8 +53,12 @@ constexpr Implementation<decltype(pack_int4)> pack_list[] = SAMEBITS_IMPLEMENTAT
 constexpr Implementation<decltype(unpack_int4)> unpack_list[] = SAMEBITS_IMPLEMENTATIONS(unpack_int4);
 }  // namespace
 
-std::span<const Implementation<decltype(pack_int4)>> pack_int4_implementations() { return pack_list; }
-std::span<const Implementation<decltype(unpack_int4)>> unpack_int4_implementations() { return unpack_list; }
+std::span<const Implementation<decltype(pack_int4)>> pack_int4_implementations() {
+  return pack_list;
+}
+std::span<const Implementation<decltype(unpack_int4)>> unpack_int4_implementations() {
+  return unpack_list;
+}
 
 void pack_int4(const std::int8_t* codes, std::int64_t n, std::uint8_t* packed) {
   static const auto& chosen = first_usable(pack_int4_implementations());

@@ -73,7 +73,8 @@ float sum_of_floats(const GemmFloatInt4Args& args, std::int64_t row, std::int64_
       const float weight = static_cast<float>(centered_level(args.b, c, first + i));
       partial[i % 4] = std::fma(value_at(args, row * args.x_stride + first + i), weight, partial[i % 4]);
     }
-    total = std::fma((partial[0] + partial[1]) + (partial[2] + partial[3]), scale_of(args.b, c, group), total);
+    total =
+        std::fma((partial[0] + partial[1]) + (partial[2] + partial[3]), scale_of(args.b, c, group), total);
   }
   return total;
 }

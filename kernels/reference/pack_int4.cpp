@@ -33,6 +33,11 @@ void for_each_column(const Int4Shape& shape, std::int64_t begin, std::int64_t en
 
 }  // namespace
 
+void unpack_uint4(const std::uint8_t* packed, std::int64_t n, std::int8_t* codes) {
+  for (std::int64_t i = 0; i < n; ++i)
+    codes[i] = static_cast<std::int8_t>(packed[i / 2] >> (i % 2 * 4) & 0xF);
+}
+
 void pack_gemm_int4(const Int4Shape& shape, const std::int8_t* codes, std::int32_t qmin, std::uint8_t* packed,
                     std::int64_t begin, std::int64_t end) {
   // code - qmin (mod 16): -8 flips a nibble's high bit.

@@ -126,12 +126,12 @@ void expect_codes_product(Random& random, const Weights4& weights, std::int64_t 
   expect_output(args, gemm_int4_implementations(), m, bias, sums, ending, random);
 }
 
-void expect_codes_product(Random& random, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t group_size,
-                          const WeightKind& kind, const Ending& ending = {}) {
+void expect_codes_product(Random& random, std::int64_t m, std::int64_t n, std::int64_t k,
+                          std::int64_t group_size, const WeightKind& kind, const Ending& ending = {}) {
   SCOPED_TRACE(kind.why);
   const oracle::Grid grid{.scale = 0.037f, .zero_point = static_cast<int>(random_int(random, -128, 127))};
-  expect_codes_product(random, random_weights(random, n, k, group_size, kind), m, random_codes(random, m * k), grid,
-                       ending);
+  expect_codes_product(random, random_weights(random, n, k, group_size, kind), m, random_codes(random, m * k),
+                       grid, ending);
 }
 
 TEST_F(GemmInt4, GivesTheBitsOfTheContractForEveryGroupSize) {
@@ -145,7 +145,8 @@ TEST_F(GemmInt4, GivesTheBitsOfTheContractForEveryGroupSize) {
 TEST_F(GemmInt4, GivesTheBitsOfTheContractForEveryNumberOfRowsAndColumns) {
   Random random(2);
   for (std::int64_t m = 1; m <= 50; ++m)
-    for (const std::int64_t n : {1, 15, 16, 17, 33, 64}) expect_codes_product(random, m, n, 72, 32, kKinds[m % 3]);
+    for (const std::int64_t n : {1, 15, 16, 17, 33, 64})
+      expect_codes_product(random, m, n, 72, 32, kKinds[m % 3]);
   for (std::int64_t n = 1; n <= 50; ++n) expect_codes_product(random, 35, n, 68, 0, kKinds[n % 3]);
 }
 
@@ -159,9 +160,11 @@ TEST_F(GemmInt4, EndsARowAsItIsAskedTo) {
   Random random(4);
   for (const std::int64_t m : {3, 40})
     for (const std::int64_t n : {5, 16, 29, 48})
-      for (const Ending ending : {Ending{.bias = false}, Ending{.relu = true}, Ending{.relu = true, .mask = true},
-                                  Ending{.bias = false, .relu = true, .mask = true}, Ending{.gap = 5}})
-        for (const std::int64_t group_size : {0, 32}) expect_codes_product(random, m, n, 64, group_size, kKinds[0], ending);
+      for (const Ending ending :
+           {Ending{.bias = false}, Ending{.relu = true}, Ending{.relu = true, .mask = true},
+            Ending{.bias = false, .relu = true, .mask = true}, Ending{.gap = 5}})
+        for (const std::int64_t group_size : {0, 32})
+          expect_codes_product(random, m, n, 64, group_size, kKinds[0], ending);
 }
 
 // 15 * 255 is the largest product, and -1920 what a pair of 16-bit lanes must hold eight of.
@@ -182,8 +185,12 @@ TEST_F(GemmInt4, HoldsTheLargestSumsOfTheLargestDepth) {
     SCOPED_TRACE(c.why);
     for (const std::int64_t m : {1, 18}) {
       for (const std::int64_t k : {std::int64_t{64}, m == 1 ? kMaxInt4Depth : 70000}) {
-        const oracle::Weights plain{2, k, 0, std::vector<std::int8_t>(2 * k, static_cast<std::int8_t>(c.code)),
-                                    {0.5f, 0.25f}, {c.zero_point, c.zero_point}};
+        const oracle::Weights plain{2,
+                                    k,
+                                    0,
+                                    std::vector<std::int8_t>(2 * k, static_cast<std::int8_t>(c.code)),
+                                    {0.5f, 0.25f},
+                                    {c.zero_point, c.zero_point}};
         expect_codes_product(random, Weights4(plain, 0), m,
                              std::vector<std::int8_t>(m * k, static_cast<std::int8_t>(c.a)),
                              {.scale = 0.125f, .zero_point = c.a_zero_point});
@@ -202,8 +209,8 @@ TEST_F(GemmInt4, ReadsRowsThatStandApart) {
       dense.insert(dense.end(), spread.begin() + row * stride, spread.begin() + row * stride + 40);
     const auto sums = oracle::linear(dense, m, {.scale = 0.1f, .zero_point = 7}, weights.plain, {});
     const Unaligned<std::int8_t> a(spread, 0);
-    expect_output(GemmInt4Args{a.data(), stride, 0.1f, 7, weights.packed(), {}}, gemm_int4_implementations(), m, {},
-                  sums, {.bias = false}, random);
+    expect_output(GemmInt4Args{a.data(), stride, 0.1f, 7, weights.packed(), {}}, gemm_int4_implementations(),
+                  m, {}, sums, {.bias = false}, random);
   }
 }
 
@@ -211,15 +218,15 @@ TEST_F(GemmInt4, KeepsTheSignOfAZeroThatUnderflows) {
   Random random(7);
   for (const std::int64_t group_size : {0, 4})
     for (const std::int64_t m : {1, 20}) {
-      const oracle::Weights plain{3, 4, group_size, std::vector<std::int8_t>(12, -1),
-                                  std::vector<float>(3, 0x1p-126f), {}};
+      const oracle::Weights plain{
+          3, 4, group_size, std::vector<std::int8_t>(12, -1), std::vector<float>(3, 0x1p-126f), {}};
       expect_codes_product(random, Weights4(plain, -8), m, std::vector<std::int8_t>(4 * m, 1),
                            {.scale = 0x1p-126f, .zero_point = 0}, {.bias = false});
     }
 }
 
-void expect_floats_product(Random& random, const Weights4& weights, std::int64_t m, const std::vector<float>& values,
-                           const Ending& ending = {}) {
+void expect_floats_product(Random& random, const Weights4& weights, std::int64_t m,
+                           const std::vector<float>& values, const Ending& ending = {}) {
   const std::int64_t n = weights.shape.n, k = weights.shape.k;
   SCOPED_TRACE(testing::Message() << "m " << m << ", n " << n << ", k " << k << ", groups of "
                                   << weights.shape.group_size);
@@ -256,8 +263,8 @@ TEST_F(GemmFloatInt4, EndsARowAsItIsAskedTo) {
   Random random(10);
   for (const std::int64_t m : {3, 40})
     for (const std::int64_t n : {5, 29, 48})
-      for (const Ending ending : {Ending{.bias = false}, Ending{.relu = true}, Ending{.relu = true, .mask = true},
-                                  Ending{.gap = 5}})
+      for (const Ending ending : {Ending{.bias = false}, Ending{.relu = true},
+                                  Ending{.relu = true, .mask = true}, Ending{.gap = 5}})
         expect_floats_product(random, random_weights(random, n, 64, 32, kKinds[0]), m,
                               random_floats(random, m * 64, 2.0f), ending);
 }
@@ -267,7 +274,8 @@ TEST_F(GemmFloatInt4, KeepsTheOrderOfSumsWhereMagnitudesDiffer) {
   for (const std::int64_t m : {1, 20}) {
     std::vector<float> x;
     for (std::int64_t i = 0; i < m * 96; ++i)
-      x.push_back(std::ldexp(random_floats(random, 1, 1.0f)[0], static_cast<int>(random_int(random, -60, 60))));
+      x.push_back(
+          std::ldexp(random_floats(random, 1, 1.0f)[0], static_cast<int>(random_int(random, -60, 60))));
     expect_floats_product(random, random_weights(random, 18, 96, 32, kKinds[1]), m, x);
   }
 }
@@ -303,7 +311,8 @@ TEST_F(GemmFloatInt4, CarriesInfinityAndNaN) {
 
 /// The value of 16 bits by powers of two.
 float decoded(std::uint16_t bits, FloatFormat format) {
-  const int mantissa_bits = format == FloatFormat::kBfloat16 ? 7 : 10, bias = format == FloatFormat::kBfloat16 ? 127 : 15;
+  const int mantissa_bits = format == FloatFormat::kBfloat16 ? 7 : 10,
+            bias = format == FloatFormat::kBfloat16 ? 127 : 15;
   const int mantissa = bits & ((1 << mantissa_bits) - 1), exponent = (bits & 0x7FFF) >> mantissa_bits;
   const int implicit = exponent == 0 ? 0 : 1 << mantissa_bits;
   const double magnitude =
@@ -322,7 +331,8 @@ TEST_F(GemmFloatInt4, WidensEveryFinite16BitFloatExactly) {
     for (const auto& entry : under_test(gemm_float_int4_implementations())) {
       std::vector<float> y(x.size());
       entry.run({x.data(), format, 1, weights.packed(), {y.data(), 1}}, 0, std::ssize(x), 0, 1);
-      for (std::size_t i = 0; i < x.size(); ++i) ASSERT_EQ(y[i], decoded(x[i], format)) << entry.name << " " << x[i];
+      for (std::size_t i = 0; i < x.size(); ++i)
+        ASSERT_EQ(y[i], decoded(x[i], format)) << entry.name << " " << x[i];
     }
   }
 }

@@ -1,6 +1,6 @@
-// gemm_int4 for many rows with AMX tiles: the levels of a block are unpacked once for a batch of rows and multiplied as
-// signed tiles. Groups: one tile of 16 x 16 sums a group, folded into float totals that stay in registers while the
-// next group is multiplied. Without groups: 2 x 2 tiles over the whole depth.
+// gemm_int4 for many rows with AMX tiles: the levels of a block are unpacked once for a batch of rows and
+// multiplied as signed tiles. Groups: one tile of 16 x 16 sums a group, folded into float totals that stay in
+// registers while the next group is multiplied. Without groups: 2 x 2 tiles over the whole depth.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/gemm/int4_amx.cpp"
 #include <algorithm>
@@ -24,7 +24,8 @@ constexpr std::int64_t kInFlight = 4;          // groups multiplied while as man
 constexpr std::int64_t kBatchBytes = 1 << 20;  // of a: half of a usual second-level cache
 constexpr std::int64_t kChunkDepth = 1024;     // of a panel: 16 KiB of the first-level cache
 
-// The instructions, by the number of a tile register. In assembly, as intrinsics would need this file compiled for AMX.
+// The instructions, by the number of a tile register. In assembly, as intrinsics would need this file
+// compiled for AMX.
 template <int kTile>
 HWY_INLINE void tile_load(const void* from, std::int64_t stride) {
   __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(stride), "i"(kTile) : "memory");
@@ -38,8 +39,8 @@ HWY_INLINE void tile_multiply() {
   __asm__ volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSums), "i"(kA), "i"(kB));
 }
 
-/// Tiles 0 to 3 hold 16 x 16 sums, 4 and 5 parts of a (16 rows of `quads` quads), 6 and 7 parts of b. Released at
-/// the end of the scope.
+/// Tiles 0 to 3 hold 16 x 16 sums, 4 and 5 parts of a (16 rows of `quads` quads), 6 and 7 parts of b.
+/// Released at the end of the scope.
 class TileScope {
  public:
   explicit TileScope(std::int64_t quads) {
@@ -62,7 +63,7 @@ class TileScope {
 /// What one call works in. A group is cut into `steps` tiles of `quads` quads.
 struct Work {
   std::int64_t rows, quads, steps, chunk;  // rows of a batch (whole tiles); groups of a chunk
-  std::int8_t* a;       // [rows / 16][groups][steps][16][4 * quads]
+  std::int8_t* a;                          // [rows / 16][groups][steps][16][4 * quads]
   std::int8_t* panel;   // [chunk][steps][quads][16][4], twice of it (two blocks) without groups
   std::int32_t* start;  // [chunk][16], or [2][16]
   std::int32_t* sums;   // [2][4][16][16]
@@ -127,8 +128,8 @@ HWY_INLINE void multiply_group(const Work& work, const std::int8_t* a, std::int6
 }
 
 /// Up to four groups from `group` on, each by a tile register of its own.
-HWY_INLINE void multiply_groups(const Work& work, const std::int8_t* a, std::int64_t group, std::int64_t count,
-                                std::int32_t* to) {
+HWY_INLINE void multiply_groups(const Work& work, const std::int8_t* a, std::int64_t group,
+                                std::int64_t count, std::int32_t* to) {
   if (count > 0) multiply_group<0>(work, a, group, to);
   if (count > 1) multiply_group<1>(work, a, group + 1, to);
   if (count > 2) multiply_group<2>(work, a, group + 2, to);
@@ -141,8 +142,8 @@ HWY_INLINE void fold_group(const std::int32_t* sums, Floats scale, Floats (&tota
 }
 
 /// Groups [first, first + count), which the panel holds, of one row tile. Adds to totals[16][16].
-void multiply_tile(const PackedInt4& b, const Work& work, std::int64_t tile, std::int64_t block, std::int64_t first,
-                   std::int64_t count) {
+void multiply_tile(const PackedInt4& b, const Work& work, std::int64_t tile, std::int64_t block,
+                   std::int64_t first, std::int64_t count) {
   float* memory = work.totals + tile * kTileRows * kColumns;
   const std::int8_t* a = work.a + (tile * b.shape.groups() + first) * work.group_bytes();
   std::int32_t* sums[2] = {work.sums, work.sums + kInFlight * kTileRows * kColumns};
@@ -180,7 +181,8 @@ void multiply_grouped_block(const GemmInt4Args& args, const Work& work, std::int
   }
 }
 
-/// Sums of two row tiles and two blocks over the whole depth, into work.sums: tiles (0, 0), (0, 1), (1, 0), (1, 1).
+/// Sums of two row tiles and two blocks over the whole depth, into work.sums: tiles (0, 0), (0, 1), (1, 0),
+/// (1, 1).
 void multiply_square(const Work& work, const std::int8_t* a) {
   const std::int64_t step_bytes = work.step_bytes(), a_next = work.group_bytes(), width = 4 * work.quads;
   const std::int8_t *left = work.panel, *right = work.panel + work.group_bytes();
@@ -188,7 +190,8 @@ void multiply_square(const Work& work, const std::int8_t* a) {
   tile_load<1>(work.start + kColumns, 0);
   tile_load<2>(work.start, 0);
   tile_load<3>(work.start + kColumns, 0);
-  for (std::int64_t step = 0; step < work.steps; ++step, a += step_bytes, left += step_bytes, right += step_bytes) {
+  for (std::int64_t step = 0; step < work.steps;
+       ++step, a += step_bytes, left += step_bytes, right += step_bytes) {
     tile_load<6>(left, 64);
     tile_load<4>(a, width);
     tile_multiply<0, 4, 6>();
@@ -219,7 +222,8 @@ void multiply_plain_blocks(const GemmInt4Args& args, const Work& work, std::int6
     for (std::int64_t i = 0; i < blocks; ++i) {
       const auto scale = hn::Mul(hn::Set(f32, args.a_scale), block_scales(args.b, block + i, 0));
       for (std::int64_t j = 0; j < count; ++j) {
-        const std::int32_t* sums = work.sums + ((j / kTileRows * 2 + i) * kTileRows + j % kTileRows) * kColumns;
+        const std::int32_t* sums =
+            work.sums + ((j / kTileRows * 2 + i) * kTileRows + j % kTileRows) * kColumns;
         finish_sums(args.output, args.b.shape.n, row + r + j, (block + i) * kColumns,
                     hn::Mul(hn::ConvertTo(f32, hn::Load(i32, sums)), scale));
       }
@@ -229,8 +233,8 @@ void multiply_plain_blocks(const GemmInt4Args& args, const Work& work, std::int6
 
 }  // namespace
 
-void gemm_int4_amx(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end, std::int64_t column_begin,
-                   std::int64_t column_end) {
+void gemm_int4_amx(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
+                   std::int64_t column_begin, std::int64_t column_end) {
   const std::int64_t block_end = (column_end + kColumns - 1) / kColumns;
   const Work work = make_work(args.b.shape, row_end - row_begin);
   const TileScope tiles(work.quads);

@@ -1,5 +1,6 @@
-// gemm_int4 with Highway: levels are masked and shifted in registers and multiplied as they are; the zero points
-// of both sides are subtracted group by group. Lanes are columns. Compiled once for every instruction set.
+// gemm_int4 with Highway: levels are masked and shifted in registers and multiplied as they are; the zero
+// points of both sides are subtracted group by group. Lanes are columns. Compiled once for every instruction
+// set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/gemm/int4_codes.cpp"
 #include <algorithm>
@@ -20,13 +21,14 @@ namespace samebits::kernels::HWY_NAMESPACE {
 
 // Rows of a tile: as many as have registers for their sums and totals.
 constexpr std::int64_t kTileRows = HWY_TARGET == HWY_AVX3 ? 8 : 4;
-constexpr std::int64_t kBatchRows = 64;  // rows copied at a time: they and a block of levels stay in the cache
+constexpr std::int64_t kBatchRows =
+    64;  // rows copied at a time: they and a block of levels stay in the cache
 
 /// Rows of a, each group of each row padded with code 0 to whole lines: the kernel reads whole lines.
 struct RowBatch {
-  std::int64_t rows, padded;   // padded: codes of a group
-  std::int8_t* codes;          // [groups][rows][padded]
-  std::int32_t* sums;          // [groups][rows]: sums of code - a_zero_point
+  std::int64_t rows, padded;  // padded: codes of a group
+  std::int8_t* codes;         // [groups][rows][padded]
+  std::int32_t* sums;         // [groups][rows]: sums of code - a_zero_point
 };
 
 RowBatch copy_rows(const GemmInt4Args& args, std::int64_t row, std::int64_t rows) {
@@ -63,7 +65,8 @@ HWY_INLINE void multiply_group(const std::uint8_t* levels, std::int64_t lines, c
     typename Quads::Sum chains[Rows][2], zero_chain = Quads::zero();
     for (std::int64_t r = 0; r < Rows; ++r) chains[r][0] = chains[r][1] = Quads::zero();
     for (std::int64_t line = begin; line < end; ++line) {
-      const auto both = hn::LoadU(u32, reinterpret_cast<const std::uint32_t*>(levels + line * Int4Shape::kLineBytes));
+      const auto both =
+          hn::LoadU(u32, reinterpret_cast<const std::uint32_t*>(levels + line * Int4Shape::kLineBytes));
       const auto low = hn::And(both, low_nibbles), high = hn::And(hn::ShiftRight<4>(both), low_nibbles);
       zero_chain = Quads::multiply(Quads::multiply(zero_chain, low, a_zero), high, a_zero);
       for (std::int64_t r = 0; r < Rows; ++r) {
@@ -89,11 +92,11 @@ HWY_INLINE Ints zero_levels(const PackedInt4& b, std::int64_t term) {
 
 /// Rows [r, r + Rows) of the batch, whose first is row `first` of the output, over one block of columns.
 template <class Quads, std::int64_t Rows>
-HWY_INLINE void multiply_tile(const GemmInt4Args& args, const RowBatch& batch, std::int64_t first, std::int64_t r,
-                              std::int64_t block) {
+HWY_INLINE void multiply_tile(const GemmInt4Args& args, const RowBatch& batch, std::int64_t first,
+                              std::int64_t r, std::int64_t block) {
   const Int4Shape& shape = args.b.shape;
-  const auto a_zero = hn::BitCast(i32, hn::Set(hn::Repartition<std::int8_t, IntTag>(),
-                                               static_cast<std::int8_t>(args.a_zero_point)));
+  const auto a_zero = hn::BitCast(
+      i32, hn::Set(hn::Repartition<std::int8_t, IntTag>(), static_cast<std::int8_t>(args.a_zero_point)));
   const auto a_scale = hn::Set(f32, args.a_scale);
   for (std::int64_t lane = 0; lane < Int4Shape::kColumns; lane += lanes()) {
     Floats totals[Rows];
@@ -101,8 +104,8 @@ HWY_INLINE void multiply_tile(const GemmInt4Args& args, const RowBatch& batch, s
     for (std::int64_t group = 0; group < shape.groups(); ++group) {
       Ints sums[Rows], zero_sum;
       multiply_group<Quads, Rows>(args.b.levels + shape.line_offset(block, group) + 4 * lane, shape.lines(),
-                                  batch.codes + (group * batch.rows + r) * batch.padded, batch.padded, a_zero, sums,
-                                  zero_sum);
+                                  batch.codes + (group * batch.rows + r) * batch.padded, batch.padded, a_zero,
+                                  sums, zero_sum);
       const std::int64_t term = shape.term_offset(block, group) + lane;
       const auto zeros = zero_levels(args.b, term);
       const auto scale = hn::LoadU(f32, args.b.scale + term);
@@ -128,7 +131,8 @@ HWY_INLINE void multiply(const GemmInt4Args& args, std::int64_t row_begin, std::
     const RowBatch batch = copy_rows(args, row, std::min(kBatchRows, row_end - row));
     for (std::int64_t block = block_begin; block < block_end; ++block) {
       std::int64_t r = 0;
-      for (; r + kTileRows <= batch.rows; r += kTileRows) multiply_tile<Quads, kTileRows>(args, batch, row, r, block);
+      for (; r + kTileRows <= batch.rows; r += kTileRows)
+        multiply_tile<Quads, kTileRows>(args, batch, row, r, block);
       if (kTileRows > 4 && r + 4 <= batch.rows) {
         multiply_tile<Quads, 4>(args, batch, row, r, block);
         r += 4;
@@ -142,8 +146,8 @@ HWY_INLINE void multiply(const GemmInt4Args& args, std::int64_t row_begin, std::
   }
 }
 
-void gemm_int4(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end, std::int64_t column_begin,
-               std::int64_t column_end) {
+void gemm_int4(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
+               std::int64_t column_begin, std::int64_t column_end) {
   multiply<WideningQuads>(args, row_begin, row_end, column_begin, column_end);
 }
 
@@ -168,7 +172,8 @@ constexpr std::int64_t kVnniManyRows = 17, kAmxManyRows = 9;
 #if HWY_TARGETS & HWY_AVX3
 void vnni(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end, std::int64_t column_begin,
           std::int64_t column_end) {
-  const auto run = row_end - row_begin < kVnniManyRows ? N_AVX3::gemm_int4_few_rows : N_AVX3::gemm_int4_many_rows;
+  const auto run =
+      row_end - row_begin < kVnniManyRows ? N_AVX3::gemm_int4_few_rows : N_AVX3::gemm_int4_many_rows;
   run(args, row_begin, row_end, column_begin, column_end);
 }
 void amx(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end, std::int64_t column_begin,
@@ -183,18 +188,20 @@ constexpr Implementation<decltype(gemm_int4)> list[] = {
     {"amx", amx, isa::why_not_amx},
     {"avx512_vnni", vnni, isa::why_not_avx512_vnni},
 #endif
-    SAMEBITS_AVX512_ENTRY(gemm_int4)          //
-    SAMEBITS_AVX2_ENTRY(gemm_int4)            //
-    SAMEBITS_NEON_ENTRY(gemm_int4)            //
+    SAMEBITS_AVX512_ENTRY(gemm_int4)  //
+    SAMEBITS_AVX2_ENTRY(gemm_int4)    //
+    SAMEBITS_NEON_ENTRY(gemm_int4)    //
     {"reference", reference::gemm_int4, isa::why_not_reference},
 };
 
 }  // namespace
 
-std::span<const Implementation<decltype(gemm_int4)>> gemm_int4_implementations() { return list; }
+std::span<const Implementation<decltype(gemm_int4)>> gemm_int4_implementations() {
+  return list;
+}
 
-void gemm_int4(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end, std::int64_t column_begin,
-               std::int64_t column_end) {
+void gemm_int4(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
+               std::int64_t column_begin, std::int64_t column_end) {
   static const auto& chosen = first_usable(gemm_int4_implementations());
   chosen.run(args, row_begin, row_end, column_begin, column_end);
 }

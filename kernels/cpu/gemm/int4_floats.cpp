@@ -1,6 +1,6 @@
 // gemm_float_int4 with Highway. Levels become floats in registers for a few rows, once a group in a panel for
-// many. Lanes are columns, so that each lane keeps the order of sums that the contract names. Compiled once for
-// every instruction set.
+// many. Lanes are columns, so that each lane keeps the order of sums that the contract names. Compiled once
+// for every instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/gemm/int4_floats.cpp"
 #include <algorithm>
@@ -19,8 +19,8 @@ HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
 constexpr std::int64_t kTileRows = HWY_TARGET == HWY_AVX2 ? 3 : 6;  // times four sums stay in registers
-constexpr std::int64_t kBatchRows = 96;  // rows widened at a time
-constexpr std::int64_t kPanelRows = 2 * kTileRows + 1;  // from so many on a panel pays
+constexpr std::int64_t kBatchRows = 96;                             // rows widened at a time
+constexpr std::int64_t kPanelRows = 2 * kTileRows + 1;              // from so many on a panel pays
 
 /// Rows of x as floats, each group of each row padded with 0 to whole lines, which adds exactly nothing.
 struct FloatBatch {
@@ -110,7 +110,8 @@ struct PanelLines {
 };
 
 template <int kStep, class Lines, std::int64_t Rows>
-HWY_INLINE void multiply_step(const Lines& lines, const float* x, std::int64_t x_stride, Floats (&sums)[Rows][4]) {
+HWY_INLINE void multiply_step(const Lines& lines, const float* x, std::int64_t x_stride,
+                              Floats (&sums)[Rows][4]) {
   const auto weight = lines.template value<kStep>();
   for (std::int64_t r = 0; r < Rows; ++r)
     sums[r][kStep % 4] = hn::MulAdd(hn::Set(f32, x[r * x_stride + kStep]), weight, sums[r][kStep % 4]);
@@ -143,8 +144,8 @@ HWY_INLINE void multiply_group(Lines lines, std::int64_t line_count, const float
 
 /// All rows of the batch over one group of one block, at `lane`.
 template <class Lines>
-HWY_INLINE void multiply_rows(const Lines& lines, const FloatBatch& batch, const PackedInt4& b, std::int64_t group,
-                              std::int64_t term, std::int64_t lane) {
+HWY_INLINE void multiply_rows(const Lines& lines, const FloatBatch& batch, const PackedInt4& b,
+                              std::int64_t group, std::int64_t term, std::int64_t lane) {
   const std::int64_t count = b.shape.lines();
   const auto scale = hn::LoadU(f32, b.scale + term);
   const float* x = batch.x + group * batch.rows * batch.padded;
@@ -223,7 +224,9 @@ namespace {
 constexpr Implementation<decltype(gemm_float_int4)> list[] = SAMEBITS_IMPLEMENTATIONS(gemm_float_int4);
 }  // namespace
 
-std::span<const Implementation<decltype(gemm_float_int4)>> gemm_float_int4_implementations() { return list; }
+std::span<const Implementation<decltype(gemm_float_int4)>> gemm_float_int4_implementations() {
+  return list;
+}
 
 void gemm_float_int4(const GemmFloatInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
                      std::int64_t column_begin, std::int64_t column_end) {

@@ -1,5 +1,6 @@
-// Sums of products of four bytes, one a 32-bit lane, with 4-bit levels on one side: by vpdpbusd where there is
-// VNNI, else by 16-bit sums that levels cannot overflow. Included by the .cpp files that foreach_target compiles.
+// Sums of products of four bytes, one a 32-bit lane, with 4-bit levels on one side: by vpdpbusd where there
+// is VNNI, else by 16-bit sums that levels cannot overflow. Included by the .cpp files that foreach_target
+// compiles.
 #if defined(SAMEBITS_INT4_QUADS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef SAMEBITS_INT4_QUADS_INL_H
 #undef SAMEBITS_INT4_QUADS_INL_H
@@ -25,7 +26,9 @@ constexpr FloatTag f32;
 constexpr IntTag i32;
 constexpr WordTag u32;
 
-HWY_INLINE std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(i32)); }
+HWY_INLINE std::int64_t lanes() {
+  return static_cast<std::int64_t>(hn::Lanes(i32));
+}
 
 /// The four codes from `quad` on in every lane.
 HWY_INLINE Ints broadcast_quad(const std::int8_t* quad) {
@@ -34,8 +37,8 @@ HWY_INLINE Ints broadcast_quad(const std::int8_t* quad) {
   return hn::Set(i32, bytes);
 }
 
-// Both have: Sum, a register of running sums; kChains, how many of them hide the latency; kLines, how many lines
-// of levels one may take up; multiply(sum, levels, codes), levels 0..15; close(sum), the 32-bit sums.
+// Both have: Sum, a register of running sums; kChains, how many of them hide the latency; kLines, how many
+// lines of levels one may take up; multiply(sum, levels, codes), levels 0..15; close(sum), the 32-bit sums.
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
 struct WideningQuads {
   using ShortTag = hn::Repartition<std::int16_t, IntTag>;

@@ -1,5 +1,5 @@
-// The memory that the products of kernels/gemm_int4.h work in: one buffer a thread, kept for the next call, as
-// fresh memory would cost more page faults than a small product takes.
+// The memory that the products of kernels/gemm_int4.h work in: one buffer a thread, kept for the next call,
+// as fresh memory would cost more page faults than a small product takes.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,8 @@
 
 namespace samebits::kernels {
 
-/// At least `bytes` bytes, aligned to 64, undefined. Valid until the thread's next call. Throws std::bad_alloc.
+/// At least `bytes` bytes, aligned to 64, undefined. Valid until the thread's next call. Throws
+/// std::bad_alloc.
 std::uint8_t* int4_scratch(std::int64_t bytes);
 
 /// Cuts scratch memory into arrays, each aligned to 64 bytes. The first pass (over nullptr) adds up the size.

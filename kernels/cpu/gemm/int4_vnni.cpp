@@ -1,6 +1,6 @@
-// gemm_int4 for many rows with VNNI: a chunk of groups of 32 columns is unpacked once and multiplied with all rows
-// of a batch, six at a time. Sums start where they cancel a's zero point, so that a group ends with a conversion, a
-// multiplication and an addition.
+// gemm_int4 for many rows with VNNI: a chunk of groups of 32 columns is unpacked once and multiplied with all
+// rows of a batch, six at a time. Sums start where they cancel a's zero point, so that a group ends with a
+// conversion, a multiplication and an addition.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/gemm/int4_vnni.cpp"
 #include <algorithm>
@@ -38,7 +38,8 @@ Work make_work(const Int4Shape& shape, std::int64_t rows) {
   work.padded = shape.lines() * Int4Shape::kLineDepth;
   const std::int64_t fitting = kBatchBytes / std::max<std::int64_t>(1, shape.groups() * work.padded);
   work.rows = std::min(rows, std::clamp<std::int64_t>(fitting / kTileRows, 4, 42) * kTileRows);
-  work.chunk = std::min(shape.groups(), std::max<std::int64_t>(1, kChunkDepth / std::max<std::int64_t>(1, work.padded)));
+  work.chunk = std::min(shape.groups(),
+                        std::max<std::int64_t>(1, kChunkDepth / std::max<std::int64_t>(1, work.padded)));
   cut_scratch([&](ScratchCutter& cutter) {
     work.a = cutter.take<std::uint8_t>(work.rows * shape.groups() * work.padded);
     work.panel = cutter.take<std::int8_t>(work.chunk * kBlocks * work.padded * Int4Shape::kColumns);
@@ -83,13 +84,14 @@ HWY_INLINE void multiply_group(const std::uint8_t* a, std::int64_t a_stride, con
   }
 }
 
-/// Two blocks of columns, of which those before `end` are stored, and all rows of a batch, whose first is `row`.
+/// Two blocks of columns, of which those before `end` are stored, and all rows of a batch, whose first is
+/// `row`.
 struct Place {
   std::int64_t row, rows, block, end;
 };
 
-/// Rows [r, r + Rows) of the batch over groups [first, first + count), which the panel holds. Adds to totals[r][32],
-/// and ends the rows with the last group.
+/// Rows [r, r + Rows) of the batch over groups [first, first + count), which the panel holds. Adds to
+/// totals[r][32], and ends the rows with the last group.
 template <std::int64_t Rows>
 HWY_INLINE void multiply_tile(const GemmInt4Args& args, const Work& work, const Place& place, std::int64_t r,
                               std::int64_t first, std::int64_t count) {
@@ -133,8 +135,9 @@ void multiply_blocks(const GemmInt4Args& args, const Work& work, const Place& pl
   for (std::int64_t first = 0; first < groups; first += work.chunk) {
     const std::int64_t count = std::min(work.chunk, groups - first);
     for (std::int64_t i = 0; i < count * kBlocks; ++i)
-      unpack_group(args.b, place.block + i % kBlocks, first + i / kBlocks, work.padded / 4, args.a_zero_point + 128,
-                   work.panel + i * work.padded * kColumns, work.start + i * kColumns);
+      unpack_group(args.b, place.block + i % kBlocks, first + i / kBlocks, work.padded / 4,
+                   args.a_zero_point + 128, work.panel + i * work.padded * kColumns,
+                   work.start + i * kColumns);
     std::int64_t r = 0;
     for (; r + kTileRows <= place.rows; r += kTileRows)
       multiply_tile<kTileRows>(args, work, place, r, first, count);
