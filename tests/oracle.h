@@ -148,10 +148,10 @@ inline float fused(float a, float b, float c) {
   const double product = double{a} * double{b};  // exact
   double sum = product + double{c};
   const double added = sum - product, error = (product - (sum - added)) + (double{c} - added);
+  if (!std::isfinite(sum) || error == 0) return static_cast<float>(sum);
   const bool is_even = std::fmod(std::scalbn(sum, 52 - std::ilogb(sum)), 2) == 0;
-  if (std::isfinite(sum) && error != 0 && is_even)
-    sum = std::nextafter(sum, error > 0 ? std::numeric_limits<double>::infinity()
-                                        : -std::numeric_limits<double>::infinity());
+  const double infinity = std::numeric_limits<double>::infinity();
+  if (is_even) sum = std::nextafter(sum, error > 0 ? infinity : -infinity);
   return static_cast<float>(sum);
 }
 

@@ -22,6 +22,14 @@ std::uint32_t packed_word(const std::int8_t* codes, std::int64_t count, std::uin
   return low | high << 4;
 }
 
+/// One line: `columns` columns, `stride` codes apart, with `count` codes left in the group.
+void pack_line(const std::int8_t* codes, std::int64_t stride, std::int64_t columns, std::int64_t count,
+               std::uint32_t flip, std::uint8_t* line) {
+  std::uint32_t words[Int4Shape::kColumns] = {};
+  for (std::int64_t c = 0; c < columns; ++c) words[c] = packed_word(codes + c * stride, count, flip);
+  std::memcpy(line, words, sizeof words);
+}
+
 /// `pack(column, block, lane)` for every column of the blocks of [begin, end), those past n too.
 template <class Pack>
 void for_each_column(const Int4Shape& shape, std::int64_t begin, std::int64_t end, const Pack& pack) {
@@ -42,17 +50,18 @@ void pack_gemm_int4(const Int4Shape& shape, const std::int8_t* codes, std::int32
                     std::int64_t begin, std::int64_t end) {
   // code - qmin (mod 16): -8 flips a nibble's high bit.
   const std::uint32_t flip = qmin == 0 ? 0u : 0x08080808u;
-  for_each_column(shape, begin, end, [&](std::int64_t column, std::int64_t block, std::int64_t lane) {
+  const std::int64_t last = (std::min(end, shape.n) + Int4Shape::kColumns - 1) / Int4Shape::kColumns;
+  for (std::int64_t block = begin / Int4Shape::kColumns; block < last; ++block) {
+    const std::int64_t column = block * Int4Shape::kColumns,
+                       columns = std::min(Int4Shape::kColumns, shape.n - column);
     for (std::int64_t group = 0; group < shape.groups(); ++group) {
-      const std::int64_t depth = column < shape.n ? shape.depth_of(group) : 0;
       const std::int8_t* from = codes + column * shape.k + group * shape.depth();
-      std::uint8_t* to = packed + shape.line_offset(block, group) + 4 * lane;
-      for (std::int64_t line = 0; line < shape.lines(); ++line) {
-        const std::uint32_t word = packed_word(from + 8 * line, depth - 8 * line, flip);
-        std::memcpy(to + line * Int4Shape::kLineBytes, &word, sizeof word);
-      }
+      std::uint8_t* to = packed + shape.line_offset(block, group);
+      for (std::int64_t line = 0; line < shape.lines(); ++line, to += Int4Shape::kLineBytes)
+        pack_line(from + Int4Shape::kLineDepth * line, shape.k, columns,
+                  shape.depth_of(group) - Int4Shape::kLineDepth * line, flip, to);
     }
-  });
+  }
 }
 
 void pack_gemm_int4_scales(const Int4Shape& shape, const float* scale, float* packed, std::int64_t begin,

@@ -138,8 +138,8 @@ TEST_F(GemmInt4, GivesTheBitsOfTheContractForEveryGroupSize) {
   Random random(1);
   for (const WeightKind& kind : kKinds)
     for (const std::int64_t group_size : {0, 4, 8, 12, 20, 32, 36, 64, 68, 100, 128, 132, 256})
-      for (const std::int64_t k : {1, 3, 4, 31, 32, 33, 64, 128, 200, 259})
-        for (const std::int64_t m : {1, 7, 19}) expect_codes_product(random, m, 21, k, group_size, kind);
+      for (const std::int64_t k : {1, 3, 31, 32, 64, 128, 259})
+        for (const std::int64_t m : {7, 19}) expect_codes_product(random, m, 21, k, group_size, kind);
 }
 
 TEST_F(GemmInt4, GivesTheBitsOfTheContractForEveryNumberOfRowsAndColumns) {
@@ -242,8 +242,8 @@ TEST_F(GemmFloatInt4, GivesTheBitsOfTheContractForEveryGroupSize) {
   for (const WeightKind& kind : kKinds) {
     SCOPED_TRACE(kind.why);
     for (const std::int64_t group_size : {0, 4, 8, 12, 20, 32, 64, 100, 128})
-      for (const std::int64_t k : {1, 3, 4, 31, 32, 33, 64, 128, 200, 259})
-        for (const std::int64_t m : {1, 3, 14})
+      for (const std::int64_t k : {1, 3, 31, 32, 64, 128, 259})
+        for (const std::int64_t m : {3, 14})
           expect_floats_product(random, random_weights(random, 21, k, group_size, kind), m,
                                 random_floats(random, m * k, 3.0f));
   }
@@ -255,8 +255,8 @@ TEST_F(GemmFloatInt4, GivesTheBitsOfTheContractForEveryNumberOfRowsAndColumns) {
     for (const std::int64_t n : {1, 15, 16, 17, 33})
       expect_floats_product(random, random_weights(random, n, 72, 32, kKinds[m % 3]), m,
                             random_floats(random, m * 72, 2.0f));
-  expect_floats_product(random, random_weights(random, 17, 1100, 64, kKinds[0]), 200,
-                        random_floats(random, 200 * 1100, 2.0f));
+  expect_floats_product(random, random_weights(random, 17, 700, 64, kKinds[0]), 110,
+                        random_floats(random, 110 * 700, 2.0f));
 }
 
 TEST_F(GemmFloatInt4, EndsARowAsItIsAskedTo) {
