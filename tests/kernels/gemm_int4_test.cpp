@@ -348,7 +348,7 @@ TEST_F(GemmInt4, TheListsAreOrderedAndClosedByTheReference) {
               testing::ElementsAre("amx", "avx512_vnni", "avx512", "avx2", "reference"));
   EXPECT_THAT(names(gemm_float_int4_implementations()), testing::ElementsAre("avx512", "avx2", "reference"));
 #else
-  EXPECT_THAT(names(gemm_int4_implementations()), testing::ElementsAre("neon", "reference"));
+  EXPECT_THAT(names(gemm_int4_implementations()), testing::ElementsAre("neon_dotprod", "neon", "reference"));
   EXPECT_THAT(names(gemm_float_int4_implementations()), testing::ElementsAre("neon", "reference"));
 #endif
 }

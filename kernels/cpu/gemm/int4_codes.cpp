@@ -158,6 +158,13 @@ void gemm_int4_few_rows(const GemmInt4Args& args, std::int64_t row_begin, std::i
 }
 #endif
 
+#if HWY_TARGET == HWY_NEON
+void gemm_int4_dotprod(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
+                       std::int64_t column_begin, std::int64_t column_end) {
+  multiply<DotprodQuads>(args, row_begin, row_end, column_begin, column_end);
+}
+#endif
+
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif
@@ -187,6 +194,9 @@ constexpr Implementation<decltype(gemm_int4)> list[] = {
 #if HWY_TARGETS & HWY_AVX3
     {"amx", amx, isa::why_not_amx},
     {"avx512_vnni", vnni, isa::why_not_avx512_vnni},
+#endif
+#if HWY_TARGETS & HWY_NEON
+    {"neon_dotprod", N_NEON::gemm_int4_dotprod, isa::why_not_neon_dotprod},
 #endif
     SAMEBITS_AVX512_ENTRY(gemm_int4)  //
     SAMEBITS_AVX2_ENTRY(gemm_int4)    //

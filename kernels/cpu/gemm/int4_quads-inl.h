@@ -79,6 +79,24 @@ struct WideningQuads {
 };
 #endif
 
+#if HWY_TARGET == HWY_NEON
+struct DotprodQuads {
+  using Sum = Ints;
+  static constexpr int kChains = 2;
+  static constexpr std::int64_t kLines = INT64_MAX / 2;
+
+  static HWY_INLINE Sum zero() { return hn::Zero(i32); }
+  /// In assembly, as the intrinsic would need this file compiled for processors that have the instruction.
+  static HWY_INLINE Sum multiply(Sum sum, Words levels, Ints codes) {
+    __asm__(".arch armv8.2-a+dotprod\n\tsdot %0.4s, %1.16b, %2.16b"
+            : "+w"(sum.raw)
+            : "w"(levels.raw), "w"(codes.raw));
+    return sum;
+  }
+  static HWY_INLINE Ints close(Sum sum) { return sum; }
+};
+#endif
+
 #if HWY_TARGET == HWY_AVX3
 struct VnniQuads {
   using Sum = Ints;
