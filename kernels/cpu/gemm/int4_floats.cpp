@@ -22,10 +22,11 @@ constexpr std::int64_t kTileRows = HWY_TARGET == HWY_AVX2 ? 3 : 6;  // times fou
 constexpr std::int64_t kBatchRows = 96;                             // rows widened at a time
 constexpr std::int64_t kPanelRows = 2 * kTileRows + 1;              // from so many on a panel pays
 
-/// Rows of x as floats, each group of each row padded with 0 to whole lines, which adds exactly nothing.
+/// Rows of x as floats, each group of each row padded with 0 to whole lines, which adds exactly nothing. Rows
+/// are grouped into tiles, in which they alternate, so that a tile reads one stream.
 struct FloatBatch {
   std::int64_t rows, padded;  // padded: values of a group
-  float* x;                   // [groups][rows][padded]
+  float* x;                   // [groups][tiles][padded][rows of the tile]
   float* totals;              // [rows][16]
   float* panel;               // [padded][16]
 };
@@ -34,6 +35,23 @@ float value_at(const GemmFloatInt4Args& args, std::int64_t index) {
   if (args.x_format == FloatFormat::kFloat32) return static_cast<const float*>(args.x)[index];
   const std::uint16_t bits = static_cast<const std::uint16_t*>(args.x)[index];
   return args.x_format == FloatFormat::kBfloat16 ? from_bfloat16(bits) : from_float16(bits);
+}
+
+/// How many rows the next tile has when `rows` are left.
+constexpr std::int64_t tile_rows(std::int64_t rows) {
+  if (rows >= kTileRows) return kTileRows;
+  return kTileRows > 4 && rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+}
+
+/// One group of `rows` rows from `row` on, as [padded][rows].
+void widen_tile(const GemmFloatInt4Args& args, std::int64_t row, std::int64_t rows, std::int64_t group,
+                std::int64_t padded, float* to) {
+  const std::int64_t depth = args.b.shape.depth_of(group);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::int64_t from = (row + r) * args.x_stride + group * args.b.shape.depth();
+    for (std::int64_t i = 0; i < depth; ++i) to[i * rows + r] = value_at(args, from + i);
+    for (std::int64_t i = depth; i < padded; ++i) to[i * rows + r] = 0.0f;
+  }
 }
 
 FloatBatch widen_rows(const GemmFloatInt4Args& args, std::int64_t row, std::int64_t rows) {
@@ -45,13 +63,9 @@ FloatBatch widen_rows(const GemmFloatInt4Args& args, std::int64_t row, std::int6
     batch.panel = cutter.take<float>(batch.padded * Int4Shape::kColumns);
   });
   for (std::int64_t group = 0; group < shape.groups(); ++group) {
-    const std::int64_t depth = shape.depth_of(group);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const std::int64_t from = (row + r) * args.x_stride + group * shape.depth();
-      float* to = batch.x + (group * rows + r) * batch.padded;
-      for (std::int64_t i = 0; i < depth; ++i) to[i] = value_at(args, from + i);
-      std::fill(to + depth, to + batch.padded, 0.0f);
-    }
+    float* to = batch.x + group * rows * batch.padded;
+    for (std::int64_t r = 0; r < rows; to += tile_rows(rows - r) * batch.padded, r += tile_rows(rows - r))
+      widen_tile(args, row + r, tile_rows(rows - r), group, batch.padded, to);
   }
   return batch;
 }
@@ -110,30 +124,29 @@ struct PanelLines {
 };
 
 template <int kStep, class Lines, std::int64_t Rows>
-HWY_INLINE void multiply_step(const Lines& lines, const float* x, std::int64_t x_stride,
-                              Floats (&sums)[Rows][4]) {
+HWY_INLINE void multiply_step(const Lines& lines, const float* x, Floats (&sums)[Rows][4]) {
   const auto weight = lines.template value<kStep>();
   for (std::int64_t r = 0; r < Rows; ++r)
-    sums[r][kStep % 4] = hn::MulAdd(hn::Set(f32, x[r * x_stride + kStep]), weight, sums[r][kStep % 4]);
+    sums[r][kStep % 4] = hn::MulAdd(hn::Set(f32, x[kStep * Rows + r]), weight, sums[r][kStep % 4]);
 }
 
 /// One group of `Rows` rows; adds to `totals`, rows of 16, or starts them.
 template <std::int64_t Rows, class Lines>
-HWY_INLINE void multiply_group(Lines lines, std::int64_t line_count, const float* x, std::int64_t x_stride,
-                               Floats scale, bool is_first, float* totals) {
+HWY_INLINE void multiply_group(Lines lines, std::int64_t line_count, const float* x, Floats scale,
+                               bool is_first, float* totals) {
   Floats sums[Rows][4];
   for (std::int64_t r = 0; r < Rows; ++r)
     for (int j = 0; j < 4; ++j) sums[r][j] = hn::Zero(f32);
-  for (std::int64_t line = 0; line < line_count; ++line, x += Int4Shape::kLineDepth) {
+  for (std::int64_t line = 0; line < line_count; ++line, x += Int4Shape::kLineDepth * Rows) {
     lines.load(line);
-    multiply_step<0>(lines, x, x_stride, sums);
-    multiply_step<1>(lines, x, x_stride, sums);
-    multiply_step<2>(lines, x, x_stride, sums);
-    multiply_step<3>(lines, x, x_stride, sums);
-    multiply_step<4>(lines, x, x_stride, sums);
-    multiply_step<5>(lines, x, x_stride, sums);
-    multiply_step<6>(lines, x, x_stride, sums);
-    multiply_step<7>(lines, x, x_stride, sums);
+    multiply_step<0>(lines, x, sums);
+    multiply_step<1>(lines, x, sums);
+    multiply_step<2>(lines, x, sums);
+    multiply_step<3>(lines, x, sums);
+    multiply_step<4>(lines, x, sums);
+    multiply_step<5>(lines, x, sums);
+    multiply_step<6>(lines, x, sums);
+    multiply_step<7>(lines, x, sums);
   }
   for (std::int64_t r = 0; r < Rows; ++r) {
     const auto sum = hn::Add(hn::Add(sums[r][0], sums[r][1]), hn::Add(sums[r][2], sums[r][3]));
@@ -153,7 +166,7 @@ HWY_INLINE void multiply_rows(const Lines& lines, const FloatBatch& batch, const
   std::int64_t r = 0;
   const auto tile = [&]<std::int64_t Rows>() HWY_ATTR {
     for (; r + Rows <= batch.rows; r += Rows)
-      multiply_group<Rows>(lines, count, x + r * batch.padded, batch.padded, scale, group == 0,
+      multiply_group<Rows>(lines, count, x + r * batch.padded, scale, group == 0,
                            totals + r * Int4Shape::kColumns);
   };
   tile.template operator()<kTileRows>();
