@@ -19,21 +19,21 @@ struct PackedInt4 {
   std::uint8_t zero = 8;           // the level of the real 0: -qmin for a symmetric grid
 };
 
-/// What becomes of a sum: y = sum + bias, then max(y, 0) if `relu`, both as kernels/relu.h and epilogue.h do
-/// them.
+/// What becomes of a sum: the bias is added, then relu applied as kernels/relu.h does it.
 struct Int4Output {
   float* y;                     // row-major, n columns
   std::int64_t stride;          // elements between rows
   const float* bias = nullptr;  // [n]; null: no addition at all
   bool relu = false;
-  std::uint8_t* relu_mask =
-      nullptr;  // relu only: rows of ceil(n / 8) bytes, bit 1 where y <= 0 before it; null: not wanted
+  /// Null or, with relu: rows of ceil(n / 8) bytes, bit c % 8 of byte c / 8 is 1 where y[c] <= 0 before relu.
+  std::uint8_t* relu_mask = nullptr;
 };
 
-/// Row m, column n, with A_g = sum over k of group g of (a[m][k] - a_zero_point) * (level[n][k] -
-/// zero[n][g]): y = float(A) * (a_scale * scale[n]) + bias without groups (group_size 0), y = (sum over g,
-/// ascending, of float(A_g) * scale[n][g]) * a_scale + bias with groups; each operation rounded, nothing
-/// fused.
+/// Row m, column n, with A_g the sum over k of group g of (a[m][k] - a_zero_point) * (level[n][k] -
+/// zero[n][g]):
+///   without groups   y = float(A) * (a_scale * scale[n]) + bias
+///   with groups      y = (sum over g, ascending, of float(A_g) * scale[n][g]) * a_scale + bias
+/// Each operation is rounded, nothing is fused.
 struct GemmInt4Args {
   const std::int8_t* a;   // rows of k codes, any alignment; nothing past the last code of a row is read
   std::int64_t a_stride;  // elements between rows
@@ -46,9 +46,9 @@ struct GemmInt4Args {
 /// The largest depth of a group whose sums, and all that leads to them, fit int32.
 constexpr std::int64_t kMaxInt4Depth = INT32_MAX / (255 * 15);
 
-/// Rows [row_begin, row_end) x columns [column_begin, column_end); column_begin is a multiple of 16, and
-/// column_end too unless it is n. With relu_mask parts must also begin at multiples of 8 columns: they do.
-/// Keeps a scratch buffer for each thread; throws std::bad_alloc when there is no memory for it.
+/// Rows [row_begin, row_end) x columns [column_begin, column_end) of y. column_begin is a multiple of 16,
+/// column_end too unless it is n; so threads can share a call, relu_mask too. Keeps a scratch buffer for each
+/// thread; throws std::bad_alloc when there is no memory for it. Every implementation gives the same bits.
 void gemm_int4(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
                std::int64_t column_begin, std::int64_t column_end);
 
@@ -56,10 +56,12 @@ std::span<const Implementation<decltype(gemm_int4)>> gemm_int4_implementations()
 
 enum class FloatFormat { kFloat32, kBfloat16, kFloat16 };
 
-/// Row m, column n, with d[k] = float(level[n][k] - zero[n][g]), exact: four sums in each group,
-/// p_j = fma(x[m][k], d[k], p_j) from 0 over the k of the group with k - k_first = j (mod 4), ascending;
-/// t = fma((p_0 + p_1) + (p_2 + p_3), scale[n][g], t) from 0 over the groups, ascending; y = t + bias.
-/// NaN and infinities go where these operations carry them; the bits of a NaN are not defined.
+/// Row m, column n, with d[k] = float(level[n][k] - zero[n][g]), exact. In each group four sums,
+///   p_j = fma(x[m][k], d[k], p_j)   from 0, over the k of the group with k - k_first = j (mod 4), ascending;
+/// then over the groups, ascending,
+///   t = fma((p_0 + p_1) + (p_2 + p_3), scale[n][g], t)   from 0;
+/// and y = t + bias. NaN and infinities go where these operations carry them; the bits of a NaN are not
+/// defined.
 struct GemmFloatInt4Args {
   const void* x;  // rows of k values; bfloat16 and float16 are widened, which is exact
   FloatFormat x_format;

@@ -18,6 +18,7 @@
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_NEON
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
+namespace {
 
 // Rows of a tile: as many as have registers for their sums and totals.
 constexpr std::int64_t kTileRows = HWY_TARGET == HWY_AVX3 ? 8 : 4;
@@ -145,6 +146,8 @@ HWY_INLINE void multiply(const GemmInt4Args& args, std::int64_t row_begin, std::
     }
   }
 }
+
+}  // namespace
 
 void gemm_int4(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
                std::int64_t column_begin, std::int64_t column_end) {

@@ -35,10 +35,13 @@ HWY_INLINE void finish_sums(const Int4Output& output, std::int64_t n, std::int64
   const std::int64_t count = std::min(lanes(), n - column);
   if (count <= 0) return;
   float* y = output.y + row * output.stride + column;
-  HWY_ALIGN float buffer[16] = {};
+  HWY_ALIGN float buffer[Int4Shape::kColumns];
   if (output.bias != nullptr) {
     const float* bias = output.bias + column;
-    if (count < lanes()) bias = std::copy_n(bias, count, buffer) - count;
+    if (count < lanes()) {
+      std::fill(std::copy_n(bias, count, buffer), buffer + Int4Shape::kColumns, 0.0f);
+      bias = buffer;
+    }
     sums = hn::Add(sums, hn::LoadU(f32, bias));
   }
   if (output.relu) {

@@ -17,6 +17,7 @@
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_NEON
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
+namespace {
 
 constexpr std::int64_t kTileRows = HWY_TARGET == HWY_AVX2 ? 3 : 6;  // times four sums stay in registers
 constexpr std::int64_t kBatchRows = 96;                             // rows widened at a time
@@ -211,6 +212,8 @@ HWY_INLINE void multiply_block(const GemmFloatInt4Args& args, const FloatBatch& 
       finish_sums(args.output, shape.n, row + r, block * Int4Shape::kColumns + lane,
                   hn::LoadU(f32, batch.totals + r * Int4Shape::kColumns + lane));
 }
+
+}  // namespace
 
 void gemm_float_int4(const GemmFloatInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
                      std::int64_t column_begin, std::int64_t column_end) {
