@@ -172,6 +172,42 @@ struct Gemm {
   float after_relu(float y) const { return relu && y < 0 ? 0.0f : y; }
 };
 
+/// fl(a * b + c), one rounding: the exact sum rounded to odd in double, whose 53 bits make the second rounding
+/// harmless.
+inline float fused(float a, float b, float c) {
+  const double product = double{a} * double{b};  // exact
+  double sum = product + double{c};
+  const double added = sum - product, error = (product - (sum - added)) + (double{c} - added);
+  if (!std::isfinite(sum) || error == 0) return static_cast<float>(sum);
+  const bool is_even = std::fmod(std::scalbn(sum, 52 - std::ilogb(sum)), 2) == 0;
+  const double infinity = std::numeric_limits<double>::infinity();
+  if (is_even) sum = std::nextafter(sum, error > 0 ? infinity : -infinity);
+  return static_cast<float>(sum);
+}
+
+/// y[m][n] of floats x[m][k] (docs/numerics.md §11). `bias`: n values, or empty for none.
+inline std::vector<float> weight_only(const std::vector<float>& x, std::int64_t m, const Weights& weights,
+                                      const std::vector<float>& bias) {
+  std::vector<float> y;
+  const std::int64_t length = weights.group_size == 0 ? weights.k : weights.group_size;
+  for (std::int64_t row = 0; row < m; ++row) {
+    for (std::int64_t c = 0; c < weights.n; ++c) {
+      float total = 0.0f;
+      for (std::int64_t first = 0; first < weights.k; first += length) {
+        float part[4] = {0, 0, 0, 0};
+        for (std::int64_t i = first; i < first + length && i < weights.k; ++i) {
+          float& sum = part[(i - first) % 4];
+          sum = fused(x[row * weights.k + i], to_float(weights.centered(c, i)), sum);
+        }
+        const float sum = add(add(part[0], part[1]), add(part[2], part[3]));
+        total = fused(sum, weights.scale[weights.index(c, first)], total);
+      }
+      y.push_back(bias.empty() ? total : add(total, bias[c]));
+    }
+  }
+  return y;
+}
+
 struct Conv2d {
   std::int64_t in_channels, height, width;
   std::int64_t out_channels, kernel_height, kernel_width;
