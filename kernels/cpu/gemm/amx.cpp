@@ -83,8 +83,8 @@ inline void store_tiles(Sums& sums) {
 
 /// Up to 32 x 32 outputs.
 struct Block {
-  std::int64_t row[2],
-      column;         // where its tiles begin; the last tile of a region's rows may overlap the one before
+  // Where its tiles begin. The last tile of a region's rows may overlap the one before: both write the same.
+  std::int64_t row[2], column;
   std::int64_t rows;  // in both tiles
   int column_tiles;
   avx512::VectorTerms terms[2];
@@ -139,8 +139,8 @@ class Gemm {
 
   static std::int64_t depth_of_step(const GemmInt8Args& args) {
     if (args.group_size == 0) return kDepthBlock;
-    return std::min(kDepthBlock,
-                    args.group_size & -args.group_size);  // the largest power of two that divides it
+    const std::int64_t largest_power_of_two = args.group_size & -args.group_size;
+    return std::min(kDepthBlock, largest_power_of_two);
   }
 
   bool run() {
@@ -152,8 +152,9 @@ class Gemm {
     const std::int64_t block_tiles = divide_up(divide_up(tiles, blocks), 2) * 2;
     for (std::int64_t tile = 0; tile < tiles; tile += block_tiles)
       row_block(tile, std::min(tile + block_tiles, tiles));
-    Finisher<Epilogue>{epilogue_, pending_, sums_[current_][0]}.finish_rows(kBlock);
-    return epilogue_.saw_nan();
+    Finisher<Epilogue> finisher{epilogue_, pending_, sums_[current_][0]};
+    finisher.finish_rows(kBlock);
+    return finisher.epilogue.saw_nan();
   }
 
  private:
@@ -188,21 +189,15 @@ class Gemm {
       block.row[0] = row_of_tile(tile);
       block.row[1] = row_of_tile(tile + row_tiles - 1);
       block.rows = row_tiles * tile_rows_;
-      switch (2 * row_tiles + block.column_tiles) {
-        case 6:
-          multiply<2, 2>(block, tile - first, ahead);
-          break;
-        case 5:
-          multiply<2, 1>(block, tile - first, ahead);
-          break;
-        case 4:
-          multiply<1, 2>(block, tile - first, ahead);
-          break;
-        default:
-          multiply<1, 1>(block, tile - first, ahead);
-          break;
-      }
+      multiply_shape(block, tile - first, row_tiles, ahead);
     }
+  }
+
+  void multiply_shape(const Block& block, std::int64_t tile, int row_tiles, Ahead& ahead) {
+    if (row_tiles == 2 && block.column_tiles == 2) return multiply<2, 2>(block, tile, ahead);
+    if (row_tiles == 2) return multiply<2, 1>(block, tile, ahead);
+    if (block.column_tiles == 2) return multiply<1, 2>(block, tile, ahead);
+    return multiply<1, 1>(block, tile, ahead);
   }
 
   /// The last step of depth of each row, padded: a tile reads whole steps.
