@@ -51,7 +51,7 @@ void pack_gemm_b(const std::int8_t* codes, std::int64_t /*n*/, std::int64_t k, s
     }
     std::int8_t* rest = to + whole_quads * 4 * kColumnBlock;
     std::memset(rest, 0, (padded_depth(k) - whole_quads * 4) * kColumnBlock);
-    for (std::int64_t row = 0; row < rows; ++row)
+    for (std::int64_t row = 0; row < rows && tail > 0; ++row)
       std::memcpy(rest + row * 4, codes + (block + row) * k + whole_quads * 4, tail);
   }
 }

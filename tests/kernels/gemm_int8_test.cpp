@@ -256,7 +256,8 @@ TEST_F(GemmInt8, WritesTheRegionThatIsAskedForAndNothingElse) {
         operands.args.epilogue.relu_mask = p.has_mask ? mask.data() : nullptr;
         entry.run(operands.args, region);
         EXPECT_EQ(first_difference(output.values(), expected), "") << entry.name << ", " << kind.why;
-        EXPECT_EQ(first_difference(mask.values(), p.has_mask ? expected_mask : mask.values()), "") << entry.name;
+        EXPECT_EQ(first_difference(mask.values(), p.has_mask ? expected_mask : mask.values()), "")
+            << entry.name;
       }
     }
   }
@@ -287,7 +288,7 @@ TEST_F(GemmInt8, HoldsTheLargestSumsOfTheLargestDepth) {
 // A product of nothing leaves the bias, so that any float can be put before the quantizer.
 Problem bias_only(const std::vector<float>& values, const AffineGrid& grid) {
   Problem p = kKinds[6].problem;
-  p.m = 2;
+  p.m = 5;  // enough rows for tiles
   p.n = std::ssize(values);
   p.k = 0;
   p.bias = values;
@@ -339,18 +340,19 @@ TEST_F(GemmInt8, SettlesTiesOfCodesByATrueQuotientAtEveryScale) {
 }
 
 TEST_F(GemmInt8, ANaNTakesTheCodeOfTheRealZeroAndIsReported) {
+  const std::int64_t n = 100;
   for (const auto& entry : under_test(gemm_int8_implementations())) {
-    for (std::size_t place = 0; place < 37; ++place) {
-      std::vector<float> values(37, 2.0f);
+    for (std::int64_t place = 0; place < n; ++place) {
+      std::vector<float> values(n, 2.0f);
       values[place] = std::numeric_limits<float>::quiet_NaN();
-      Problem p = bias_only(values, {.scale = 1.0f, .zero_point = 5, .qmin = 0, .qmax = 6});
-      for (const bool relu : {false, true}) {
-        p.relu = relu;
+      Problem p = bias_only(values, {.scale = 0.25f, .zero_point = 5, .qmin = 0, .qmax = 6});
+      for (const std::int64_t m : {std::int64_t{1}, p.m}) {
+        p.relu = place % 2 == 0;
         Operands operands(p);
-        std::vector<std::int8_t> codes(2 * 37), expected(2 * 37, 6);
-        expected[place] = expected[37 + place] = 5;
+        std::vector<std::int8_t> codes(m * n), expected(m * n, 6);
+        for (std::int64_t row = 0; row < m; ++row) expected[row * n + place] = 5;
         operands.args.output = codes.data();
-        EXPECT_TRUE(entry.run(operands.args, {0, 2, 0, 37})) << entry.name << " " << place;
+        EXPECT_TRUE(entry.run(operands.args, {0, m, 0, n})) << entry.name << " " << place;
         EXPECT_EQ(first_difference(codes, expected), "") << entry.name << " " << place;
       }
     }

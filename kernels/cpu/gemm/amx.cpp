@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/gemm/epilogue_avx512.h"
 #include "kernels/cpu/gemm/gemm_int8.h"
+#include "kernels/cpu/gemm/scratch.h"
 
 SAMEBITS_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq,amx-tile,amx-int8")
 namespace samebits::kernels::amx {
@@ -83,8 +84,8 @@ inline void store_tiles(Sums& sums) {
 
 /// Up to 32 x 32 outputs.
 struct Block {
-  std::int64_t row[2],
-      column;         // where its tiles begin; the last tile of a region's rows may overlap the one before
+  // Where its tiles begin. The last tile of a region's rows may overlap the one before: both write the same.
+  std::int64_t row[2], column;
   std::int64_t rows;  // in both tiles
   int column_tiles;
   avx512::VectorTerms terms[2];
@@ -135,25 +136,28 @@ class Gemm {
         epilogue_(args),
         tile_rows_(std::min(kTile, region.row_end - region.row_begin)),
         depth_(depth_of_step(args)),
+        a_stride_(padded_depth(args.k) + 64),  // not a power of two: rows would share a cache set
         b_stride_(padded_depth(args.k) * kColumnBlock) {}
 
   static std::int64_t depth_of_step(const GemmInt8Args& args) {
     if (args.group_size == 0) return kDepthBlock;
-    return std::min(kDepthBlock,
-                    args.group_size & -args.group_size);  // the largest power of two that divides it
+    const std::int64_t largest_power_of_two = args.group_size & -args.group_size;
+    return std::min(kDepthBlock, largest_power_of_two);
   }
 
   bool run() {
     if (region_.row_begin >= region_.row_end || region_.column_begin >= region_.column_end) return false;
     const TileConfig config(tile_rows_, depth_);
     const std::int64_t tiles = (region_.row_end - region_.row_begin + kTile - 1) / kTile;
-    const std::int64_t fitting = kRowBlockBytes / std::max<std::int64_t>(1, args_.k * kTile);
+    const std::int64_t fitting = kRowBlockBytes / (a_stride_ * kTile);
     const std::int64_t blocks = divide_up(tiles, std::clamp<std::int64_t>(fitting, 2, kRowBlockTiles));
     const std::int64_t block_tiles = divide_up(divide_up(tiles, blocks), 2) * 2;
+    a_ = static_cast<std::int8_t*>(thread_scratch(block_tiles * kTile * a_stride_));
     for (std::int64_t tile = 0; tile < tiles; tile += block_tiles)
       row_block(tile, std::min(tile + block_tiles, tiles));
-    Finisher<Epilogue>{epilogue_, pending_, sums_[current_][0]}.finish_rows(kBlock);
-    return epilogue_.saw_nan();
+    Finisher<Epilogue> finisher{epilogue_, pending_, sums_[current_][0]};
+    finisher.finish_rows(kBlock);
+    return finisher.epilogue.saw_nan();
   }
 
  private:
@@ -168,7 +172,7 @@ class Gemm {
 
   /// Tiles [first, last) of a's rows by all columns.
   void row_block(std::int64_t first, std::int64_t last) {
-    copy_tails(first, last);
+    copy_rows(first, last);
     for (std::int64_t column = region_.column_begin; column < region_.column_end; column += kBlock)
       panel(first, last, column);
   }
@@ -188,37 +192,34 @@ class Gemm {
       block.row[0] = row_of_tile(tile);
       block.row[1] = row_of_tile(tile + row_tiles - 1);
       block.rows = row_tiles * tile_rows_;
-      switch (2 * row_tiles + block.column_tiles) {
-        case 6:
-          multiply<2, 2>(block, tile - first, ahead);
-          break;
-        case 5:
-          multiply<2, 1>(block, tile - first, ahead);
-          break;
-        case 4:
-          multiply<1, 2>(block, tile - first, ahead);
-          break;
-        default:
-          multiply<1, 1>(block, tile - first, ahead);
-          break;
-      }
+      multiply_shape(block, tile - first, row_tiles, ahead);
     }
   }
 
-  /// The last step of depth of each row, padded: a tile reads whole steps.
-  void copy_tails(std::int64_t first, std::int64_t last) {
-    const std::int64_t whole = args_.k / depth_ * depth_, count = args_.k - whole;
-    if (count == 0) return;
-    const __mmask64 codes = ~std::uint64_t{0} >> (64 - count);
-    for (std::int64_t tile = first; tile < last; ++tile)
-      for (std::int64_t row = 0; row < tile_rows_; ++row)
-        _mm512_store_si512(
-            tails_[(tile - first) * kTile + row],
-            _mm512_maskz_loadu_epi8(codes, args_.a + (row_of_tile(tile) + row) * args_.a_stride + whole));
-    finish_writes();
+  void multiply_shape(const Block& block, std::int64_t tile, int row_tiles, Ahead& ahead) {
+    if (row_tiles == 2 && block.column_tiles == 2) return multiply<2, 2>(block, tile, ahead);
+    if (row_tiles == 2) return multiply<2, 1>(block, tile, ahead);
+    if (block.column_tiles == 2) return multiply<1, 2>(block, tile, ahead);
+    return multiply<1, 1>(block, tile, ahead);
   }
 
-  /// `tile`: the block's first one in the row block, which tails_ goes by.
+  /// Tiles of a with zeros up to whole steps of depth, so that none reads past a row, at a stride that suits
+  /// the caches.
+  void copy_rows(std::int64_t first, std::int64_t last) {
+    for (std::int64_t tile = first; tile < last; ++tile)
+      for (std::int64_t row = 0; row < tile_rows_; ++row)
+        copy_row(args_.a + (row_of_tile(tile) + row) * args_.a_stride,
+                 a_ + ((tile - first) * kTile + row) * a_stride_);
+    finish_writes();
+  }
+  void copy_row(const std::int8_t* from, std::int8_t* to) const {
+    for (std::int64_t k = 0; k < args_.k; k += 64) {
+      const __mmask64 codes = ~std::uint64_t{0} >> (64 - std::min<std::int64_t>(64, args_.k - k));
+      _mm512_store_si512(to + k, _mm512_maskz_loadu_epi8(codes, from + k));
+    }
+  }
+
+  /// `tile`: the block's first one in the row block.
   template <int RowTiles, int ColumnTiles>
   void multiply(const Block& block, std::int64_t tile, Ahead& ahead) {
     if (args_.group_size > 0) return multiply_groups<RowTiles, ColumnTiles>(block, tile);
@@ -233,14 +234,14 @@ class Gemm {
   void multiply_block(const Block& block, std::int64_t tile, Ahead& shared_ahead) {
     Finisher<Epilogue> finisher{epilogue_, pending_, sums_[current_][0]};
     Ahead ahead = shared_ahead;
-    const std::int64_t whole = args_.k / kDepthBlock, a_stride = args_.a_stride, b_stride = b_stride_;
-    const std::int64_t share =
-        divide_up(kBlock, std::max<std::int64_t>(1, whole));  // rows to work at in one step
-    const std::int8_t* a[2] = {args_.a + block.row[0] * a_stride, args_.a + block.row[1] * a_stride};
+    const std::int64_t steps = padded_depth(args_.k) / kDepthBlock, a_stride = a_stride_,
+                       b_stride = b_stride_;
+    const std::int64_t share = divide_up(kBlock, std::max<std::int64_t>(1, steps));  // rows to work at in one
+    const std::int8_t* a[2] = {a_ + tile * kTile * a_stride, a_ + (tile + RowTiles - 1) * kTile * a_stride};
     const std::int8_t* b = args_.b + packed_index(block.column, 0, args_.k);
     std::int64_t asked = 0;
     clear_tiles();
-    for (std::int64_t step = 0; step < whole; ++step, b += kDepthBlock * kColumnBlock) {
+    for (std::int64_t step = 0; step < steps; ++step, b += kDepthBlock * kColumnBlock) {
       add_products<RowTiles, ColumnTiles>(a, a_stride, b, b + b_stride);
       a[0] += kDepthBlock;
       a[1] += kDepthBlock;
@@ -249,10 +250,6 @@ class Gemm {
         finisher.epilogue.prefetch(block.row_at(asked), block.column, kBlock);
       finisher.finish_rows(share);
     }
-    if (args_.k % kDepthBlock != 0) {
-      const std::int8_t* tails[2] = {tails_[tile * kTile], tails_[(tile + RowTiles - 1) * kTile]};
-      add_products<RowTiles, ColumnTiles>(tails, kDepthBlock, b, b + b_stride);
-    }
     finisher.finish_rows(kBlock);
     epilogue_.merge_nans(finisher.epilogue);
     shared_ahead = ahead;
@@ -260,7 +257,7 @@ class Gemm {
 
   /// Groups: sums of one are added to the totals while the tiles of the next are busy.
   template <int RowTiles, int ColumnTiles>
-  void multiply_groups(const Block& block, std::int64_t tail) {
+  void multiply_groups(const Block& block, std::int64_t tile) {
     alignas(64) float totals[kBlock][kBlock] = {};
     const std::int8_t* b = args_.b + packed_index(block.column, 0, args_.k);
     const std::int64_t groups = divide_up(args_.k, args_.group_size);
@@ -268,13 +265,10 @@ class Gemm {
       clear_tiles();
       const std::int64_t end = std::min((group + 1) * args_.group_size, args_.k);
       for (std::int64_t k = group * args_.group_size; k < end; k += depth_) {
-        const bool is_whole = k + depth_ <= args_.k;
-        const std::int8_t* a[2];
-        for (int tile = 0; tile < 2; ++tile)
-          a[tile] = is_whole ? args_.a + block.row[tile] * args_.a_stride + k
-                             : tails_[(tail + (RowTiles - 1) * tile) * kTile];
-        add_products<RowTiles, ColumnTiles>(a, is_whole ? args_.a_stride : kDepthBlock, b + k * kColumnBlock,
-                                            b + b_stride_ + k * kColumnBlock);
+        const std::int8_t* a[2] = {a_ + tile * kTile * a_stride_ + k,
+                                   a_ + (tile + RowTiles - 1) * kTile * a_stride_ + k};
+        const std::int8_t* step_b = b + k * kColumnBlock;
+        add_products<RowTiles, ColumnTiles>(a, a_stride_, step_b, step_b + b_stride_);
       }
       if (group > 0) add_group<ColumnTiles>(block, group - 1, totals);
       store_tiles<RowTiles, ColumnTiles>(sums_[group % 2]);
@@ -308,11 +302,11 @@ class Gemm {
   const GemmInt8Args args_;
   const GemmRegion region_;
   Epilogue epilogue_;
-  const std::int64_t tile_rows_, depth_, b_stride_;
-  Block pending_{};  // its sums are in sums_[current_]; no rows at first
+  const std::int64_t tile_rows_, depth_, a_stride_, b_stride_;
+  std::int8_t* a_ = nullptr;  // the row block's tiles
+  Block pending_{};           // its sums are in sums_[current_]; no rows at first
   int current_ = 0;
   alignas(64) Sums sums_[2];
-  alignas(64) std::int8_t tails_[kRowBlockTiles * kTile][kDepthBlock];
 };
 
 }  // namespace
