@@ -170,9 +170,13 @@ HWY_INLINE void max_pool_backward_2x2_row(const float* grad_y, const std::uint8_
     hn::StoreInterleaved2(at(0), at(1), f32, upper + 2 * first);
     hn::StoreInterleaved2(at(2), at(3), f32, lower + 2 * first);
   });
-  for (; i < count; ++i)
-    for (std::uint8_t place = 0; place < 4; ++place)
-      (place < 2 ? upper : lower)[2 * i + place % 2] = argmax[i] == place ? 0.0f + grad_y[i] : 0.0f;
+  for (; i < count; ++i) {
+    const float g = 0.0f + grad_y[i];
+    upper[2 * i] = argmax[i] == 0 ? g : 0.0f;
+    upper[2 * i + 1] = argmax[i] == 1 ? g : 0.0f;
+    lower[2 * i] = argmax[i] == 2 ? g : 0.0f;
+    lower[2 * i + 1] = argmax[i] == 3 ? g : 0.0f;
+  }
 }
 
 void max_pool_backward(const MaxPoolShape& shape, const float* grad_y, const std::uint8_t* argmax,
