@@ -229,7 +229,8 @@ inline double decode(std::uint16_t bits, const Format16& format) {
   if (magnitude > format.infinity()) return std::numeric_limits<double>::quiet_NaN();
   if (magnitude == format.infinity()) return sign * std::numeric_limits<double>::infinity();
   if (exponent == 0) return sign * std::ldexp(fraction, 1 - format.bias() - format.fraction_bits);
-  return sign * std::ldexp(fraction + (1 << format.fraction_bits), exponent - format.bias() - format.fraction_bits);
+  return sign *
+         std::ldexp(fraction + (1 << format.fraction_bits), exponent - format.bias() - format.fraction_bits);
 }
 
 /// The nearest value, ties to even. `v` is no NaN.
@@ -248,7 +249,7 @@ inline std::uint16_t encode(double v, const Format16& format) {
 
 // Stochastic rounding.
 
-/// The word of one element: Philox4x32-10 as its paper writes it, with S-boxes as functions of the whole state.
+/// The word of one element: Philox4x32-10 as its paper writes it, in 64-bit integers.
 inline std::uint32_t philox_word(std::uint64_t seed, std::uint64_t stream, std::uint64_t element) {
   const std::uint64_t low = 0xFFFFFFFF, block = element / 4;
   std::vector<std::uint64_t> state = {block & low, block >> 32, stream & low, stream >> 32};

@@ -16,6 +16,10 @@ HWY_INLINE void write_random_words(std::uint64_t seed, std::uint64_t stream, std
                                    std::uint32_t* words) {
   for (std::uint64_t i = 0; i < kBlock; ++i) words[i] = random_word(seed, stream, first + i);
 }
+template <class Tag>
+HWY_INLINE hn::Vec<Tag> load_words(Tag tag, const std::uint32_t* from) {
+  return hn::LoadU(tag, from);
+}
 #else
 /// The words of elements [first, first + 16), `first` a multiple of 4: four counters of philox.h side by
 /// side, each word in the lower half of a 64-bit lane. What the upper halves hold does not matter: a product
@@ -28,7 +32,7 @@ HWY_INLINE void write_random_words(std::uint64_t seed, std::uint64_t stream, std
     return hn::MulEven(hn::BitCast(u32, counter), hn::Set(u32, multiplier));
   };
   for (std::uint64_t lane = 0; lane < 4; lane += hn::Lanes(u64)) {
-    auto c0 = hn::Iota(u64, first / 4 + lane), c1 = hn::ShiftRight<32>(c0);
+    auto c0 = hn::Add(hn::Iota(u64, 0), hn::Set(u64, first / 4 + lane)), c1 = hn::ShiftRight<32>(c0);
     auto c2 = hn::Set(u64, stream), c3 = hn::ShiftRight<32>(c2);
     std::uint32_t low_key = static_cast<std::uint32_t>(seed),
                   high_key = static_cast<std::uint32_t>(seed >> 32);
@@ -45,6 +49,18 @@ HWY_INLINE void write_random_words(std::uint64_t seed, std::uint64_t stream, std
     const auto words01 = hn::Or(hn::And(c0, lower), hn::ShiftLeft<32>(c1));
     const auto words23 = hn::Or(hn::And(c2, lower), hn::ShiftLeft<32>(c3));
     hn::StoreInterleaved2(words01, words23, u64, reinterpret_cast<std::uint64_t*>(words + 4 * lane));
+  }
+}
+
+/// One vector of words. 16 lanes in two loads, each of what one store wrote: a wider load would wait for
+/// both.
+template <class Tag>
+HWY_INLINE hn::Vec<Tag> load_words(Tag tag, const std::uint32_t* from) {
+  if constexpr (kBlockLanes == 16) {
+    const hn::Half<Tag> half;
+    return hn::Combine(tag, hn::LoadU(half, from + 8), hn::LoadU(half, from));
+  } else {
+    return hn::LoadU(tag, from);
   }
 }
 #endif
@@ -66,7 +82,7 @@ struct StochasticKernel {
     unsigned inside = 0;
     for (std::int64_t lane = 0; lane < kBlock; lane += kBlockLanes) {
       const auto& grid = grids.at(offset + lane);
-      const auto word = hn::LoadU(u32, reinterpret_cast<const std::uint32_t*>(words) + lane);
+      const auto word = load_words(u32, reinterpret_cast<const std::uint32_t*>(words) + lane);
       const auto multiple = hn::ConvertTo(f32, hn::BitCast(i32, hn::ShiftRight<8>(word)));
       const auto u = hn::Mul(multiple, hn::Set(f32, 0x1p-24f));
       const auto quotient = grid.quotient(load_floats(static_cast<const Stored*>(args.x) + i + lane));
