@@ -23,7 +23,7 @@ MinMax observe_fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid&
                                  std::int64_t end);
 
 /// The range of max(x, 0) from that of x.
-inline MinMax relu_of(const MinMax& range) {
+SAMEBITS_HOST_DEVICE inline MinMax relu_of(const MinMax& range) {
   if (range.min > range.max) return range;  // no number at all
   return {range.min > 0.0f ? range.min : 0.0f, range.max > 0.0f ? range.max : 0.0f, range.saw_nan};
 }

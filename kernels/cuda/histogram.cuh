@@ -23,14 +23,15 @@ __device__ inline int bin_of(float x, const HistogramScale& scale) {
 
 /// Adds the elements of x[0, n) to counts[kBins] and *nans. Launch with any number of blocks of which none
 /// sees 2^32 elements.
-__global__ void __launch_bounds__(kThreads) count(const float* x, HistogramScale scale, std::int64_t n,
+template <class Stored>
+__global__ void __launch_bounds__(kThreads) count(const Stored* x, HistogramScale scale, std::int64_t n,
                                                   unsigned long long* counts, unsigned long long* nans) {
   __shared__ unsigned bins[kBins + 1];  // the last one for NaNs
   for (int i = static_cast<int>(threadIdx.x); i <= kBins; i += kThreads) bins[i] = 0;
   __syncthreads();
   for_each_quad(n, [&](std::int64_t first, int number) {
     float r[4];
-    load_quad(x + first, number, r);
+    load_reals<Stored>(x, first, number, r);
     for (int i = 0; i < number; ++i) atomicAdd(&bins[isnan(r[i]) ? kBins : bin_of(r[i], scale)], 1u);
   });
   __syncthreads();

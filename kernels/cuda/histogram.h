@@ -9,9 +9,9 @@ struct CUstream_st;
 
 namespace samebits::kernels::cuda {
 
-/// Adds the elements of x[0, n) to counts[kHistogramBins] and *nans of the device, in bins of `range`, which
-/// is not empty. The result as in kernels/cuda/fake_quantize.h.
-const char* launch_count(const float* x, const HistogramRange& range, std::int64_t n,
+/// Adds the elements of x[0, n) of `type` to counts[kHistogramBins] and *nans of the device, in bins of
+/// `range`, which is not empty. The result as in kernels/cuda/fake_quantize.h.
+const char* launch_count(const void* x, FloatType type, const HistogramRange& range, std::int64_t n,
                          unsigned long long* counts, unsigned long long* nans, CUstream_st* stream);
 
 }  // namespace samebits::kernels::cuda

@@ -29,10 +29,13 @@ const char* launch_lsq_backward(const LsqArgs& args, const GridTable& table, std
                        .slots_per_block = layout.slots_per_block,
                        .factor = factor(group_size),
                        .last_factor = factor(table.row_length - (layout.groups_per_row - 1) * group_size)};
-  const char* const error =
-      group_size == 1
-          ? launch(lsq_columns, blocks_for(layout.slots(), kThreads), stream, args, slots, sums, saw_nan)
-          : launch(lsq_runs, blocks_for(layout.slots(), kSumsPerBlock), stream, args, slots, sums, saw_nan);
+  const char* const error = with_float_type(args.type, [&]<class Stored>(Stored) {
+    if (group_size == 1)
+      return launch(lsq_columns<Stored>, blocks_for(layout.slots(), kThreads), stream, args, slots, sums,
+                    saw_nan);
+    return launch(lsq_runs<Stored>, blocks_for(layout.slots(), kSumsPerBlock), stream, args, slots, sums,
+                  saw_nan);
+  });
   if (error != nullptr) return error;
   return launch(lsq_fold, blocks_for(slots.grids, 1), stream, static_cast<const LsqSums*>(sums), slots,
                 grad_scale, grad_zero_point);

@@ -52,8 +52,9 @@ __device__ inline LsqRun run_of_slot(const LsqSlots& slots, std::int64_t slot) {
   return {begin + first, begin + last, row * slots.groups_per_row + group};
 }
 
-/// grad_x of all elements, and the sums of every slot. Launch with any number of blocks. `saw_nan` is set by
-/// the first NaN and never cleared.
+/// grad_x of all elements, and the sums of every slot. args.type is Stored. Launch with any number of blocks.
+/// `saw_nan` is set by the first NaN and never cleared.
+template <class Stored>
 __global__ void __launch_bounds__(kThreads)
     lsq_runs(LsqArgs args, LsqSlots slots, LsqSums* sums, int* saw_nan) {
   for_each_sum(slots.blocks * slots.slots_per_block, [&](std::int64_t slot, bool is_slot) {
@@ -61,22 +62,23 @@ __global__ void __launch_bounds__(kThreads)
     bool has_nan = false;
     const LsqRun run = is_slot ? run_of_slot(slots, slot) : LsqRun{};
     const AffineGrid grid = slots.grid(run.grid);
+    const std::int64_t first_pass = is_slot ? slots.first_pass(slot) : 0;
+    const int passes = is_slot ? static_cast<int>(slots.last_pass(slot) - first_pass) : 0;
+    std::int64_t begin = first_pass * slots.pass_length + run.begin + threadIdx.x % kSumThreads;
+    std::int64_t end = first_pass * slots.pass_length + run.end;
     // Slots of a warp may differ in their passes, and all lanes must meet in fold_lanes.
-    for (std::int64_t i = 0; i < slots.passes_per_block; ++i) {
-      const std::int64_t pass = slots.first_pass(is_slot ? slot : 0) + i;
-      const bool is_pass = is_slot && pass < slots.passes;
-      const std::int64_t offset = pass * slots.pass_length, end = is_pass ? offset + run.end : 0;
+    for (int pass = 0; pass < slots.passes_per_block; ++pass) {
       double slopes = 0.0, clipped = 0.0;
-      for (std::int64_t j = offset + run.begin + threadIdx.x % kSumThreads; j < end; j += kSumThreads) {
-        const float x = args.x[j];
-        const reference::LsqTerm term = reference::lsq_term(x, args.grad_y[j], grid);
+      for (std::int64_t i = begin; i < end && pass < passes; i += kSumThreads) {
+        const reference::LsqTerm term = reference::lsq_element<Stored>(args, i, grid);
         slopes += term.slope;
         clipped += term.clipped;
-        has_nan = has_nan || isnan(x);
-        args.grad_x[j] = term.grad_x;
+        has_nan = has_nan || term.is_nan;
       }
       total.slopes += fold_lanes(slopes);
       total.clipped += fold_lanes(clipped);
+      begin += slots.pass_length;
+      end += slots.pass_length;
     }
     if (is_slot && threadIdx.x % kSumThreads == 0) sums[slot] = total;
     report_nan(has_nan, saw_nan);
@@ -84,6 +86,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 /// The same where every run is one element: slot c of a block is column c, and its grid.
+template <class Stored>
 __global__ void __launch_bounds__(kThreads)
     lsq_columns(LsqArgs args, LsqSlots slots, LsqSums* sums, int* saw_nan) {
   const std::int64_t count = slots.blocks * slots.slots_per_block;
@@ -95,13 +98,11 @@ __global__ void __launch_bounds__(kThreads)
     LsqSums total;
     bool has_nan = false;
     for (std::int64_t pass = slots.first_pass(slot); pass < slots.last_pass(slot); ++pass) {
-      const std::int64_t i = pass * slots.pass_length + column;
-      const float x = args.x[i];
-      const reference::LsqTerm term = reference::lsq_term(x, args.grad_y[i], grid);
+      const reference::LsqTerm term =
+          reference::lsq_element<Stored>(args, pass * slots.pass_length + column, grid);
       total.slopes += term.slope;
       total.clipped += term.clipped;
-      has_nan = has_nan || isnan(x);
-      args.grad_x[i] = term.grad_x;
+      has_nan = has_nan || term.is_nan;
     }
     sums[slot] = total;
     if (has_nan) atomicOr(saw_nan, 1);

@@ -8,14 +8,15 @@
 namespace samebits::kernels::cuda {
 
 /// chunks[k] of elements [kSumChunk * k, kSumChunk * (k + 1)) of [0, n). Launch with any number of blocks.
+template <class Stored>
 __global__ void __launch_bounds__(kThreads)
-    observe_chunks(const float* x, std::int64_t n, Observation* chunks) {
+    observe_chunks(const Stored* x, std::int64_t n, Observation* chunks) {
   for_each_sum(sum_chunks(n), [&](std::int64_t chunk, bool is_chunk) {
     const std::int64_t begin = chunk * kSumChunk, end = begin + kSumChunk < n ? begin + kSumChunk : n;
     MinMax range;
     double sum = 0.0, sum_of_squares = 0.0;
     for (std::int64_t i = begin + threadIdx.x % kSumThreads; i < end; i += kSumThreads) {
-      const float value = x[i];
+      const float value = to_float(x[i]);
       range = with_value(range, value);
       const double number = isnan(value) ? 0.0 : double{value};
       sum += number;

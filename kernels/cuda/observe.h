@@ -9,9 +9,9 @@ struct CUstream_st;
 
 namespace samebits::kernels::cuda {
 
-/// The observation of x[0, n); `chunks` is room for sum_chunks(n) of them. Pointers and the result as in
-/// kernels/cuda/fake_quantize.h.
-const char* launch_observe(const float* x, std::int64_t n, Observation* chunks, Observation* all,
-                           CUstream_st* stream);
+/// The observation of x[0, n) of `type`; `chunks` is room for sum_chunks(n) of them. Pointers and the result
+/// as in kernels/cuda/fake_quantize.h.
+const char* launch_observe(const void* x, std::int64_t n, FloatType type, Observation* chunks,
+                           Observation* all, CUstream_st* stream);
 
 }  // namespace samebits::kernels::cuda

@@ -16,7 +16,8 @@ const char* launch_observe_quantize(const QuantizeArgs& args, const GridTable& t
         });
     if (error != nullptr) return error;
   }
-  return launch(merge_ranges, 1, stream, static_cast<const MinMax*>(partials), std::int64_t{blocks}, range);
+  return launch(merge_ranges, 1, stream, static_cast<const MinMax*>(partials), std::int64_t{blocks},
+                args.fold_relu, range);
 }
 
 const char* launch_observe_fake_quantize(const FakeQuantizeArgs& args, const GridTable& table, std::int64_t n,
@@ -29,7 +30,8 @@ const char* launch_observe_fake_quantize(const FakeQuantizeArgs& args, const Gri
         });
     if (error != nullptr) return error;
   }
-  return launch(merge_ranges, 1, stream, static_cast<const MinMax*>(partials), std::int64_t{blocks}, range);
+  return launch(merge_ranges, 1, stream, static_cast<const MinMax*>(partials), std::int64_t{blocks}, false,
+                range);
 }
 
 const char* launch_moving_average(const MinMax* range, float c, std::int32_t qmin, std::int32_t qmax,

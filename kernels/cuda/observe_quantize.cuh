@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(kThreads)
     float r[4];
     load_reals<Stored>(args.x, first, count, r);
     for (int i = 0; i < count; ++i) range = with_value(range, r[i]);
-    const QuantizedQuad quad = quantize_quad(r, grids, first, count);
+    const QuantizedQuad quad = quantize_quad(r, grids, first, count, args.fold_relu);
     store_codes(args.codes, first, count, quad.codes);
     if (args.clip_mask != nullptr) store_clip_bits(args.clip_mask, first, count, quad.clip_bits);
   });
@@ -44,13 +44,13 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) partials[blockIdx.x] = range;
 }
 
-/// *range = the range of all partials. Launch one block.
+/// *range = the range of all partials, or of their max(x, 0). Launch one block.
 __global__ void __launch_bounds__(kThreads)
-    merge_ranges(const MinMax* partials, std::int64_t count, MinMax* range) {
+    merge_ranges(const MinMax* partials, std::int64_t count, bool fold_relu, MinMax* range) {
   MinMax own;
   for (std::int64_t i = threadIdx.x; i < count; i += kThreads) own = merge(own, partials[i]);
   own = merge_block(own);
-  if (threadIdx.x == 0) *range = own;
+  if (threadIdx.x == 0) *range = fold_relu ? relu_of(own) : own;
 }
 
 /// What a moving average needs besides the batch.

@@ -13,8 +13,8 @@ namespace samebits::kernels::cuda {
 /// Room that `partials` must have.
 constexpr std::int64_t kObservePartials = 4096;
 
-/// Quantizes x[0, n) on `table` and writes its range to *range. Pointers and the result as in
-/// kernels/cuda/fake_quantize.h.
+/// Quantizes x[0, n) on `table` and writes its range to *range (with fold_relu that of max(x, 0)). Pointers
+/// and the result as in kernels/cuda/fake_quantize.h.
 const char* launch_observe_quantize(const QuantizeArgs& args, const GridTable& table, std::int64_t n,
                                     MinMax* partials, MinMax* range, CUstream_st* stream);
 const char* launch_observe_fake_quantize(const FakeQuantizeArgs& args, const GridTable& table, std::int64_t n,

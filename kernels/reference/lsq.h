@@ -20,7 +20,7 @@ SAMEBITS_HOST_DEVICE inline LsqTerm lsq_term(float x, float grad_y, const Affine
 
 /// The term of element i, whose grad_x it stores.
 template <class Stored>
-LsqTerm lsq_element(const LsqArgs& args, std::int64_t i, const AffineGrid& grid) {
+SAMEBITS_HOST_DEVICE LsqTerm lsq_element(const LsqArgs& args, std::int64_t i, const AffineGrid& grid) {
   const Stored grad = static_cast<const Stored*>(args.grad_y)[i];
   const LsqTerm term = lsq_term(to_float(static_cast<const Stored*>(args.x)[i]), to_float(grad), grid);
   static_cast<Stored*>(args.grad_x)[i] = term.passes ? grad : Stored();

@@ -35,7 +35,8 @@ void expect_launch(const std::vector<float>& values, HistogramRange range, const
                    std::size_t offset = 0) {
   DeviceArray<float> x("x", values, offset);
   DeviceArray<unsigned long long> counts("counts", Counts(2049));
-  ASSERT_EQ(launch_count(x.data(), range, std::ssize(values), counts.data(), counts.data() + 2048, kStream),
+  ASSERT_EQ(launch_count(x.data(), FloatType::kFloat32, range, std::ssize(values), counts.data(),
+                         counts.data() + 2048, kStream),
             nullptr);
   EXPECT_EQ(first_difference(counts, expected), "");
 }
@@ -76,15 +77,28 @@ TEST(CudaHistogram, AddsTheCountsOfSeveralBlocksAndLaunches) {
     DeviceArray<float> x("x", values);
     DeviceArray<unsigned long long> counts("counts", Counts(2049));
     for (int i = 0; i < 2; ++i)
-      launch_count(x.data(), range, 40000, counts.data(), counts.data() + 2048, kStream);
+      launch_count(x.data(), FloatType::kFloat32, range, 40000, counts.data(), counts.data() + 2048, kStream);
     EXPECT_EQ(first_difference(counts, expected), "");
   });
 }
 
+TEST(CudaHistogram, WidensThe16BitTypesAsTheOracleDoes) {
+  Random random(4);
+  const HistogramRange range{-2.0f, 3.0f};
+  for (const FloatType type : k16BitTypes) {
+    const std::vector<std::uint16_t> bits = stored_bits(random_floats(random, 5003, 4.0f), type);
+    DeviceArray<std::uint16_t> x("x", bits);
+    DeviceArray<unsigned long long> counts("counts", Counts(2049));
+    launch_count(x.data(), type, range, 5003, counts.data(), counts.data() + 2048, kStream);
+    EXPECT_EQ(first_difference(counts, expected_counts(reals_of(bits, type), range)), "");
+  }
+}
+
 TEST(CudaHistogram, LaunchesNothingForNothingAndReturnsTheTextOfARefusedLaunch) {
-  EXPECT_EQ(launch_count(nullptr, {0.0f, 1.0f}, 0, nullptr, nullptr, kStream), nullptr);
+  EXPECT_EQ(launch_count(nullptr, FloatType::kFloat16, {0.0f, 1.0f}, 0, nullptr, nullptr, kStream), nullptr);
   cuda_emulator::refuse_next_launch();
-  EXPECT_STREQ(launch_count(nullptr, {0.0f, 1.0f}, 1, nullptr, nullptr, kStream), kRefused);
+  EXPECT_STREQ(launch_count(nullptr, FloatType::kFloat16, {0.0f, 1.0f}, 1, nullptr, nullptr, kStream),
+               kRefused);
 }
 
 }  // namespace

@@ -160,6 +160,37 @@ TEST(CudaLsq, MayWriteOverTheGradientItReadsAndLeaveOutTheZeroPoint) {
   }
 }
 
+TEST(CudaLsq, Takes16BitTensorsWithTheBitsOfTheCpu) {
+  Random random(3);
+  for (const FloatType type : k16BitTypes) {
+    for (const Granularity& shape :
+         {Granularity{"runs", 2, 3, 50, 0, 6}, Granularity{"columns", 40, 5, 1, 0, 200}}) {
+      const Grids grids(shape.grids());
+      const std::int64_t n = shape.elements();
+      const std::vector<std::uint16_t> x = stored_bits(random_floats(random, n, 14.0f), type);
+      const std::vector<std::uint16_t> grad_y = stored_bits(random_floats(random, n, 3.0f), type);
+      std::vector<std::uint16_t> cpu_grad_x(n);
+      std::vector<float> cpu_scale(shape.grids()), cpu_zero_point(shape.grids());
+      const GridTable host = shape.table(grids.scale.data(), grids.zero_point.data());
+      std::vector<LsqSums> cpu_sums(LsqLayout(host, n).slots());
+      kernels::lsq_backward({x.data(), grad_y.data(), cpu_grad_x.data(), type}, host, n, cpu_sums.data(), 0,
+                            std::ssize(cpu_sums));
+      kernels::lsq_fold(cpu_sums.data(), host, n, cpu_scale.data(), cpu_zero_point.data());
+      DeviceTable table(shape.table(), grids.scale, grids.zero_point);
+      DeviceArray<std::uint16_t> device_x("x", x), grad("grad", grad_y);
+      auto sums = DeviceArray<LsqSums>::uninitialised("sums", cpu_sums.size());
+      auto grad_scale = DeviceArray<float>::uninitialised("grad_scale", shape.grids());
+      auto grad_zero_point = DeviceArray<float>::uninitialised("grad_zero_point", shape.grids());
+      DeviceArray<int> saw_nan("saw_nan", {0});
+      launch_lsq_backward({device_x.data(), grad.data(), grad.data(), type}, table.table, n, sums.data(),
+                          grad_scale.data(), grad_zero_point.data(), saw_nan.data(), kStream);
+      EXPECT_EQ(first_difference(grad, cpu_grad_x), "");
+      EXPECT_EQ(first_difference(grad_scale, cpu_scale), "");
+      EXPECT_EQ(first_difference(grad_zero_point, cpu_zero_point), "");
+    }
+  }
+}
+
 TEST(CudaLsq, ReturnsTheTextOfARefusedLaunchAndStopsThere) {
   DeviceTable table(AffineGrid{}, 1);
   const std::uint64_t before = cuda_emulator::launch_count();

@@ -97,6 +97,35 @@ TEST(CudaObserveQuantize, ObservesTheInputThatItOverwrites) {
   });
 }
 
+TEST(CudaObserveQuantize, FoldsAReluAndWidensThe16BitTypesAsTheCpuDoes) {
+  Random random(5);
+  const AffineGrid grid{.scale = 0.1f, .zero_point = -9};
+  for (const FloatType type : k16BitTypes) {
+    for (const bool fold_relu : {false, true}) {
+      for (const float shift : {0.0f, -20.0f, 20.0f}) {  // both signs, none above 0, none below
+        std::vector<float> values = random_floats(random, 1037, 15.0f);
+        for (float& value : values) value += shift;
+        const std::vector<std::uint16_t> bits = stored_bits(values, type);
+        std::vector<std::int8_t> cpu_codes(1037);
+        std::vector<std::uint8_t> cpu_mask(130);
+        const MinMax cpu = kernels::observe_quantize_run(
+            {bits.data(), cpu_codes.data(), cpu_mask.data(), type, fold_relu}, grid, 0, 1037);
+        DeviceTable table(grid, 1037);
+        DeviceArray<std::uint16_t> x("x", bits);
+        auto codes = DeviceArray<std::int8_t>::uninitialised("codes", 1037);
+        auto mask = DeviceArray<std::uint8_t>::uninitialised("clip_mask", 130);
+        auto partials = DeviceArray<MinMax>::uninitialised("partials", kObservePartials);
+        auto range = DeviceArray<MinMax>::uninitialised("range", 1);
+        launch_observe_quantize({x.data(), codes.data(), mask.data(), type, fold_relu}, table.table, 1037,
+                                partials.data(), range.data(), kStream);
+        EXPECT_EQ(first_difference(codes, cpu_codes), "");
+        EXPECT_EQ(first_difference(mask, cpu_mask), "");
+        expect_range(range, cpu);
+      }
+    }
+  }
+}
+
 struct AverageState {
   DeviceArray<MovingAverage> average{"average", {MovingAverage{}}};
   DeviceArray<float> scale{"scale", {7.0f}};

@@ -47,7 +47,7 @@ Observation launched(const std::vector<float>& values, std::size_t offset = 0) {
   DeviceArray<float> x("x", values, offset);
   auto chunks = DeviceArray<Observation>::uninitialised("chunks", sum_chunks(n));
   auto all = DeviceArray<Observation>::uninitialised("all", 1);
-  EXPECT_EQ(launch_observe(x.data(), n, chunks.data(), all.data(), kStream), nullptr);
+  EXPECT_EQ(launch_observe(x.data(), n, FloatType::kFloat32, chunks.data(), all.data(), kStream), nullptr);
   return all.values()[0];
 }
 
@@ -100,10 +100,22 @@ TEST(CudaObserve, LeavesNaNsOutOfSumsAndGivesOneNaNWhereInfinitiesMeet) {
   }
 }
 
+TEST(CudaObserve, WidensThe16BitTypesAsTheOracleDoes) {
+  Random random(4);
+  for (const FloatType type : k16BitTypes) {
+    const std::vector<std::uint16_t> bits = stored_bits(random_floats(random, 9000, 3.0f), type);
+    DeviceArray<std::uint16_t> x("x", bits);
+    auto chunks = DeviceArray<Observation>::uninitialised("chunks", sum_chunks(9000));
+    auto all = DeviceArray<Observation>::uninitialised("all", 1);
+    launch_observe(x.data(), 9000, type, chunks.data(), all.data(), kStream);
+    expect_equal(all.values()[0], cpu_observation(reals_of(bits, type)));
+  }
+}
+
 TEST(CudaObserve, ReturnsTheTextOfARefusedLaunchAndStopsThere) {
   const std::uint64_t before = cuda_emulator::launch_count();
   cuda_emulator::refuse_next_launch();
-  EXPECT_STREQ(launch_observe(nullptr, 1, nullptr, nullptr, kStream), kRefused);
+  EXPECT_STREQ(launch_observe(nullptr, 1, FloatType::kFloat32, nullptr, nullptr, kStream), kRefused);
   EXPECT_EQ(cuda_emulator::launch_count(), before + 1);
 }
 
