@@ -153,8 +153,8 @@ void compare(Table& table, const std::string& name, MakeQat make_qat, const Tens
   all.push_back(trainee("bf16 autocast", std::make_shared<FloatModel>(), x, true));
   all.push_back(qat_trainee("qat int8, backward f32", make_qat(), x, BackwardMode::kFloat32));
   all.push_back(qat_trainee("qat int8, backward bf16", make_qat(), x, BackwardMode::kBfloat16));
-  std::vector<std::pair<std::string, std::function<void()>>> steps;
-  for (Trainee& each : all) steps.emplace_back(each.variant, [&each] { each.step(); });
+  std::vector<Variant> steps;
+  for (Trainee& each : all) steps.push_back({each.variant, [&each] { each.step(); }});
   const std::vector<double> seconds = interleaved_minimum(steps, rounds);
   for (std::size_t i = 0; i < all.size(); ++i)
     table.add({name, all[i].variant, "step", 1e3 * seconds[i], "ms", "fp32", seconds[i] / seconds[0]});
