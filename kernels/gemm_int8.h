@@ -77,8 +77,8 @@ struct GemmRegion {
 
 /// output[row][column] of the sum over k of a[row][k] * b[column][k], for a region: nothing else is written.
 /// The caller keeps k below the bound where int32 could overflow (max_depth in linear.h). Threads share a
-/// call by disjoint regions. Returns whether a y was NaN, for kCodes only. Some implementations keep one
-/// buffer of up to 2 MB a thread, and throw std::bad_alloc when they cannot have it.
+/// call by disjoint regions. Returns whether a y was NaN, for kCodes only. Some implementations keep a
+/// buffer a thread (1 MB, or 32 rows of a if that is more), and throw std::bad_alloc without it.
 bool gemm_int8(const GemmInt8Args& args, const GemmRegion& region);
 
 /// The region of part `part` of `parts`, which together cover m x n: cut by rows when there are many, else by
