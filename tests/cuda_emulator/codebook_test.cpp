@@ -102,7 +102,7 @@ TEST(CudaCodebook, EndsAtTheLastElementOfEveryCountAndPlacement) {
 TEST(CudaCodebook, GivesEachElementTheScaleOfItsChannelOrGroup) {
   Random random(2);
   const Codebook codebook = additive_powers_of_two(4, true);
-  for (const Granularity& c : kGranularities) {
+  for (const Granularity& c : all_granularities()) {
     SCOPED_TRACE(c.why);
     const Grids grids(c.grids());
     const std::vector<float> x = random_floats(random, c.elements(), 0.3f);

@@ -101,7 +101,7 @@ TEST(CudaFakeQuantizeFloat, EndsAtTheLastElementOfEveryCountAndPlacement) {
 
 TEST(CudaFakeQuantizeFloat, GivesEachElementTheScaleOfItsChannelOrGroup) {
   Random random(2);
-  for (const Granularity& g : kGranularities) {
+  for (const Granularity& g : all_granularities()) {
     SCOPED_TRACE(g.why);
     const Grids grids(g.grids());
     const std::vector<float> x = random_floats(random, g.elements(), 20.0f);

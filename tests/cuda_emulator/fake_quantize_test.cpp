@@ -83,7 +83,7 @@ TEST(CudaFakeQuantize, LeavesMaskBitsBehindTheEndZeroOnAGridWithoutZero) {
 
 TEST(CudaFakeQuantize, GivesEachElementTheGridOfItsChannelOrGroup) {
   Random random(2);
-  for (const Granularity& c : kGranularities) {
+  for (const Granularity& c : all_granularities()) {
     SCOPED_TRACE(c.why);
     const Grids grids(c.grids());
     DeviceTable table(c.table(), grids.scale, grids.zero_point);

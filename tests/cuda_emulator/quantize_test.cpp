@@ -62,7 +62,7 @@ TEST(CudaQuantize, EndsAtTheLastElementOfEveryCountAndPlacement) {
 
 TEST(CudaQuantize, GivesEachElementTheGridOfItsChannelOrGroup) {
   Random random(2);
-  for (const Granularity& c : kGranularities) {
+  for (const Granularity& c : all_granularities()) {
     SCOPED_TRACE(c.why);
     const Grids grids(c.grids());
     DeviceTable table(c.table(), grids.scale, grids.zero_point);
