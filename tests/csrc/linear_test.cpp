@@ -1,9 +1,7 @@
 // csrc/linear.h against the oracle forward and against torch's autograd on the float surrogate backward;
-// threads, Meta tensors, and the text of every error. The run without SAMEBITS_ISA takes at::_int_mm where it
-// may.
+// threads, Meta tensors, and the text of every error.
 #include "csrc/linear.h"
 
-#include "csrc/int_mm.h"
 #include "tests/csrc/layer_test.h"
 
 namespace samebits::ops {
@@ -65,7 +63,7 @@ TEST_F(LinearOp, TakesLeadingDimensionsOfAnyNumberAndMemoryLayout) {
 }
 
 TEST_F(LinearOp, GivesTheOraclesBitsForTheSmallestLayers) {
-  for (const std::int64_t in : {1, 2, 3}) {  // at::_int_mm reads a weight of one column wrongly
+  for (const std::int64_t in : {1, 2, 3}) {
     for (const std::int64_t out : {1, 2, 17}) {
       for (const std::int64_t rows : {1, 2, 33}) {
         const Layer layer = random_layer(random_, kernels::kWeightKinds[0], out, in, {rows, in});
@@ -312,18 +310,6 @@ TEST_F(LinearOp, RefusesMoreInputsThanInt32SumsAllow) {
       {"[linear] in_features: expected <= 66311 for these codes' sums in int32, got 70000" + way_out,
        call_with(70000, -127, 66400)},
   });
-}
-
-TEST(IntMm, IsUsedOnlyWithoutAForcedInstructionSet) {
-  const std::string& forced = kernels::isa::forced();
-  if (forced.empty()) {
-    EXPECT_EQ(why_not_int_mm(), "");  // on a processor where its self-test fails, this says so
-    const Tensor a = at::randint(-128, 128, {33, 70}, at::kChar),
-                 b = at::randint(-128, 128, {20, 70}, at::kChar);
-    EXPECT_EQ(first_difference(int_mm(a, b), at::mm(a.to(at::kInt), b.to(at::kInt).t())), "");
-  } else {
-    EXPECT_EQ(why_not_int_mm(), "SAMEBITS_ISA=" + forced);
-  }
 }
 
 }  // namespace
