@@ -45,13 +45,13 @@ Tensor mask_or_none(const Tensor& mask) {
   return is_zero ? Tensor() : mask;
 }
 
+}  // namespace
+
 Grids weight_grids(const char* op, const WeightGrid& grid, const Tensor& weight) {
   const Tensor zero_point = is_affine(grid) ? *grid.zero_point : Tensor();
   return checked_grids({op, "weight_", grid.scale, zero_point, grid.qmin, grid.qmax, 0, grid.group_size},
                        weight);
 }
-
-}  // namespace
 
 void check_layer(const LayerArguments& a, int64_t depth, const char* depth_name) {
   check_dtype(a.op, "x", a.x, at::kFloat);

@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "csrc/backward_mode.h"
+#include "csrc/grids.h"
 #include "csrc/pack_weight.h"
 #include "csrc/workspace.h"
 #include "kernels/linear.h"
@@ -102,6 +103,8 @@ struct RebuiltWeight {
   at::Tensor values, clip_mask;
 };
 RebuiltWeight weight_reals(const SavedLayer& saved, Workspace purpose);
+/// The checked grids of a weight.
+Grids weight_grids(const char* op, const WeightGrid& grid, const at::Tensor& weight);
 RebuiltWeight weight_codes(const SavedLayer& saved);
 
 /// The input on its grid, in float32, in a workspace until the next call.

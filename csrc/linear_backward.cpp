@@ -4,11 +4,15 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <vector>
 
 #include "csrc/grids.h"
+#include "kernels/dequantize.h"
+#include "kernels/fake_quantize.h"
 #include "kernels/gemm_bf16.h"
 #include "kernels/gemm_int8.h"
 #include "kernels/gradient.h"
@@ -31,18 +35,98 @@ struct Call {
   int64_t m, n, k;
 };
 
+/// Splits [0, n) at multiples of `unit`, for kernels that want aligned begins.
+template <class Body>
+void parallel_units(int64_t n, int64_t unit, int64_t work_of_one, const Body& body) {
+  const int64_t grain = 1 + at::internal::GRAIN_SIZE / std::max<int64_t>(unit * work_of_one, 1);
+  at::parallel_for(0, (n + unit - 1) / unit, grain,
+                   [&](int64_t first, int64_t last) { body(first * unit, std::min(last * unit, n)); });
+}
+
+/// Float operands are made in panels of columns that stay in cache, and reuse one buffer: no float copy of a
+/// weight or an input ever exists whole.
+constexpr int64_t kPanelElements = 1 << 20;
+int64_t panel_width(int64_t lines, int64_t columns, int64_t unit) {
+  const int64_t fitting = kPanelElements / std::max<int64_t>(lines, 1) / unit * unit;
+  return std::min(std::max(fitting, unit), columns);
+}
+
+/// Calls multiply(panel, first column) for panels [lines, width] that fill(panel, first column) has written.
+template <class Fill, class Multiply>
+void for_each_panel(int64_t lines, int64_t columns, int64_t unit, const Fill& fill,
+                    const Multiply& multiply) {
+  const int64_t width = panel_width(lines, columns, unit);
+  for (int64_t first = 0; first < columns; first += width) {
+    const Tensor panel = workspace(Workspace::kInput, {lines, std::min(width, columns - first)});
+    fill(panel, first);
+    multiply(panel, first);
+  }
+}
+
+/// Columns of the weight on its grid. Returns whether anything was clipped.
+bool fill_weight_panel(const float* weight, const kernels::GridTable& table, int64_t k, const Tensor& panel,
+                       int64_t first) {
+  const int64_t width = panel.size(1);
+  float* to = panel.mutable_data_ptr<float>();
+  std::atomic<bool> any_clipped = false;
+  parallel_units(panel.size(0), 1, width, [&](int64_t begin, int64_t end) {
+    std::vector<uint8_t> mask(static_cast<std::size_t>(width / 8 + 1));
+    for (int64_t row = begin; row < end; ++row)
+      kernels::for_each_run(
+          table, row * k + first, row * k + first + width,
+          [&](int64_t run_begin, int64_t run_end, int64_t index) {
+            const int64_t column = run_begin - row * k - first, count = run_end - run_begin;
+            kernels::fake_quantize_run(
+                {.x = weight + run_begin, .y = to + row * width + column, .clip_mask = mask.data()},
+                table.grid(index), 0, count);
+            if (std::any_of(mask.begin(), mask.begin() + (count + 7) / 8,
+                            [](uint8_t byte) { return byte != 0; }))
+              any_clipped = true;
+          });
+  });
+  return any_clipped;
+}
+
 Gradients backward_f32(const Call& c) {
   Tensor grad_x, grad_weight, grad_bias;
   if (c.wanted.bias) grad_bias = column_sums(c.grad_y);
-  // One operand at a time, in the same memory.
-  const RebuiltWeight weight = weight_reals(c.saved, Workspace::kInput);
+  const Tensor weight = c.saved.weight.contiguous();
+  const Grids grids = weight_grids("backward", c.saved.weight_grid, weight);
+  bool may_be_clipped = !c.wanted.x;  // not looked at yet
   if (c.wanted.x) {
-    grad_x = at::mm(c.grad_y, weight.values).view(c.saved.x_codes.sizes());
+    grad_x = at::empty({c.m, c.k}, c.grad_y.options());
+    const int64_t unit = std::max<int64_t>(c.saved.weight_grid.group_size, 64);
+    for_each_panel(
+        c.n, c.k, unit,
+        [&](const Tensor& panel, int64_t first) {
+          may_be_clipped |= fill_weight_panel(weight.const_data_ptr<float>(), grids.table, c.k, panel, first);
+        },
+        [&](const Tensor& panel, int64_t first) {
+          Tensor columns = grad_x.narrow(1, first, panel.size(1));
+          at::mm_out(columns, c.grad_y, panel);
+        });
+    grad_x = grad_x.view(c.saved.x_codes.sizes());
     apply_clip_mask(grad_x, c.saved.clip_mask);
   }
   if (c.wanted.weight) {
-    grad_weight = at::mm(c.grad_y.t(), input_reals(c.saved, Workspace::kInput).view({c.m, c.k}));
-    apply_clip_mask(grad_weight, weight.clip_mask);
+    grad_weight = at::empty({c.n, c.k}, c.grad_y.options());
+    const kernels::AffineGrid grid = activation_grid("backward", c.saved.x_grid);
+    const int8_t* codes = c.saved.x_codes.const_data_ptr<int8_t>();
+    for_each_panel(
+        c.m, c.k, 64,
+        [&](const Tensor& panel, int64_t first) {
+          float* to = panel.mutable_data_ptr<float>();
+          parallel_units(c.m, 1, panel.size(1), [&](int64_t begin, int64_t end) {
+            for (int64_t row = begin; row < end; ++row)
+              kernels::dequantize_run(codes + row * c.k + first, to + row * panel.size(1), grid, 0,
+                                      panel.size(1));
+          });
+        },
+        [&](const Tensor& panel, int64_t first) {
+          Tensor columns = grad_weight.narrow(1, first, panel.size(1));
+          at::mm_out(columns, c.grad_y.t(), panel);
+        });
+    if (may_be_clipped) apply_clip_mask(grad_weight, weight_codes(c.saved).clip_mask);
   }
   return {grad_x, grad_weight, grad_bias};
 }
@@ -52,14 +136,6 @@ Tensor packed_workspace(Workspace purpose, int64_t lines, int64_t depth) {
 }
 kernels::Bf16* data_of(const Tensor& tensor) {
   return static_cast<kernels::Bf16*>(tensor.mutable_data_ptr());
-}
-
-/// Splits [0, n) at multiples of `unit`, for kernels that want aligned begins.
-template <class Body>
-void parallel_units(int64_t n, int64_t unit, int64_t work_of_one, const Body& body) {
-  const int64_t grain = 1 + at::internal::GRAIN_SIZE / std::max<int64_t>(unit * work_of_one, 1);
-  at::parallel_for(0, (n + unit - 1) / unit, grain,
-                   [&](int64_t first, int64_t last) { body(first * unit, std::min(last * unit, n)); });
 }
 
 void multiply(const kernels::GemmBf16Args& args) {

@@ -8,11 +8,11 @@
 #include <atomic>
 #include <cmath>
 #include <memory>
+#include <vector>
 
 #include "csrc/check.h"
 #include "csrc/grids.h"
 #include "csrc/min_max.h"
-#include "csrc/workspace.h"
 #include "kernels/gemm_int8.h"
 #include "kernels/min_max.h"
 #include "kernels/quantize.h"
@@ -53,21 +53,18 @@ Tensor carrier(kernels::PreparedWeights made) {
   return at::empty({0}, at::kChar).set_(storage, 0, {bytes}, {1});
 }
 
-/// The arrays of one packing: codes go to a workspace, everything else to what is returned.
+/// A weight and its grids: contiguous [n, k] in memory.
 struct Rows {
-  Tensor weight;  // contiguous [n, k] in memory
+  const float* weight;
   kernels::GridTable table;
-  kernels::WeightCodes codes;
-  int8_t* code_data;
+  kernels::WeightCodes codes;  // without the codes themselves
 };
 
 Rows rows_of(const Tensor& weight, const kernels::GridTable& table, int64_t scale_count, int64_t group_size) {
   const int64_t n = weight.size(0), k = n == 0 ? 0 : weight.numel() / n;
-  const Tensor codes = workspace(Workspace::kWeight, {n, k}, at::kChar);
-  auto* data = codes.mutable_data_ptr<int8_t>();
-  return {weight,
+  return {weight.const_data_ptr<float>(),
           table,
-          {.codes = data,
+          {.codes = nullptr,
            .scale = table.scale,
            .zero_point = table.zero_point,
            .scale_count = scale_count,
@@ -75,26 +72,42 @@ Rows rows_of(const Tensor& weight, const kernels::GridTable& table, int64_t scal
            .k = k,
            .group_size = group_size,
            .qmin = table.qmin,
-           .qmax = table.qmax},
-          data};
+           .qmax = table.qmax}};
 }
 
-/// Quantizes and packs, blocks of 16 rows at a time; `before_block(first, last)` sees each block of rows
-/// first. Returns whether the weight held a NaN.
+/// Quantizes and packs rows [first, last), `buffer` holding their codes meanwhile. Returns whether they held
+/// a NaN.
+bool pack_block(const Rows& rows, kernels::PreparedWeights& prepared, int64_t first, int64_t last,
+                int8_t* buffer) {
+  const int64_t k = rows.codes.k;
+  kernels::GridTable table = rows.table;
+  if (table.rows > 1) {
+    table.scale += first * table.groups_per_row();
+    if (table.zero_point != nullptr) table.zero_point += first * table.groups_per_row();
+  }
+  const kernels::QuantizeArgs args{.x = rows.weight + first * k, .codes = buffer, .clip_mask = nullptr};
+  const bool saw_nan = kernels::quantize(args, table, 0, (last - first) * k);
+  kernels::WeightCodes codes = rows.codes;
+  codes.codes = buffer;
+  codes.first_row = first;
+  kernels::prepare_weight_rows(codes, prepared, first, last);
+  return saw_nan;
+}
+
+/// All rows; `before_block(first, last)` sees each block of rows first. Returns whether the weight held a
+/// NaN.
 template <class BeforeBlock>
 bool pack_rows(const Rows& rows, kernels::PreparedWeights& prepared, const BeforeBlock& before_block) {
   const int64_t n = rows.codes.n, k = rows.codes.k,
                 blocks = (n + kernels::kColumnBlock - 1) / kernels::kColumnBlock;
-  const kernels::QuantizeArgs args{
-      .x = rows.weight.const_data_ptr<float>(), .codes = rows.code_data, .clip_mask = nullptr};
   const int64_t grain = 1 + at::internal::GRAIN_SIZE / std::max<int64_t>(kernels::kColumnBlock * k, 1);
   std::atomic<bool> saw_nan = false;
   at::parallel_for(0, blocks, grain, [&](int64_t begin, int64_t end) {
+    std::vector<int8_t> buffer(static_cast<std::size_t>(kernels::kColumnBlock * k));
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * kernels::kColumnBlock, last = std::min(first + kernels::kColumnBlock, n);
       before_block(first, last);
-      if (kernels::quantize(args, rows.table, first * k, last * k)) saw_nan = true;
-      kernels::prepare_weight_rows(rows.codes, prepared, first, last);
+      if (pack_block(rows, prepared, first, last, buffer.data())) saw_nan = true;
     }
   });
   return saw_nan;

@@ -31,7 +31,7 @@ void check_scale_count(const WeightCodes& weight, std::int64_t groups) {
 
 /// Centers the codes of one row into `to`, which may be the row itself, and notes each group's sum and scale.
 void prepare_row(const WeightCodes& weight, PreparedWeights& prepared, std::int64_t row, std::int8_t* to) {
-  const std::int8_t* codes = weight.codes + row * weight.k;
+  const std::int8_t* codes = weight.codes + (row - weight.first_row) * weight.k;
   for (std::int64_t group = 0; group < prepared.groups(); ++group) {
     const std::int64_t index = scale_index(weight, prepared.groups(), row, group);
     const std::int32_t zero_point = weight.zero_point == nullptr ? 0 : weight.zero_point[index];

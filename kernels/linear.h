@@ -21,6 +21,7 @@ struct WeightCodes {
   std::int64_t n, k;
   std::int64_t group_size;  // 0: no groups; else a multiple of 4
   std::int32_t qmin, qmax;
+  std::int64_t first_row = 0;  // of codes, when only some rows are there
 };
 
 /// The largest |code - zero_point| that these ranges allow: what a product may weigh.
