@@ -186,7 +186,7 @@ class Tree:
 
 
 def is_listed(mutant: Mutant, equivalents: list[dict]) -> bool:
-    return any(e["file"] == mutant.path and e["becomes"] == mutant.text.strip() for e in equivalents)
+    return any(mutant.path in e["files"] and e["becomes"] == mutant.text.strip() for e in equivalents)
 
 
 def selected(options: argparse.Namespace, config: dict) -> list[Mutant]:
