@@ -72,6 +72,11 @@ class Mutant:
     what: str
     text: str  # the whole line, broken
     tests: list[str]
+    original: str
+
+    def __str__(self) -> str:
+        shown = self.text.strip() if self.text.strip() != ";" else f"(without) {self.original.strip()}"
+        return f"{self.path}:{self.line + 1}: {self.what}: {shown}"
 
 
 def git_files() -> list[str]:
@@ -114,7 +119,7 @@ def mutants_of(path: str, tests: list[str], limit: int) -> list[Mutant]:
             for match in re.finditer(pattern, code):
                 text = code[: match.start()] + re.sub(pattern, replacement, match[0]) + code[match.end() :]
                 if text != code:
-                    found.append(Mutant(path, i, what, text, tests))
+                    found.append(Mutant(path, i, what, text, tests, lines[i]))
         random.Random(path).shuffle(found)
         if found:
             by_operator.append(found)
@@ -186,7 +191,7 @@ class Tree:
 
 
 def is_listed(mutant: Mutant, equivalents: list[dict]) -> bool:
-    return any(e["file"] == mutant.path and e["becomes"] == mutant.text.strip() for e in equivalents)
+    return any(mutant.path in e["files"] and e["becomes"] == mutant.text.strip() for e in equivalents)
 
 
 def selected(options: argparse.Namespace, config: dict) -> list[Mutant]:
@@ -214,15 +219,14 @@ def run_all(mutants: list[Mutant], tree: Tree, equivalents: list[dict]) -> list[
             tree.check_unbroken(mutant.tests)
             checked.add(tests)
         verdict = tree.verdict(mutant)
-        where = f"{mutant.path}:{mutant.line + 1}: {mutant.what}: {mutant.text.strip()}"
         if is_listed(mutant, equivalents):
             if verdict == "killed":
-                problems.append(f"listed as equivalent, yet killed: {where}")
+                problems.append(f"listed as equivalent, yet killed: {mutant}")
             verdict = "equivalent" if verdict == "survived" else verdict
         elif verdict == "survived":
-            problems.append(f"survived: {where}")
+            problems.append(f"survived: {mutant}")
         counts.setdefault(mutant.path, Counter())[verdict] += 1
-        print(f"{verdict:<10}  {where}", flush=True)
+        print(f"{verdict:<10}  {mutant}", flush=True)
     print()
     width = max((len(path) for path in counts), default=0)
     print(f"{'':{width}}  killed  survived  equivalent  not C++")
@@ -245,7 +249,7 @@ def main(arguments: list[str]) -> int:
         parser.error("expected a kernel with a source in kernels/ and a test, got none; see git ls-files kernels")
     if options.list:
         for mutant in mutants:
-            print(f"{mutant.path}:{mutant.line + 1}: {mutant.what}: {mutant.text.strip()}")
+            print(mutant)
         return 0
     os.environ["PATH"] = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
     os.environ.update(CCACHE_BASEDIR=str(WORK), CCACHE_NOHASHDIR="1")

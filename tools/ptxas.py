@@ -3,8 +3,9 @@
 
 Compiles kernels/cuda/*.cu (or the named stems) for sm_80, sm_90 and sm_100 and prints, for each kernel and architecture,
 registers a thread, shared memory a block, spilled bytes and theoretical occupancy: the share of a multiprocessor's warps
-that fit at once, from the limits of the CUDA C++ Programming Guide ("Compute Capabilities"). Exit: 0 no spills, 1 a
-kernel spills or lacks __launch_bounds__, 2 wrong use, 3 no nvcc.
+that fit at once, from the limits of the CUDA C++ Programming Guide ("Compute Capabilities"). Also looks for PTX instructions
+that the numerics contract forbids. Exit: 0 all is well, 1 a kernel spills, lacks __launch_bounds__ or has such an
+instruction, 2 wrong use, 3 no nvcc.
 """
 
 from __future__ import annotations
@@ -103,6 +104,18 @@ def compile_one(nvcc: str, source: Path, directory: Path) -> list[Usage]:
     return parse(run.stderr + run.stdout)
 
 
+def forbidden_instructions(ptx: str) -> list[str]:
+    """Instructions of PTX text that round otherwise than the contract: fused, approximate, or flushing denormals."""
+    return sorted(set(re.findall(r"\b(?:fma|mad)\.\w+\.f(?:32|64)|\b\w+\.approx[.\w]*|\b\w+[.\w]*\.ftz[.\w]*", ptx)))
+
+
+def ptx_of(nvcc: str, source: Path, directory: Path) -> str:
+    target = directory / "kernel.ptx"
+    command = [nvcc, "--options-file", SOURCES / "nvcc.options", "-arch=sm_90", f"-I{ROOT}", "-ptx", source, "-o", target]
+    subprocess.run(command, check=True, capture_output=True)
+    return target.read_text(encoding="utf-8")
+
+
 def threads_of_a_block() -> int:
     text = (SOURCES / "launch.h").read_text(encoding="utf-8")
     return int(re.search(r"constexpr int kThreads = (\d+);", text)[1])
@@ -191,9 +204,12 @@ def main(arguments: list[str]) -> int:
     nvcc = find_nvcc(options.nvcc)
     version = re.search(r"release [\d.]+, V([\d.]+)", subprocess.check_output([nvcc, "--version"], text=True))[1]
     usages: list[Usage] = []
+    problems: list[str] = []
     with tempfile.TemporaryDirectory() as directory:
         for stem in options.kernels or known:
             usages += compile_one(nvcc, known[stem], Path(directory))
+            for instruction in forbidden_instructions(ptx_of(nvcc, known[stem], Path(directory))):
+                problems.append(f"{stem}.cu: expected instructions that round once and keep denormals, got {instruction}")
     threads = threads_of_a_block()
     head = f"nvcc {version}, {threads} threads a block; computed, not measured"
     print("\n".join([head, *lines_of(usages, threads)]))
@@ -203,7 +219,7 @@ def main(arguments: list[str]) -> int:
     if options.json:
         rows = rows_of(usages, threads, f"none: nvcc {version}, {threads} threads a block")
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    problems = [f"{usage.kernel} on {usage.architecture}: spills {usage.spilled_bytes} bytes" for usage in usages
+    problems += [f"{usage.kernel} on {usage.architecture}: spills {usage.spilled_bytes} bytes" for usage in usages
                 if usage.spilled_bytes > 0]  # fmt: skip
     problems += [f"{kernel}: expected __launch_bounds__(kThreads) behind `__global__ void`, got none"
                  for kernel in kernels_without_bounds()]  # fmt: skip

@@ -13,8 +13,8 @@ namespace {
 
 using at::Tensor;
 
-Tensor dequantize_cuda(const Tensor& codes_any, const Tensor& scale_any, const Tensor& zero_point_any, int64_t axis,
-                       int64_t group_size) {
+Tensor dequantize_cuda(const Tensor& codes_any, const Tensor& scale_any, const Tensor& zero_point_any,
+                       int64_t axis, int64_t group_size) {
   check_dtype("dequantize", "codes", codes_any, at::kChar);
   const c10::cuda::CUDAGuard guard(codes_any.device());
   const Tensor codes = codes_any.contiguous(), scale = scale_any.contiguous();
@@ -24,14 +24,16 @@ Tensor dequantize_cuda(const Tensor& codes_any, const Tensor& scale_any, const T
   table.scale = scale.const_data_ptr<float>();
   table.zero_point = zero_point.const_data_ptr<int32_t>();
   const Tensor y = at::empty_like(codes, codes.options().dtype(at::kFloat));
-  check_launch("dequantize",
-               kernels::cuda::launch_dequantize(codes.const_data_ptr<int8_t>(), y.mutable_data_ptr(), table,
-                                                codes.numel(), kernels::FloatType::kFloat32, current_stream()));
+  check_launch("dequantize", kernels::cuda::launch_dequantize(
+                                 codes.const_data_ptr<int8_t>(), y.mutable_data_ptr(), table, codes.numel(),
+                                 kernels::FloatType::kFloat32, current_stream()));
   return y;
 }
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(samebits, CUDA, library) { library.impl("dequantize", dequantize_cuda); }
+TORCH_LIBRARY_IMPL(samebits, CUDA, library) {
+  library.impl("dequantize", dequantize_cuda);
+}
 
 }  // namespace samebits::ops

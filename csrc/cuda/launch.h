@@ -7,7 +7,9 @@
 
 namespace samebits::ops {
 
-inline CUstream_st* current_stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
+inline CUstream_st* current_stream() {
+  return c10::cuda::getCurrentCUDAStream().stream();
+}
 
 /// Throws c10::Error when a launcher returned a text.
 inline void check_launch(const char* op, const char* error) {
@@ -15,6 +17,8 @@ inline void check_launch(const char* op, const char* error) {
 }
 
 /// A flag that a kernel raises, 0 before.
-inline at::Tensor lowered_flag(const at::Tensor& like) { return at::zeros({}, like.options().dtype(at::kInt)); }
+inline at::Tensor lowered_flag(const at::Tensor& like) {
+  return at::zeros({}, like.options().dtype(at::kInt));
+}
 
 }  // namespace samebits::ops

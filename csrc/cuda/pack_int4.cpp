@@ -1,4 +1,5 @@
-// samebits::pack_int4 and unpack_int4 on CUDA. Codes are not looked at: a value outside -8..7 keeps its low four bits.
+// samebits::pack_int4 and unpack_int4 on CUDA. Codes are not looked at: a value outside -8..7 keeps its low
+// four bits.
 #include "csrc/pack_int4.h"
 
 #include <torch/library.h>
@@ -19,8 +20,9 @@ Tensor pack_int4_cuda(const Tensor& codes_any) {
   const Tensor codes = codes_any.contiguous();
   const int64_t n = codes.numel();
   const Tensor packed = at::empty({kernels::packed_int4_bytes(n)}, codes.options().dtype(at::kByte));
-  check_launch("pack_int4", kernels::cuda::launch_pack_int4(codes.const_data_ptr<int8_t>(), n,
-                                                            packed.mutable_data_ptr<uint8_t>(), current_stream()));
+  check_launch("pack_int4",
+               kernels::cuda::launch_pack_int4(codes.const_data_ptr<int8_t>(), n,
+                                               packed.mutable_data_ptr<uint8_t>(), current_stream()));
   return packed;
 }
 
@@ -31,8 +33,9 @@ Tensor unpack_int4_cuda(const Tensor& packed_any, int64_t n) {
               " bytes, got ", n);
   const c10::cuda::CUDAGuard guard(packed_any.device());
   const Tensor packed = packed_any.contiguous(), codes = at::empty({n}, packed.options().dtype(at::kChar));
-  check_launch("unpack_int4", kernels::cuda::launch_unpack_int4(packed.const_data_ptr<uint8_t>(), n,
-                                                                codes.mutable_data_ptr<int8_t>(), current_stream()));
+  check_launch("unpack_int4",
+               kernels::cuda::launch_unpack_int4(packed.const_data_ptr<uint8_t>(), n,
+                                                 codes.mutable_data_ptr<int8_t>(), current_stream()));
   return codes;
 }
 

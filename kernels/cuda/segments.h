@@ -12,13 +12,12 @@ namespace samebits::kernels::cuda {
 constexpr std::int64_t kChunk = 4096;  // elements
 
 struct Segments {
-  std::int64_t rows, row_length, group_size;  // as in kernels/grid_table.h; 1 <= group_size
+  std::int64_t rows, row_length, group_size;  // as in kernels/grid_table.h
   std::int64_t groups_per_row, chunks_per_segment;
 
-  /// group_size 0: a row is one segment.
+  /// group_size 0: a row is one segment. An empty row is one, too, without chunks.
   static Segments of(std::int64_t rows, std::int64_t row_length, std::int64_t group_size) {
     if (group_size == 0 || group_size > row_length) group_size = row_length;
-    if (group_size == 0) group_size = 1;  // empty rows: one empty segment each
     const std::int64_t groups = row_length == 0 ? 1 : (row_length + group_size - 1) / group_size;
     return {rows, row_length, group_size, groups, (group_size + kChunk - 1) / kChunk};
   }

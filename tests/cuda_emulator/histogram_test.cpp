@@ -31,14 +31,26 @@ Counts cpu_counts(const std::vector<float>& x, HistogramRange range) {
   return counts;
 }
 
+/// The device's counts, apart from those of the NaNs.
+struct DeviceCounts {
+  DeviceArray<unsigned long long> bins{"counts", Counts(2048)}, nans{"nans", Counts(1)};
+
+  const char* add(const void* x, FloatType type, HistogramRange range, std::int64_t n) {
+    return launch_count(x, type, range, n, bins.data(), nans.data(), kStream);
+  }
+  Counts values() const {
+    Counts all = bins.values();
+    all.push_back(nans.values()[0]);
+    return all;
+  }
+};
+
 void expect_launch(const std::vector<float>& values, HistogramRange range, const Counts& expected,
                    std::size_t offset = 0) {
   DeviceArray<float> x("x", values, offset);
-  DeviceArray<unsigned long long> counts("counts", Counts(2049));
-  ASSERT_EQ(launch_count(x.data(), FloatType::kFloat32, range, std::ssize(values), counts.data(),
-                         counts.data() + 2048, kStream),
-            nullptr);
-  EXPECT_EQ(first_difference(counts, expected), "");
+  DeviceCounts counts;
+  ASSERT_EQ(counts.add(x.data(), FloatType::kFloat32, range, std::ssize(values)), nullptr);
+  EXPECT_EQ(kernels::first_difference(counts.values(), expected), "");
 }
 
 const HistogramRange kRanges[] = {{0.0f, 2048.0f},    {-1.0f, 1.0f},     {0.1f, 0.7f},
@@ -75,10 +87,9 @@ TEST(CudaHistogram, AddsTheCountsOfSeveralBlocksAndLaunches) {
   for (auto& count : expected) count *= 2;
   for_each_seed(2, [&] {
     DeviceArray<float> x("x", values);
-    DeviceArray<unsigned long long> counts("counts", Counts(2049));
-    for (int i = 0; i < 2; ++i)
-      launch_count(x.data(), FloatType::kFloat32, range, 40000, counts.data(), counts.data() + 2048, kStream);
-    EXPECT_EQ(first_difference(counts, expected), "");
+    DeviceCounts counts;
+    for (int i = 0; i < 2; ++i) counts.add(x.data(), FloatType::kFloat32, range, 40000);
+    EXPECT_EQ(kernels::first_difference(counts.values(), expected), "");
   });
 }
 
@@ -88,9 +99,9 @@ TEST(CudaHistogram, WidensThe16BitTypesAsTheOracleDoes) {
   for (const FloatType type : k16BitTypes) {
     const std::vector<std::uint16_t> bits = stored_bits(random_floats(random, 5003, 4.0f), type);
     DeviceArray<std::uint16_t> x("x", bits);
-    DeviceArray<unsigned long long> counts("counts", Counts(2049));
-    launch_count(x.data(), type, range, 5003, counts.data(), counts.data() + 2048, kStream);
-    EXPECT_EQ(first_difference(counts, expected_counts(reals_of(bits, type), range)), "");
+    DeviceCounts counts;
+    counts.add(x.data(), type, range, 5003);
+    EXPECT_EQ(kernels::first_difference(counts.values(), expected_counts(reals_of(bits, type), range)), "");
   }
 }
 

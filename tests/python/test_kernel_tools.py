@@ -41,6 +41,12 @@ def test_the_table_keeps_the_worst_of_a_kernels_instances():
     assert ptxas.worst_of(usages) == [ptxas.Usage("f, 2 instances", "sm_80", 40, 96, 4)]
 
 
+def test_fused_approximate_and_flushing_instructions_are_found():
+    ptx = """add.rn.f32 %f1, %f2, %f3; div.rn.f32 %f1, %f2, %f3; mad.lo.s64 %rd1, %rd2, %rd3, %rd4;
+    fma.rn.f32 %f1, %f2, %f3, %f4; div.approx.f32 %f1, %f2, %f3; mul.rn.ftz.f32 %f1, %f2, %f3; fma.rn.f64 %fd1;"""
+    assert ptxas.forbidden_instructions(ptx) == ["div.approx.f32", "fma.rn.f32", "fma.rn.f64", "mul.rn.ftz.f32"]
+
+
 def test_every_kernel_says_its_block_size_to_the_compiler():
     assert ptxas.kernels_without_bounds() == []
     assert ptxas.threads_of_a_block() % 32 == 0
@@ -67,8 +73,9 @@ def test_mutants_are_the_same_each_time_and_of_many_kinds():
 def test_every_mutant_listed_as_equivalent_can_still_be_made():
     config = mutants.tomllib.loads((ROOT / "tools" / "mutants.toml").read_text(encoding="utf-8"))
     for entry in config["equivalent"]:
-        texts = {mutant.text.strip() for mutant in mutants.mutants_of(entry["file"], ["a/test"], limit=0)}
-        assert entry["becomes"] in texts, entry
+        for path in entry["files"]:
+            texts = {mutant.text.strip() for mutant in mutants.mutants_of(path, ["a/test"], limit=0)}
+            assert entry["becomes"] in texts, path
         assert re.search(r"\w", entry["why"])
 
 
