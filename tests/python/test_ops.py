@@ -189,7 +189,7 @@ def test_linear_is_the_integer_sum_scaled_and_biased(case):
     bias = random.normal(0, 1, outputs).astype(np.float32) if has_bias else None
     x_scale, zero_point = np.float32(0.06), int(random.integers(-100, 100))
     weight_scale = random.uniform(0.01, 0.5, outputs).astype(np.float32)
-    y, codes, _, _ = OPS.linear(
+    y, codes, _, _, _ = OPS.linear(
         torch.from_numpy(x), torch.from_numpy(weight), None if bias is None else torch.from_numpy(bias),
         scale_of(x_scale), zero_point_of(zero_point), -128, 127, torch.from_numpy(weight_scale), None, qmin, qmax,
     )
