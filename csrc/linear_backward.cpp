@@ -1,13 +1,20 @@
 #include "csrc/linear_backward.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <mutex>
 
 #include "csrc/grids.h"
 #include "kernels/gemm_bf16.h"
+#include "kernels/gemm_int8.h"
 #include "kernels/gradient.h"
+#include "kernels/min_max.h"
 #include "kernels/pack_bf16.h"
+#include "kernels/stochastic.h"
 
 namespace samebits::ops {
 
@@ -139,17 +146,91 @@ Tensor grad_weight_bf16(const Call& c, const Tensor& clip_mask, const PackedGrad
   return grad_weight;
 }
 
-Gradients backward_bf16(const Call& c) {
+/// Another seed each call, from torch's generator: torch::manual_seed repeats a run.
+std::uint64_t drawn_seed() {
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  const std::lock_guard lock(generator.mutex());
+  return at::check_generator<at::CPUGeneratorImpl>(generator)->random64();
+}
+
+/// Whether the int8 product fits: one scale a channel, and sums that int32 holds.
+bool takes_int8(const Call& c) {
+  return c.saved.weight_grid.group_size == 0 && c.n <= kernels::max_depth(-127, 127, 127);
+}
+
+/// int8 codes of g * weight scale, one symmetric grid a row, rounded stochastically; `scale` gets the grids'
+/// scales.
+Tensor gradient_codes(const Call& c, const Tensor& scale) {
+  const Tensor scaled = workspace(Workspace::kGradient, {c.m, c.n});
+  const Tensor codes = workspace(Workspace::kPackedA, {c.m, c.n}, at::kChar);
+  const Tensor weight_scale = c.saved.weight_grid.scale.contiguous();
+  const float* channel_scale = weight_scale.const_data_ptr<float>();
+  const int64_t step = weight_scale.numel() == 1 ? 0 : 1;
+  const float* grad = c.grad_y.const_data_ptr<float>();
+  float *values = scaled.mutable_data_ptr<float>(), *scales = scale.mutable_data_ptr<float>();
+  const kernels::StochasticArgs args{
+      .x = values, .codes = codes.mutable_data_ptr<int8_t>(), .clip_mask = nullptr, .seed = drawn_seed()};
+  const kernels::GridTable table{scales, nullptr, -127, 127, c.n, c.n, c.m};
+  parallel_units(c.m, 1, c.n, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      for (int64_t i = 0; i < c.n; ++i) values[row * c.n + i] = grad[row * c.n + i] * channel_scale[i * step];
+      const kernels::MinMax range = kernels::min_max(values, row * c.n, (row + 1) * c.n);
+      const bool is_finite = !range.saw_nan && std::isfinite(range.min) && std::isfinite(range.max);
+      // A row that holds NaN or infinity becomes NaN, as it would in a float product.
+      scales[row] = is_finite
+                        ? kernels::grid_of_range(range.min, range.max, -127, 127, /*symmetric=*/true).scale
+                        : std::numeric_limits<float>::quiet_NaN();
+    }
+    kernels::quantize_stochastic(args, table, begin * c.n, end * c.n);
+  });
+  return codes;
+}
+
+/// grad_x from int8 codes of the gradient: as SwitchBack (arXiv 2304.13013), with stochastic rounding.
+Tensor grad_x_int8(const Call& c, const RebuiltWeight& weight) {
+  const Tensor scale = at::empty({c.m}, c.grad_y.options());
+  const Tensor codes = gradient_codes(c, scale);
+  const Tensor transposed = weight.values.t().contiguous();  // [k, n]: depth n
+  const Tensor packed = workspace(Workspace::kPackedB, {kernels::packed_size(c.k, c.n)}, at::kChar);
+  auto* packed_data = packed.mutable_data_ptr<int8_t>();
+  parallel_units(c.k, kernels::kColumnBlock, c.n, [&](int64_t begin, int64_t end) {
+    kernels::pack_gemm_b(transposed.const_data_ptr<int8_t>(), c.k, c.n, packed_data, begin, end);
+  });
+  Tensor grad_x = at::empty(c.saved.x_codes.sizes(), c.grad_y.options());
+  const Tensor no_correction = at::zeros({c.m}, at::kInt);
+  const kernels::GemmInt8Args args{
+      .a = codes.const_data_ptr<int8_t>(),
+      .a_stride = c.n,
+      .b = packed_data,
+      .n = c.k,
+      .k = c.n,
+      .output = grad_x.mutable_data_ptr<float>(),
+      .output_stride = c.k,
+      .epilogue = {.terms = {no_correction.const_data_ptr<int32_t>(), scale.const_data_ptr<float>(), nullptr},
+                   .channels_are_rows = true}};
+  const int64_t parts = c.m * c.k * c.n < (1 << 17) ? 1 : at::get_num_threads();
+  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part)
+      kernels::gemm_int8(args, kernels::gemm_region(c.m, c.k, part, parts));
+  });
+  apply_clip_mask(grad_x, c.saved.clip_mask);
+  return grad_x;
+}
+
+/// kBfloat16, and kInt8, which differs in grad_x.
+Gradients backward_on_codes(const Call& c) {
   const WeightGrid& grid = c.saved.weight_grid;
   const bool is_grouped = grid.group_size > 0;
+  const bool by_int8 = c.saved.backward == BackwardMode::kInt8 && takes_int8(c);
   // A scale a channel goes into the gradient; with groups along k it goes into the weight.
   const PackedGradient gradient =
-      packed_gradient(c, is_grouped ? Tensor() : grid.scale.contiguous(), c.wanted.x);
+      packed_gradient(c, is_grouped ? Tensor() : grid.scale.contiguous(), c.wanted.x && !by_int8);
   const RebuiltWeight weight = weight_codes(c.saved);
   Tensor grad_x, grad_weight;
-  if (c.wanted.x)
-    grad_x = grad_x_bf16(c, weight, gradient, is_grouped ? grid.scale.t().contiguous() : Tensor());
   if (c.wanted.weight) grad_weight = grad_weight_bf16(c, weight.clip_mask, gradient);
+  if (c.wanted.x && by_int8) grad_x = grad_x_int8(c, weight);
+  if (c.wanted.x && !by_int8)
+    grad_x = grad_x_bf16(c, weight, gradient, is_grouped ? grid.scale.t().contiguous() : Tensor());
   return {grad_x, grad_weight, gradient.bias};
 }
 
@@ -159,7 +240,7 @@ Gradients linear_backward(const SavedLayer& saved, const Tensor& grad_any, const
   const int64_t n = saved.weight.size(0), k = saved.weight.size(1);
   const int64_t m = n == 0 ? 0 : grad_any.numel() / n;
   const Call call{saved, grad_any.contiguous().reshape({m, n}), wanted, m, n, k};
-  return saved.backward == BackwardMode::kFloat32 ? backward_f32(call) : backward_bf16(call);
+  return saved.backward == BackwardMode::kFloat32 ? backward_f32(call) : backward_on_codes(call);
 }
 
 }  // namespace samebits::ops

@@ -88,10 +88,10 @@ struct Trainee {
     forward(x).backward(grad_y);
     optimizer->step();
   }
-  /// Bytes that a forward leaves alive for backward.
+  /// Bytes that a forward leaves alive for backward, of a batch that nobody else holds.
   std::int64_t saved_bytes() {
     const std::int64_t before = live_bytes();
-    const Tensor y = forward(x);
+    const Tensor y = forward(x.clone());
     return live_bytes() - before - static_cast<std::int64_t>(y.nbytes());
   }
   /// The most that lives at once during a step above parameters and batch: gradients and reused buffers
@@ -153,6 +153,7 @@ void compare(Table& table, const std::string& name, MakeQat make_qat, const Tens
   all.push_back(trainee("bf16 autocast", std::make_shared<FloatModel>(), x, true));
   all.push_back(qat_trainee("qat int8, backward f32", make_qat(), x, BackwardMode::kFloat32));
   all.push_back(qat_trainee("qat int8, backward bf16", make_qat(), x, BackwardMode::kBfloat16));
+  all.push_back(qat_trainee("qat int8, backward int8", make_qat(), x, BackwardMode::kInt8));
   std::vector<Variant> steps;
   for (Trainee& each : all) steps.push_back({each.variant, [&each] { each.step(); }});
   const std::vector<double> seconds = interleaved_minimum(steps, rounds);
