@@ -279,7 +279,8 @@ TEST_F(LinearOp, SaysWhichArgumentIsWrong) {
        changed(layer.x, at::zeros({2, 3, 1}))},
       {"[linear] x: expected [..., 6], got shape [4, 5]", changed(at::zeros({4, 5}), layer.weight)},
       {"[linear] x: expected [..., 6], got shape []", changed(at::zeros({}), layer.weight)},
-      {"[linear] group_size: expected a multiple of 4, got 3; use 32, 64 or 128", changed(layer.x, layer.weight, 3)},
+      {"[linear] group_size: expected a multiple of 4, got 3; use 32, 64 or 128",
+       changed(layer.x, layer.weight, 3)},
       {"[linear] group_size: expected 0 (none) or more, got -2",
        [&] {
          linear(layer.x, layer.weight, {}, layer.x_grid, {at::ones({1}), {}, -127, 127, -2});

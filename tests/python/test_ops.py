@@ -272,8 +272,45 @@ def test_layers_keep_codes_and_bits_for_backward_and_no_float_input():
     )
     assert kept == {torch.int8: image.numel(), torch.uint8: image.numel() // 8, torch.float32: 8, torch.int32: 4}
 
+    pooled = kept_bytes(lambda: OPS.max_pool2d(image, [2, 2], [2, 2], [0, 0])[0])
+    assert pooled == {torch.uint8: image.numel() // 4}
+
     for call in (lambda: OPS.fake_quantize(x, scale, zero_point, -128, 127)[0], lambda: OPS.relu(x)[0]):
         assert kept_bytes(call) == {torch.uint8: x.numel() // 8}
+
+
+def test_a_packed_weight_gives_the_bits_of_one_packed_inside():
+    x, weight = torch.randn(5, 40), torch.randn(9, 40)
+    packed, weight_scale, _, saw_nan, saw_infinity = OPS.pack_weight(weight, -127, 127, True)
+    arguments = (x, weight, None, scale_of(0.05), zero_point_of(3), -128, 127, weight_scale, None, -127, 127, 0)
+    assert same_bits(OPS.linear(*arguments, packed)[0], OPS.linear(*arguments)[0])
+    assert not saw_nan and not saw_infinity
+    with pytest.raises(RuntimeError, match="a copy of it is no packed weight"):
+        OPS.linear(*arguments, packed.clone())
+
+
+@st.composite
+def pool_cases(draw):
+    kernel = [draw(st.integers(1, 4)), draw(st.integers(1, 4))]
+    padding = [draw(st.integers(0, size // 2)) for size in kernel]
+    stride = [draw(st.integers(1, 3)), draw(st.integers(1, 3))]
+    shape = (draw(st.integers(0, 2)), draw(st.integers(1, 3)), *(size + draw(st.integers(0, 6)) for size in kernel))
+    few_values = st.sampled_from([-np.inf, -1.0, -0.0, 0.0, 0.5, 2.0, np.inf, np.nan])
+    return draw(hnp.arrays(np.float32, shape, elements=few_values)), kernel, stride, padding
+
+
+@settings(max_examples=200, deadline=None)
+@given(case=pool_cases())
+def test_max_pool2d_chooses_and_differentiates_as_torch_does(case):
+    values, kernel, stride, padding = case
+    ours, theirs = (torch.from_numpy(values).clone().requires_grad_() for _ in range(2))
+    y = OPS.max_pool2d(ours, kernel, stride, padding)[0]
+    expected = torch.nn.functional.max_pool2d(theirs, kernel, stride, padding)
+    assert same_bits(y, expected)
+    grad = torch.arange(y.numel(), dtype=torch.float32).reshape(y.shape)
+    y.backward(grad)
+    expected.backward(grad)
+    assert same_bits(ours.grad, theirs.grad)
 
 
 def opcheck_cases():
@@ -299,7 +336,11 @@ def opcheck_cases():
         ("unpack_int4", (mask, 7)),
         ("linear", (leaf(4, 8), leaf(3, 8), leaf(3), *x_grid, *weight_grid)),
         ("linear", (leaf(2, 4, 8), leaf(3, 8), None, *x_grid, *groups)),
+        ("linear", (leaf(4, 8), leaf(3, 8), leaf(3), *x_grid, *weight_grid, 0, None, True, True, "bf16")),
         ("conv2d", (leaf(2, 3, 5, 6), leaf(3, 3, 3, 3), leaf(3), *window, *x_grid, *weight_grid)),
+        ("conv2d", (leaf(2, 3, 5, 6), leaf(3, 3, 3, 3), None, *window, *x_grid, *weight_grid, None, True, True)),
+        ("max_pool2d", (leaf(2, 3, 5, 6), [3, 2], [2, 1], [1, 0])),
+        ("pack_weight", (torch.randn(17, 9), -8, 7, False, False, 4)),
     ]
 
 
