@@ -323,6 +323,9 @@ def opcheck_cases():
     window = ([2, 1], [1, 0], [1, 1], 1)
     groups = (torch.full((3, 2), 0.02), torch.ones(3, 2, dtype=torch.int32), -8, 7, 4)
     x_grid = (scale, zero_point, -128, 127)
+    weight, kernel, pool = torch.randn(3, 8), torch.randn(3, 3, 3, 3), ([3, 2], [2, 1], [1, 0])
+    image = (torch.ones(2, 3, 5, 6, dtype=torch.int8), torch.zeros(23, dtype=torch.uint8))
+    places = OPS.max_pool2d(torch.randn(2, 3, 5, 6), *pool)[1]
     return [
         ("fake_quantize", (leaf(4, 8), scale, zero_point, -8, 7)),
         ("fake_quantize", (leaf(4, 8), scale.expand(8), zero_point.expand(8), -8, 7, 1)),
@@ -339,8 +342,12 @@ def opcheck_cases():
         ("linear", (leaf(4, 8), leaf(3, 8), leaf(3), *x_grid, *weight_grid, 0, None, True, True, "bf16")),
         ("conv2d", (leaf(2, 3, 5, 6), leaf(3, 3, 3, 3), leaf(3), *window, *x_grid, *weight_grid)),
         ("conv2d", (leaf(2, 3, 5, 6), leaf(3, 3, 3, 3), None, *window, *x_grid, *weight_grid, None, True, True)),
-        ("max_pool2d", (leaf(2, 3, 5, 6), [3, 2], [2, 1], [1, 0])),
+        ("max_pool2d", (leaf(2, 3, 5, 6), *pool)),
         ("pack_weight", (torch.randn(17, 9), -8, 7, False, False, 4)),
+        ("linear_backward", (torch.randn(4, 3), codes, mask, *x_grid, weight, *weight_grid, 0, "bf16", [True] * 3)),
+        ("linear_backward", (torch.randn(4, 3), codes, mask, *x_grid, weight, *groups, "f32", [False, True, False])),
+        ("conv2d_backward", (torch.randn(2, 3, 3, 4), *image, *x_grid, kernel, *weight_grid, *window, "f32", [True] * 3)),
+        ("max_pool2d_backward", (torch.randn(2, 3, 3, 5), places, [5, 6], *pool)),
     ]
 
 
