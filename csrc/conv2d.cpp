@@ -7,7 +7,7 @@
 #include <torch/library.h>
 
 #include "csrc/check.h"
-#include "csrc/conv2d_backward.h"
+#include "csrc/layer_gradients.h"
 #include "kernels/conv2d.h"
 
 namespace samebits::ops {
@@ -148,7 +148,7 @@ struct Conv2dFunction : torch::autograd::Function<Conv2dFunction> {
     const Conv2dWindow window{{w[0], w[1]}, {w[2], w[3]}, {w[4], w[5]}, w[6]};
     const std::array<bool, 3> wanted = {context->needs_input_grad(0), context->needs_input_grad(1),
                                         saved.has_bias && context->needs_input_grad(2)};
-    const auto [grad_x, grad_weight, grad_bias] = conv2d_backward(saved, window, grads[0], wanted);
+    const auto [grad_x, grad_weight, grad_bias] = conv2d_gradients(saved, window, grads[0], wanted);
     return {grad_x, grad_weight, grad_bias, {}, {}};
   }
 };

@@ -7,7 +7,7 @@
 #include <torch/library.h>
 
 #include "csrc/check.h"
-#include "csrc/linear_backward.h"
+#include "csrc/layer_gradients.h"
 
 namespace samebits::ops {
 
@@ -105,9 +105,9 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const SavedLayer saved = saved_layer(context);
-    const LinearGradients wanted{context->needs_input_grad(0), context->needs_input_grad(1),
-                                 saved.has_bias && context->needs_input_grad(2)};
-    const auto [grad_x, grad_weight, grad_bias] = linear_backward(saved, grads[0], wanted);
+    const std::array<bool, 3> wanted = {context->needs_input_grad(0), context->needs_input_grad(1),
+                                        saved.has_bias && context->needs_input_grad(2)};
+    const auto [grad_x, grad_weight, grad_bias] = linear_gradients(saved, grads[0], wanted);
     return {grad_x, grad_weight, grad_bias, {}};
   }
 };

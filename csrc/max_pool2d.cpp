@@ -18,6 +18,9 @@ using torch::autograd::variable_list;
 TORCH_LIBRARY_FRAGMENT(samebits, library) {
   library.def(
       "max_pool2d(Tensor x, int[2] kernel, int[2] stride, int[2] padding) -> (Tensor y, Tensor argmax)");
+  library.def(
+      "max_pool2d_backward(Tensor grad_y, Tensor argmax, int[2] x_size, int[2] kernel, int[2] stride, int[2] "
+      "padding) -> Tensor");
 }
 
 namespace {
@@ -80,10 +83,20 @@ Pooled max_pool2d_cpu(const Tensor& x_any, IntArrayRef kernel, IntArrayRef strid
   return {y, argmax};
 }
 
-Tensor max_pool2d_backward(const Tensor& grad_any, const Tensor& argmax, const kernels::MaxPoolShape& shape) {
+using BackwardSignature = Tensor(const Tensor&, const Tensor&, IntArrayRef, IntArrayRef, IntArrayRef,
+                                 IntArrayRef);
+
+Tensor max_pool2d_backward_meta(const Tensor& grad_y, const Tensor&, IntArrayRef x_size, IntArrayRef,
+                                IntArrayRef, IntArrayRef) {
+  return at::empty({grad_y.size(0), grad_y.size(1), x_size[0], x_size[1]}, grad_y.options());
+}
+
+Tensor max_pool2d_backward_cpu(const Tensor& grad_any, const Tensor& argmax, IntArrayRef x_size,
+                               IntArrayRef kernel, IntArrayRef stride, IntArrayRef padding) {
+  const kernels::MaxPoolShape shape{x_size[0], x_size[1], kernel[0],  kernel[1],
+                                    stride[0], stride[1], padding[0], padding[1]};
   const Tensor grad_y = grad_any.contiguous();
-  const Tensor grad_x =
-      at::empty({grad_y.size(0), grad_y.size(1), shape.height, shape.width}, grad_y.options());
+  const Tensor grad_x = max_pool2d_backward_meta(grad_y, argmax, x_size, kernel, stride, padding);
   const float* from = grad_y.const_data_ptr<float>();
   const auto* places = argmax.const_data_ptr<uint8_t>();
   float* to = grad_x.mutable_data_ptr<float>();
@@ -107,8 +120,10 @@ struct MaxPool2dFunction : torch::autograd::Function<MaxPool2dFunction> {
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const std::vector<int64_t> w = context->saved_data["window"].toIntVector();
-    const kernels::MaxPoolShape shape{w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]};
-    return {max_pool2d_backward(grads[0], context->get_saved_variables()[0], shape), {}, {}, {}};
+    const auto pair = [&](std::size_t i) { return IntArrayRef(w).slice(i, 2); };
+    static const auto op = find_op<BackwardSignature>("samebits::max_pool2d_backward");
+    return {
+        op.call(grads[0], context->get_saved_variables()[0], pair(0), pair(2), pair(4), pair(6)), {}, {}, {}};
   }
 };
 
@@ -127,9 +142,11 @@ Pooled max_pool2d(const Tensor& x, IntArrayRef kernel, IntArrayRef stride, IntAr
 
 TORCH_LIBRARY_IMPL(samebits, CPU, library) {
   library.impl("max_pool2d", max_pool2d_cpu);
+  library.impl("max_pool2d_backward", max_pool2d_backward_cpu);
 }
 TORCH_LIBRARY_IMPL(samebits, Meta, library) {
   library.impl("max_pool2d", max_pool2d_meta);
+  library.impl("max_pool2d_backward", max_pool2d_backward_meta);
 }
 TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
   library.impl("max_pool2d", max_pool2d_autograd);

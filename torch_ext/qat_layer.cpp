@@ -47,6 +47,7 @@ void QATLayer::configure(const LayerConfig& config, const std::string& path, std
   }
   check_depth();
   packed_ = {};
+  packed_storage_ = {};
   input_->configure(config_.activation, observe_steps);
 }
 
@@ -88,9 +89,10 @@ QuantizedWeight QATLayer::quantized_weight() const {
 ops::PackedWeight QATLayer::packed_weight() const {
   const bool is_kept = !torch::GradMode::is_enabled();
   const bool is_current = packed_.packed.defined() && packed_version_ == weight._version() &&
-                          packed_data_ == weight.const_data_ptr();
+                          packed_storage_.is_alias_of(weight.storage());
   if (is_kept && is_current) return {weight, packed_.grid, packed_.packed};
   packed_ = {};
+  packed_storage_ = {};
   const WeightConfig& w = config_.weight;
   const ops::WeightScheme scheme{w.weight_qmin(), w.qmax(), w.symmetric,
                                  w.granularity == Granularity::kPerTensor, w.group_size};
@@ -100,7 +102,7 @@ ops::PackedWeight QATLayer::packed_weight() const {
   if (is_kept) {
     packed_ = {torch::Tensor(), made.weight.grid, made.weight.packed};
     packed_version_ = weight._version();
-    packed_data_ = weight.const_data_ptr();
+    packed_storage_ = weight.storage();
   }
   return made.weight;
 }

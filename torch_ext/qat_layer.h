@@ -82,7 +82,7 @@ class QATLayer : public torch::nn::Module {
   std::shared_ptr<ActivationQuantizer> input_;
   mutable ops::PackedWeight packed_;  // `weight` is left out
   mutable std::int64_t packed_version_ = 0;
-  mutable const void* packed_data_ = nullptr;
+  mutable c10::Storage packed_storage_;  // kept, so that no other weight can come to lie in its place
 };
 
 /// The layer inside a module, or null.
