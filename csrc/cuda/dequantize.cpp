@@ -13,8 +13,8 @@ namespace {
 
 using at::Tensor;
 
-Tensor dequantize_cuda(const Tensor& codes_any, const Tensor& scale_any, const Tensor& zero_point_any,
-                       int64_t axis, int64_t group_size) {
+Tensor dequantize_cuda(const Tensor& codes_any, const Tensor& scale_any, const Tensor& zero_point_any, int64_t axis,
+                       int64_t group_size, std::optional<at::ScalarType> dtype) {
   check_dtype("dequantize", "codes", codes_any, at::kChar);
   const c10::cuda::CUDAGuard guard(codes_any.device());
   const Tensor codes = codes_any.contiguous(), scale = scale_any.contiguous();
@@ -23,10 +23,10 @@ Tensor dequantize_cuda(const Tensor& codes_any, const Tensor& scale_any, const T
       grid_table_shape({"dequantize", "", scale, zero_point, -128, 127, axis, group_size}, codes);
   table.scale = scale.const_data_ptr<float>();
   table.zero_point = zero_point.const_data_ptr<int32_t>();
-  const Tensor y = at::empty_like(codes, codes.options().dtype(at::kFloat));
-  check_launch("dequantize", kernels::cuda::launch_dequantize(
-                                 codes.const_data_ptr<int8_t>(), y.mutable_data_ptr(), table, codes.numel(),
-                                 kernels::FloatType::kFloat32, current_stream()));
+  const Tensor y = at::empty_like(codes, codes.options().dtype(dtype.value_or(at::kFloat)));
+  check_launch("dequantize",
+               kernels::cuda::launch_dequantize(codes.const_data_ptr<int8_t>(), y.mutable_data_ptr(), table,
+                                                codes.numel(), float_type("dequantize", "dtype", y), current_stream()));
   return y;
 }
 
