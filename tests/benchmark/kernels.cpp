@@ -5,6 +5,8 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <functional>
 #include <memory>
 
@@ -330,16 +332,23 @@ Times measure(const Case& each, const Tensor& from, Tensor& to, int rounds) {
   return times;
 }
 
+/// "8.125", "10".
+std::string plain(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
 /// The target as text and whether it is reached; both empty where there is none.
 std::pair<std::string, std::string> judged(const Case& each, const Times& times) {
   std::vector<std::string> wanted;
   bool reached = true;
   if (each.target.speed_up > 0) {
-    wanted.push_back(">= " + digits(each.target.speed_up) + "x ATen");
+    wanted.push_back(">= " + plain(each.target.speed_up) + "x ATen");
     reached = reached && times.aten / times.ours >= each.target.speed_up;
   }
   if (each.target.share > 0) {
-    wanted.push_back(">= " + digits(each.target.share) + " of copy_");
+    wanted.push_back(">= " + plain(each.target.share) + " of copy_");
     reached = reached && times.copy / times.ours >= each.target.share;
   }
   if (each.not_slower_than) {
@@ -366,7 +375,7 @@ void add_row(Table& table, const std::string& name, const Case& each, const Time
              times.ours / (has_peer ? times.aten : times.copy),
              {{"ATen, ns/element", has_peer ? digits(nanoseconds * times.aten) : ""},
               {"speed-up", has_peer ? digits(times.aten / times.ours) + "x" : ""},
-              {"bytes/element", digits(each.bytes)},
+              {"bytes/element", plain(each.bytes)},
               {"GB/s", digits(1e-9 * each.bytes * elements / times.ours)},
               {"of copy_", digits(times.copy / times.ours)},
               {"target", target},

@@ -43,12 +43,12 @@ Table::Table(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s [--json FILE]\n", argv[0]);
     std::exit(2);
   }
-  std::printf("%s\n%-34s%-22s%-18s%12s %-12s%8s  %s\n", training::machine_text().c_str(), "case", "variant",
+  std::printf("%s\n%-34s%-38s%-18s%12s %-12s%8s  %s\n", training::machine_text().c_str(), "case", "variant",
               "metric", "value", "unit", "ratio", "of");
 }
 
 void Table::add(const Row& row) {
-  std::printf("%-34s%-22s%-18s%12.4g %-12s%8.3f  %s", row.case_name.c_str(), row.variant.c_str(),
+  std::printf("%-34s%-38s%-18s%12.4g %-12s%8.3f  %s", row.case_name.c_str(), row.variant.c_str(),
               row.metric.c_str(), row.value, row.unit.c_str(), row.ratio, row.reference.c_str());
   for (const Column& column : row.columns) {
     if (!column.text.empty()) std::printf("; %s %s", column.heading.c_str(), column.text.c_str());
