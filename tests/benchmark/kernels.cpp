@@ -410,6 +410,6 @@ int main(int argc, char** argv) {
   for (const int threads : {1, 2}) {
     samebits::benchmark::compare(table, 1 << 16, threads, 100);
     samebits::benchmark::compare(table, 1 << 20, threads, 20);
-    samebits::benchmark::compare(table, 1 << 25, threads, 2);
+    samebits::benchmark::compare(table, 1 << 25, threads, 4);
   }
 }
