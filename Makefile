@@ -7,7 +7,7 @@ BUILD  := build/$(PRESET)
 CMAKE  := .venv/bin/cmake
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: train test test-long build setup bench results ptxas mutants format tidy clean help
+.PHONY: train test test-long build setup bench peers results ptxas mutants format tidy clean help
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -31,11 +31,23 @@ test: build
 test-long: build
 	@SAMEBITS_EXHAUSTIVE=1 $(BUILD)/bin/kernels_exhaustive_test --gtest_brief=1
 
-## make bench  NAME=step|fake_quantize    a benchmark of tests/benchmark/, and the table it fills in README.md
+## make bench  NAME=kernels|gemm|step|inference|int4|profile    a benchmark of tests/benchmark/, and the table it fills
 bench: build
 	@mkdir -p build/tables
-	@$(BUILD)/bin/benchmark_$(NAME) --json build/tables/$(NAME).json
+	@$(or $(BENCH_$(NAME)),$(BUILD)/bin/benchmark_$(NAME)) --json build/tables/$(NAME).json
 	@.venv/bin/python tools/tables.py build/tables/$(NAME).json
+BENCH_inference := .venv/bin/python tests/benchmark/peers_inference.py $(BUILD)/bin/benchmark_inference
+
+## make peers    the training steps of other libraries, installed into build/peers, and the table of docs/performance.md
+peers: build/peers/installed
+	@mkdir -p build/tables
+	@build/peers/bin/python tests/benchmark/peers.py --json build/tables/peers.json
+	@build/peers/bin/python tools/tables.py build/tables/peers.json
+build/peers/installed: tests/benchmark/requirements-peers.txt
+	@python3 -m venv build/peers
+	@build/peers/bin/python -m pip install -q --disable-pip-version-check uv
+	@build/peers/bin/python -m uv pip install -q --python build/peers/bin/python -r $<
+	@touch $@
 
 ## make results    train the experiments of README.md's first table, and fill it
 results: build
