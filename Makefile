@@ -7,14 +7,18 @@ BUILD  := build/$(PRESET)
 CMAKE  := .venv/bin/cmake
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+<<<<<<< HEAD
 .PHONY: train test test-long build setup bench peers results ptxas mutants format tidy clean help
+=======
+.PHONY: train test test-long fuzz build setup bench results ptxas mutants format tidy clean help
+>>>>>>> t4
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
 setup:
 	@tools/setup.sh $(PRESET)
 
-## make build  PRESET=cpu|cuda|asan|tsan|tidy    install what is missing, configure, compile
+## make build  PRESET=cpu|cuda|asan|tsan|aarch64|fuzz|tidy    install what is missing, configure, compile
 build: setup
 	@test -f $(BUILD)/build.ninja || $(CMAKE) --preset $(PRESET)
 	@$(CMAKE) --build $(BUILD)
@@ -23,13 +27,19 @@ build: setup
 train: build
 	@$(BUILD)/bin/samebits train $(CONFIG) $(ARGS)
 
-## make test   PRESET=cpu|cuda|asan|tsan    every test, C++ and Python
+## make test   PRESET=cpu|cuda|asan|tsan|aarch64    every test, C++ and Python; aarch64: kernels and runtime, by qemu
 test: build
 	@.venv/bin/python tools/run_tests.py $(BUILD) $(ARGS)
 
-## make test-long    what takes minutes: all 2^32 floats through quantize and fake_quantize, arrays of 2^31 elements
+## make test-long    what takes minutes, an hour at most: all 2^32 floats through quantize and fake_quantize, arrays of
+##                   2^31 elements
 test-long: build
-	@SAMEBITS_EXHAUSTIVE=1 $(BUILD)/bin/kernels_exhaustive_test --gtest_brief=1
+	@SAMEBITS_EXHAUSTIVE=1 timeout 3600 $(BUILD)/bin/kernels_exhaustive_test --gtest_brief=1
+
+## make fuzz   ARGS="--seconds 60 --target gemm_int8"    every kernel against its reference, readers against wrong files
+fuzz:
+	@$(MAKE) --no-print-directory build PRESET=fuzz
+	@.venv/bin/python tools/fuzz.py build/fuzz $(ARGS)
 
 ## make bench  NAME=kernels|gemm|step|inference|int4|profile    a benchmark of tests/benchmark/, and the table it fills
 bench: build

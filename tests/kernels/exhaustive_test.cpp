@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -126,6 +128,7 @@ TEST_F(Exhaustive, EveryFloatGivesTheOraclesBits) {
   const std::int64_t patterns = wanted_all() ? std::int64_t{1} << 32 : std::int64_t{1} << 24;
   for (const GridCase& c : kExhaustiveGrids) {
     SCOPED_TRACE(c.why);
+    const auto begin = std::chrono::steady_clock::now();
     const std::string text = for_each_chunk(patterns / kChunk, [&](std::int64_t chunk, Workspace& work) {
       if (wanted_all()) {
         for (std::int64_t i = 0; i < kChunk; ++i)
@@ -136,6 +139,10 @@ TEST_F(Exhaustive, EveryFloatGivesTheOraclesBits) {
       return difference(work, c.grid);
     });
     EXPECT_EQ(text, "");
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    if (wanted_all())
+      std::cout << "scale " << c.why << ": " << patterns << " floats, " << static_cast<int>(seconds.count())
+                << " s" << std::endl;
   }
 }
 
