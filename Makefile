@@ -7,11 +7,7 @@ BUILD  := build/$(PRESET)
 CMAKE  := .venv/bin/cmake
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-<<<<<<< HEAD
-.PHONY: train test test-long build setup bench peers results ptxas mutants format tidy clean help
-=======
-.PHONY: train test test-long fuzz build setup bench results ptxas mutants format tidy clean help
->>>>>>> t4
+.PHONY: train test test-long fuzz build setup bench peers results ptxas mutants format tidy clean help
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
