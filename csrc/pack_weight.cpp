@@ -135,9 +135,8 @@ struct RangeToGrid {
   void set(int64_t i, const kernels::MinMax& range) const {
     kernels::MinMax usable = range;
     if (range.saw_nan) saw_nan = true;
-    if (!(std::isfinite(range.min) && std::isfinite(range.max))) {
-      const bool is_empty = range.min > range.max;  // no elements, or nothing but NaN
-      if (!is_empty && !range.saw_nan) saw_infinity = true;
+    if (!(std::isfinite(range.min) && std::isfinite(range.max))) {  // infinite, or nothing but NaN
+      if (!range.saw_nan) saw_infinity = true;
       usable.min = usable.max = 0.0f;
     }
     const kernels::AffineGrid grid =
@@ -148,16 +147,16 @@ struct RangeToGrid {
   }
 };
 
-void check_has_inputs(const char* op, const Tensor& weight) {
-  TORCH_CHECK(weight.size(0) == 0 || weight.numel() > 0, "[", op,
-              "] weight: expected at least 1 input, got shape ", weight.sizes());
+void check_not_empty(const char* op, const Tensor& weight) {
+  TORCH_CHECK(weight.numel() > 0, "[", op, "] weight: expected at least 1 element, got shape ",
+              weight.sizes());
 }
 
 void check_arguments(const Tensor& weight, const WeightScheme& scheme, WeightOrder order) {
   check_dtype("pack_weight", "weight", weight, at::kFloat);
   check_code_range("pack_weight", "qmin, qmax", scheme.qmin, scheme.qmax);
   TORCH_CHECK(weight.dim() >= 1, "[pack_weight] weight: expected [out, ...], got a scalar");
-  check_has_inputs("pack_weight", weight);
+  check_not_empty("pack_weight", weight);
   TORCH_CHECK(!scheme.symmetric || (scheme.qmin < 0 && scheme.qmax > 0),
               "[pack_weight] qmin, qmax: expected qmin < 0 < qmax for a symmetric grid, got ", scheme.qmin,
               " and ", scheme.qmax);
@@ -242,7 +241,7 @@ WeightPacking pack_weight(const Tensor& weight, const WeightScheme& scheme, Weig
 }
 
 Tensor packed_on_grid(const char* op, const Tensor& weight_any, const WeightGrid& grid, WeightOrder order) {
-  check_has_inputs(op, weight_any);
+  check_not_empty(op, weight_any);
   const Tensor weight = weight_any.contiguous();
   const bool is_affine = grid.zero_point.has_value() && grid.zero_point->defined();
   const Grids grids = checked_grids({op, "weight_", grid.scale, is_affine ? *grid.zero_point : Tensor(),

@@ -87,7 +87,8 @@ QuantizedWeight QATLayer::quantized_weight() const {
 }
 
 ops::PackedWeight QATLayer::packed_weight() const {
-  const bool is_kept = !torch::GradMode::is_enabled();
+  // Torch's optimizers step through weight.data(), which is not counted, and only where there is a gradient.
+  const bool is_kept = !torch::GradMode::is_enabled() && !weight.grad().defined();
   const bool is_current = packed_.packed.defined() && packed_version_ == weight._version() &&
                           packed_storage_.is_alias_of(weight.storage());
   if (is_kept && is_current) return {weight, packed_.grid, packed_.packed};

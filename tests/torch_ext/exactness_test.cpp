@@ -77,7 +77,7 @@ struct RandomNet : torch::nn::Module {
                        .relu_input(!stages.empty() && coin(random));
     options.scheme(random_scheme(random, /*takes_groups=*/false));
     auto conv = register_module("conv" + std::to_string(stages.size()), QATConv2d(options));
-    stages.push_back([conv](const Tensor& x) mutable { return conv(x); });
+    stages.push_back([conv](const Tensor& x) { return conv->forward(x); });
     for (const int axis : {0, 1})
       shape[axis + 1] = (shape[axis + 1] + 2 * padding - kernel[axis]) / stride + 1;
     shape[0] = channels;
@@ -108,7 +108,7 @@ struct RandomNet : torch::nn::Module {
     auto options = QATLinearOptions(shape[0], features).bias(coin(random)).relu_input(coin(random));
     options.scheme(random_scheme(random, /*takes_groups=*/true));
     auto linear = register_module("fc" + std::to_string(stages.size()), QATLinear(options));
-    stages.push_back([linear](const Tensor& x) mutable { return linear(x); });
+    stages.push_back([linear](const Tensor& x) { return linear->forward(x); });
     shape = {features};
   }
 
