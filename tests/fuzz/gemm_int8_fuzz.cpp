@@ -58,25 +58,29 @@ struct Outputs {
 void fuzz(Source& source) {
   const Shape shape(source);
   const GemmRegion region = any_region(source, shape);
-  const Block<std::int8_t> a = codes(source, shape.a_size(region.row_end));
-  const Block<std::int8_t> weight = codes(source, shape.n * shape.k);
+  // Half of the cases are small integers and halves: zeros and ties are then common.
+  const bool is_small = source.flag();
+  const std::int32_t code_bound = is_small ? 1 : 127, correction_bound = is_small ? 2 : 100'000;
+  const Block<std::int8_t> a =
+      codes(source, shape.a_size(region.row_end), -code_bound - !is_small, code_bound);
+  const Block<std::int8_t> weight = codes(source, shape.n * shape.k, -code_bound - !is_small, code_bound);
   Block<std::int8_t> b(kernels::packed_size(shape.n, shape.k));
   kernels::pack_gemm_b(weight.data(), shape.n, shape.k, b.data(), 0, shape.n);
   Block<std::int32_t> correction(shape.groups() * shape.channels());
-  Block<float> scale(correction.size());
+  Block<float> scale(correction.size()), bias = plain_floats(source, shape.channels(), 20.0f);
   for (std::int64_t i = 0; i < scale.size(); ++i) {
-    correction[i] = source.drawn(-100'000, 100'000);
-    scale[i] = static_cast<float>(source.drawn(1, 1 << 20)) * 0x1p-30f;
+    correction[i] = source.drawn(-correction_bound, correction_bound);
+    scale[i] = is_small ? 0.5f : static_cast<float>(source.drawn(1, 1 << 20)) * 0x1p-30f;
   }
-  Block<float> bias = plain_floats(source, shape.channels(), 20.0f);
+  for (std::int64_t i = 0; is_small && i < bias.size(); ++i) bias[i] = std::rint(bias[i]) * 0.5f;
   if (source.between(0, 7) == 0) bias[source.between(0, bias.size() - 1)] = NAN;
   const auto qmin = static_cast<std::int32_t>(source.between(-128, 126));
   const auto qmax = static_cast<std::int32_t>(source.between(qmin + 1, 127));
-  const kernels::AffineGrid grid{any_scale(source), source.drawn(qmin, qmax), qmin, qmax};
+  const kernels::AffineGrid grid{is_small ? 1.0f : any_scale(source), source.drawn(qmin, qmax), qmin, qmax};
   GemmInt8Args args{
       .a = a.data(), .a_stride = shape.k + shape.a_gap, .b = b.data(), .n = shape.n, .k = shape.k};
   args.group_size = shape.group_size;
-  args.x_scale = any_scale(source);
+  args.x_scale = is_small ? 1.0f : any_scale(source);
   args.output_stride = shape.n + shape.output_gap;
   args.epilogue = {.output = shape.output,
                    .terms = {correction.data(), scale.data(), shape.has_bias ? bias.data() : nullptr},
