@@ -53,6 +53,8 @@ Gradients backward_bf16(const SavedLayer& saved, const Tensor& grad, const Conv2
 
 Gradients conv2d_backward(const SavedLayer& saved, const Conv2dWindow& window, const Tensor& grad_any,
                           const std::array<bool, 3>& wanted) {
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(
+      c10::autocast_dispatch_keyset);  // float32 sums stay float32
   const Tensor grad = grad_any.contiguous();
   if (saved.backward == BackwardMode::kFloat32) return backward_f32(saved, grad, window, wanted);
   return backward_bf16(saved, grad, window, wanted);

@@ -313,6 +313,8 @@ Gradients backward_on_codes(const Call& c) {
 }  // namespace
 
 Gradients linear_backward(const SavedLayer& saved, const Tensor& grad_any, const LinearGradients& wanted) {
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(
+      c10::autocast_dispatch_keyset);  // float32 sums stay float32
   const int64_t n = saved.weight.size(0), k = saved.weight.size(1);
   const int64_t m = n == 0 ? 0 : grad_any.numel() / n;
   const Call call{saved, grad_any.contiguous().reshape({m, n}), wanted, m, n, k};

@@ -46,8 +46,6 @@ void QATLayer::configure(const LayerConfig& config, const std::string& path, std
     config_.weight.group_size = 0;
   }
   check_depth();
-  packed_ = {};
-  packed_storage_ = {};
   input_->configure(config_.activation, observe_steps);
 }
 
@@ -87,24 +85,12 @@ QuantizedWeight QATLayer::quantized_weight() const {
 }
 
 ops::PackedWeight QATLayer::packed_weight() const {
-  // Torch's optimizers step through weight.data(), which is not counted, and only where there is a gradient.
-  const bool is_kept = !torch::GradMode::is_enabled() && !weight.grad().defined();
-  const bool is_current = packed_.packed.defined() && packed_version_ == weight._version() &&
-                          packed_storage_.is_alias_of(weight.storage());
-  if (is_kept && is_current) return {weight, packed_.grid, packed_.packed};
-  packed_ = {};
-  packed_storage_ = {};
   const WeightConfig& w = config_.weight;
   const ops::WeightScheme scheme{w.weight_qmin(), w.qmax(), w.symmetric,
                                  w.granularity == Granularity::kPerTensor, w.group_size};
   const ops::WeightPacking made = ops::pack_weight(weight, scheme, weight_order());
   TORCH_CHECK(!made.saw_nan, "[qat] ", path_, kNanInWeight);
   TORCH_CHECK(!made.saw_infinity, "[qat] ", path_, kInfinityInWeight);
-  if (is_kept) {
-    packed_ = {torch::Tensor(), made.weight.grid, made.weight.packed};
-    packed_version_ = weight._version();
-    packed_storage_ = weight.storage();
-  }
   return made.weight;
 }
 

@@ -71,8 +71,8 @@ class QATLayer : public torch::nn::Module {
 
  private:
   void check_depth() const;
-  /// The weight as the kernels read it. Without gradients it is kept until the weight changes: torch counts
-  /// changes in place (but not those made through weight.data()).
+  /// The weight as the kernels read it, made anew each time: torch's optimizers change weights through
+  /// .data(), which no version counter sees, so that nothing could tell a kept one from a stale one.
   ops::PackedWeight packed_weight() const;
 
   std::optional<LayerConfig> own_config_;
@@ -80,9 +80,6 @@ class QATLayer : public torch::nn::Module {
   std::string path_;
   bool has_relu_input_;
   std::shared_ptr<ActivationQuantizer> input_;
-  mutable ops::PackedWeight packed_;  // `weight` is left out
-  mutable std::int64_t packed_version_ = 0;
-  mutable c10::Storage packed_storage_;  // kept, so that no other weight can come to lie in its place
 };
 
 /// The layer inside a module, or null.
