@@ -37,16 +37,4 @@ struct GemmCodesArgs {
 /// kernels/cuda/fake_quantize.h.
 const char* launch_gemm_codes(const GemmCodesArgs& args, CUstream_st* stream);
 
-/// gemm_float_int4 of m rows, with the order of sums of kernels/gemm_int4.h. The bits of a NaN are not
-/// defined.
-struct GemmFloatArgs {
-  const void* x;  // rows of k values
-  FloatType x_type;
-  std::int64_t x_stride, m;
-  RowMajorWeight b;
-  Int4Output output;
-};
-
-const char* launch_gemm_floats(const GemmFloatArgs& args, CUstream_st* stream);
-
 }  // namespace samebits::kernels::cuda

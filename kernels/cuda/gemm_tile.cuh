@@ -2,9 +2,11 @@
 // come from memory into words of four, centered on their zero points, and how a thread ends its outputs.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/cuda/dot_product.cuh"
 #include "kernels/cuda/gemm_int4.h"
-#include "kernels/cuda/pack_int4.cuh"
+#include "kernels/cuda/nibbles.cuh"
 #include "kernels/cuda/quads.cuh"
 
 namespace samebits::kernels::cuda {
@@ -150,6 +152,27 @@ __device__ inline void finish_quad(const Int4Output& output, std::int64_t n, boo
   if (output.relu_mask != nullptr)
     store_clip_bits(output.relu_mask + row * ((n + 7) / 8), column, count, stopped);
   if (count > 0) store_quad(output.y + row * output.stride + column, count, y);
+}
+
+// ---- for launchers ----
+
+/// Calls run with the format as a constant.
+template <class Run>
+const char* with_format(CodeFormat format, Run run) {
+  switch (format) {
+    case CodeFormat::kInt8:
+      return run(std::integral_constant<CodeFormat, CodeFormat::kInt8>());
+    case CodeFormat::kInt4:
+      return run(std::integral_constant<CodeFormat, CodeFormat::kInt4>());
+    case CodeFormat::kUint4:
+      break;
+  }
+  return run(std::integral_constant<CodeFormat, CodeFormat::kUint4>());
+}
+
+/// A block a tile.
+inline unsigned blocks_for_tiles(std::int64_t m, std::int64_t n, std::int64_t rows) {
+  return blocks_for((m + rows - 1) / rows * ((n + kTileColumns - 1) / kTileColumns), 1);
 }
 
 }  // namespace samebits::kernels::cuda

@@ -1,6 +1,8 @@
-// kernels/cuda/gemm_int4.cu on the emulator: the oracle's bits and those of the CPU's kernels, for every
-// format, group, tail and placement.
+// kernels/cuda/gemm_int4.cu and gemm_float_int4.cu on the emulator: the oracle's bits and those of the CPU's
+// kernels, for every format, group, tail and placement.
 #include "kernels/cuda/gemm_int4.cu"
+
+#include "kernels/cuda/gemm_float_int4.cu"
 
 #include <limits>
 
@@ -241,12 +243,12 @@ void expect_floats_product(Random& random, const Sizes& s, const WeightKind& kin
   DeviceWeight weight(weights, kind, ending.offset);
   for_each_seed(2, [&] {
     expect_output(sums, s.m, s.n, bias, ending, [&](const Int4Output& output) {
-      return launch_gemm_floats({x.data(), type, s.k + ending.gap, s.m, weight.weight, output}, kStream);
+      return launch_gemm_float_int4({x.data(), type, s.k + ending.gap, s.m, weight.weight, output}, kStream);
     });
   });
 }
 
-TEST(CudaGemmInt4, KeepsTheOrderOfFloatSumsForEveryFormatGroupAndTail) {
+TEST(CudaGemmFloatInt4, KeepsTheOrderOfFloatSumsForEveryFormatGroupAndTail) {
   Random random(5);
   for (const WeightKind& kind : kKinds)
     for (const Sizes& s : kSizes) {
@@ -255,7 +257,7 @@ TEST(CudaGemmInt4, KeepsTheOrderOfFloatSumsForEveryFormatGroupAndTail) {
     }
 }
 
-TEST(CudaGemmInt4, TakesFloatsOf16BitsAndEndsAsTheProductOfCodesDoes) {
+TEST(CudaGemmFloatInt4, TakesFloatsOf16BitsAndEndsAsTheProductOfCodesDoes) {
   Random random(6);
   const Sizes s{33, 69, 100, 36};
   for (const Ending& ending :
@@ -272,13 +274,14 @@ TEST(CudaGemmInt4, TakesFloatsOf16BitsAndEndsAsTheProductOfCodesDoes) {
 TEST(CudaGemmInt4, LaunchesNothingForNothingAndReturnsTheTextOfARefusedLaunch) {
   const std::uint64_t before = cuda_emulator::launch_count();
   EXPECT_EQ(launch_gemm_codes({.m = 0, .b = {.shape = {3, 4}}}, kStream), nullptr);
-  EXPECT_EQ(launch_gemm_floats({.m = 3, .b = {.shape = {0, 4}}}, kStream), nullptr);
+  EXPECT_EQ(launch_gemm_float_int4({.m = 3, .b = {.shape = {0, 4}}}, kStream), nullptr);
   EXPECT_EQ(cuda_emulator::launch_count(), before);
   for (const CodeFormat format : {CodeFormat::kInt8, CodeFormat::kInt4, CodeFormat::kUint4}) {
     cuda_emulator::refuse_next_launch();
     EXPECT_STREQ(launch_gemm_codes({.m = 1, .b = {.format = format, .shape = {1, 1}}}, kStream), kRefused);
     cuda_emulator::refuse_next_launch();
-    EXPECT_STREQ(launch_gemm_floats({.m = 1, .b = {.format = format, .shape = {1, 1}}}, kStream), kRefused);
+    EXPECT_STREQ(launch_gemm_float_int4({.m = 1, .b = {.format = format, .shape = {1, 1}}}, kStream),
+                 kRefused);
   }
 }
 
