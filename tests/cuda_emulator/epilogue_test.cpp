@@ -2,6 +2,7 @@
 // tail, stride and placement.
 #include "kernels/cuda/epilogue.cu"
 
+#include <cmath>
 #include <limits>
 
 #include "kernels/linear.h"
@@ -194,6 +195,50 @@ TEST(CudaEpilogue, LayerTermsAreThoseOfTheCpuForEveryDepthAndScaleCount) {
       EXPECT_EQ(first_difference(correction, terms.correction), "");
       EXPECT_EQ(first_difference(scale, terms.scale), "");
     }
+}
+
+TEST(CudaEpilogue, MakesTheBitsOfTheCpusLinearOutOfExactSumsOfPaddedMatrices) {
+  Random random(6);
+  const std::int64_t m = 9, n = 21, k = 77, columns = 32, depth = 80;
+  const AffineGrid grid{.scale = 0.0213f, .zero_point = -41};
+  const std::vector<std::int8_t> x = random_codes(random, m * k), weight = random_codes(random, n * k, -127);
+  std::vector<float> scales = random_floats(random, n, 0.02f), bias = random_floats(random, n, 1.0f),
+                     y(m * n);
+  for (float& value : scales) value = std::fabs(value) + 0x1p-20f;
+  const PreparedWeights prepared =
+      prepare_weights({weight.data(), scales.data(), nullptr, n, n, k, 0, -127, 127});
+  kernels::linear(prepared, kernels::layer_terms(prepared, grid, bias.data()), x.data(), y.data(),
+                  gemm_region(m, n, 0, 1));
+
+  std::vector<std::int8_t> padded(columns * depth);
+  for (std::int64_t row = 0; row < n; ++row)
+    std::copy_n(weight.begin() + row * k, k, padded.begin() + row * depth);
+  std::vector<std::int32_t> all_sums(m * columns);  // what cublasLt leaves
+  for (std::int64_t row = 0; row < m; ++row)
+    for (std::int64_t column = 0; column < columns; ++column)
+      for (std::int64_t i = 0; i < k; ++i)
+        all_sums[row * columns + column] += x[row * k + i] * padded[column * depth + i];
+  DeviceArray<std::int8_t> codes("codes", padded);
+  DeviceArray<float> weight_scale("weight_scale", scales), x_scale("x_scale", {grid.scale}),
+      device_bias("bias", bias);
+  DeviceArray<std::int32_t> x_zero_point("x_zero_point", {grid.zero_point}), sums("sums", all_sums);
+  auto correction = DeviceArray<std::int32_t>::uninitialised("correction", n);
+  auto scale = DeviceArray<float>::uninitialised("scale", n);
+  auto output = DeviceArray<float>::uninitialised("output", m * n);
+  ASSERT_EQ(launch_layer_terms({codes.data(), depth, n, k, weight_scale.data(), false, x_scale.data(),
+                                x_zero_point.data(), correction.data(), scale.data()},
+                               kStream),
+            nullptr);
+  ASSERT_EQ(launch_epilogue({.sums = sums.data(),
+                             .sums_stride = columns,
+                             .m = m,
+                             .n = n,
+                             .terms = {correction.data(), scale.data(), device_bias.data()},
+                             .output = output.data(),
+                             .output_stride = n},
+                            kStream),
+            nullptr);
+  EXPECT_EQ(first_difference(output, y), "");
 }
 
 TEST(CudaEpilogue, LaunchesNothingForNothingAndReturnsTheTextOfARefusedLaunch) {
