@@ -32,18 +32,6 @@ using LinearSignature = LayerOutputs(const Tensor&, const Tensor&, const Optiona
                                      int64_t, int64_t, int64_t, const OptionalTensor&, bool, bool,
                                      std::string_view);
 
-/// Checks everything that shapes tell, and gives y's shape.
-std::vector<int64_t> checked_output_sizes(const LayerArguments& a) {
-  TORCH_CHECK(a.weight.dim() == 2, "[linear] weight: expected [out_features, in_features], got shape ",
-              a.weight.sizes());
-  TORCH_CHECK(a.x.dim() >= 1 && a.x.size(-1) == a.weight.size(1), "[linear] x: expected [..., ",
-              a.weight.size(1), "], got shape ", a.x.sizes());
-  check_layer(a, a.weight.size(1), "in_features");
-  std::vector<int64_t> sizes = a.x.sizes().vec();
-  sizes.back() = a.weight.size(0);
-  return sizes;
-}
-
 LayerOutputs linear_meta(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
                          const Tensor& x_scale, const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax,
                          const Tensor& weight_scale, const OptionalTensor& weight_zero_point,
@@ -54,7 +42,7 @@ LayerOutputs linear_meta(const Tensor& x, const Tensor& weight, const OptionalTe
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax, group_size};
   const LayerOptions options{relu_input, observe, backward_mode("linear", backward)};
   const LayerArguments arguments{"linear", x, weight, bias, x_grid, weight_grid, packed, options};
-  return to_tuple(empty_layer_output(arguments, checked_output_sizes(arguments)));
+  return to_tuple(empty_layer_output(arguments, linear_output_sizes(arguments)));
 }
 
 void multiply(const kernels::PreparedWeights& weights, const kernels::LayerTerms& terms,
@@ -79,7 +67,7 @@ LayerOutputs linear_cpu(const Tensor& x, const Tensor& weight, const OptionalTen
   const WeightGrid weight_grid{weight_scale, weight_zero_point, weight_qmin, weight_qmax, group_size};
   const LayerOptions options{relu_input, observe, backward_mode("linear", backward)};
   const LayerArguments arguments{"linear", x, weight, bias, x_grid, weight_grid, packed, options};
-  const std::vector<int64_t> sizes = checked_output_sizes(arguments);
+  const std::vector<int64_t> sizes = linear_output_sizes(arguments);
   const kernels::AffineGrid grid = activation_grid("linear", x_grid);
   const LayerOutput out = quantized_input(arguments, grid, sizes);
   if (out.y.numel() == 0) return to_tuple(out);
@@ -127,6 +115,17 @@ LayerOutputs linear_autograd(const Tensor& x, const Tensor& weight, const Option
 }
 
 }  // namespace
+
+std::vector<int64_t> linear_output_sizes(const LayerArguments& a) {
+  TORCH_CHECK(a.weight.dim() == 2, "[linear] weight: expected [out_features, in_features], got shape ",
+              a.weight.sizes());
+  TORCH_CHECK(a.x.dim() >= 1 && a.x.size(-1) == a.weight.size(1), "[linear] x: expected [..., ",
+              a.weight.size(1), "], got shape ", a.x.sizes());
+  check_layer(a, a.weight.size(1), "in_features");
+  std::vector<int64_t> sizes = a.x.sizes().vec();
+  sizes.back() = a.weight.size(0);
+  return sizes;
+}
 
 LayerOutput linear(const Tensor& x, const OptionalTensor& bias, const ActivationGrid& x_grid,
                    const PackedWeight& weight, const LayerOptions& options) {

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <optional>
+#include <vector>
 
 #include "csrc/layer.h"
 
@@ -21,5 +22,8 @@ LayerOutput linear(const at::Tensor& x, const at::Tensor& weight, const std::opt
 /// The same on a weight that was packed before.
 LayerOutput linear(const at::Tensor& x, const std::optional<at::Tensor>& bias, const ActivationGrid& x_grid,
                    const PackedWeight& weight, const LayerOptions& options = {});
+
+/// Checks everything that the shapes of a call tell, and gives y's shape.
+std::vector<int64_t> linear_output_sizes(const LayerArguments& arguments);
 
 }  // namespace samebits::ops

@@ -45,6 +45,12 @@ struct QuadOf<float> {
   __device__ static float part(float element) { return element; }
 };
 template <>
+struct QuadOf<std::int32_t> {
+  using Vector = int4;
+  __device__ static std::int32_t element(int part) { return part; }
+  __device__ static int part(std::int32_t element) { return element; }
+};
+template <>
 struct QuadOf<std::int8_t> {
   using Vector = char4;
   __device__ static std::int8_t element(signed char part) { return part; }
