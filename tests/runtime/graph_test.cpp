@@ -216,7 +216,7 @@ TEST(CheckGraph, RefusesWeightsThatAreNone) {
       {"too few codes", [](Graph& g) { fc(g).weight->codes.pop_back(); },
        "fc: weight: expected 48 values, got 47"},
       {"scales for another group size", [](Graph& g) { fc(g).weight->group_size = 8; },
-       "fc: weight_scale: expected 9 values, got 12"},
+       "fc: weight_scale: expected 6 values, got 12"},
       {"two scales for four channels", [](Graph& g) { conv(g).weight->scale.resize(2); },
        "conv: weight_scale: expected 4 values, got 2"},
       {"no scales", [](Graph& g) { conv(g).weight->scale.clear(); },

@@ -239,7 +239,7 @@ const BadQConfig kBadQConfigs[] = {
      "  1 | activation: {granularity: per_channel}\n                                ^"},
     {"backward: f16",
      "[config] q.yaml:1: backward: expected f32, bf16 or int8, got \"f16\"\n"
-     "  1 | backward: f16\n                 ^"},
+     "  1 | backward: f16\n                ^"},
     {"activation: {averaging: 0}",
      "[config] q.yaml:1: activation.averaging: expected a number > 0 and <= 1, got 0\n"
      "  1 | activation: {averaging: 0}\n                              ^"},
@@ -254,7 +254,7 @@ const BadQConfig kBadQConfigs[] = {
     {"layers: [fc1]",
      "[config] q.yaml:1: layers: expected a map, got a list\n  1 | layers: [fc1]\n              ^"},
     {"layers: {fc1: {bits: 4}}",
-     "[config] q.yaml:1: layers.fc1.bits: unknown key; expected weight, activation or skip\n"
+     "[config] q.yaml:1: layers.fc1.bits: unknown key; expected weight, activation, backward or skip\n"
      "  1 | layers: {fc1: {bits: 4}}\n                     ^"},
     {"layers: {\"fc.*\": {skip: 1}}",
      "[config] q.yaml:1: layers.\"fc.*\".skip: expected true or false, got 1\n"
