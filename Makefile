@@ -7,14 +7,14 @@ BUILD  := build/$(PRESET)
 CMAKE  := .venv/bin/cmake
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: train test build setup bench results format tidy clean help
+.PHONY: train test test-long fuzz build setup bench peers results ptxas mutants format tidy clean help
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
 setup:
 	@tools/setup.sh $(PRESET)
 
-## make build  PRESET=cpu|cuda|asan|tsan|tidy    install what is missing, configure, compile
+## make build  PRESET=cpu|cuda|asan|tsan|aarch64|fuzz|tidy    install what is missing, configure, compile
 build: setup
 	@test -f $(BUILD)/build.ninja || $(CMAKE) --preset $(PRESET)
 	@$(CMAKE) --build $(BUILD)
@@ -23,21 +23,53 @@ build: setup
 train: build
 	@$(BUILD)/bin/samebits train $(CONFIG) $(ARGS)
 
-## make test   PRESET=cpu|cuda|asan|tsan    every test, C++ and Python
+## make test   PRESET=cpu|cuda|asan|tsan|aarch64    every test, C++ and Python; aarch64: kernels and runtime, by qemu
 test: build
 	@.venv/bin/python tools/run_tests.py $(BUILD) $(ARGS)
 
-## make bench  NAME=step|fake_quantize    a benchmark of tests/benchmark/, and the table it fills in README.md
+## make test-long    what takes minutes, an hour at most: all 2^32 floats through quantize and fake_quantize, arrays of
+##                   2^31 elements
+test-long: build
+	@SAMEBITS_EXHAUSTIVE=1 timeout 3600 $(BUILD)/bin/kernels_exhaustive_test --gtest_brief=1
+
+## make fuzz   ARGS="--seconds 60 --target gemm_int8"    every kernel against its reference, readers against wrong files
+fuzz:
+	@$(MAKE) --no-print-directory build PRESET=fuzz
+	@.venv/bin/python tools/fuzz.py build/fuzz $(ARGS)
+
+## make bench  NAME=kernels|gemm|step|inference|int4|profile    a benchmark of tests/benchmark/, and the table it fills
 bench: build
 	@mkdir -p build/tables
-	@$(BUILD)/bin/benchmark_$(NAME) --json build/tables/$(NAME).json
+	@$(or $(BENCH_$(NAME)),$(BUILD)/bin/benchmark_$(NAME)) --json build/tables/$(NAME).json
 	@.venv/bin/python tools/tables.py build/tables/$(NAME).json
+BENCH_inference := .venv/bin/python tests/benchmark/peers_inference.py $(BUILD)/bin/benchmark_inference
+
+## make peers    the training steps of other libraries, installed into build/peers, and the table of docs/performance.md
+peers: build/peers/installed
+	@mkdir -p build/tables
+	@build/peers/bin/python tests/benchmark/peers.py --json build/tables/peers.json
+	@build/peers/bin/python tools/tables.py build/tables/peers.json
+build/peers/installed: tests/benchmark/requirements-peers.txt
+	@python3 -m venv build/peers
+	@build/peers/bin/python -m pip install -q --disable-pip-version-check uv
+	@build/peers/bin/python -m uv pip install -q --python build/peers/bin/python -r $<
+	@touch $@
 
 ## make results    train the experiments of README.md's first table, and fill it
 results: build
 	@.venv/bin/python tools/results.py $(BUILD)/bin/samebits build/tables
 	@.venv/bin/python tools/tables.py build/tables/make_train.txt
 	@.venv/bin/python tools/tables.py build/tables/results.json
+
+## make ptxas    registers, shared memory, spills and theoretical occupancy of every CUDA kernel (needs nvcc, not a GPU)
+ptxas: setup
+	@mkdir -p build/tables
+	@.venv/bin/python tools/ptxas.py --json build/tables/ptxas.json --text build/tables/ptxas.txt $(ARGS)
+	@.venv/bin/python tools/tables.py build/tables/ptxas.txt
+
+## make mutants  ARGS="--kernel fake_quantize"    break kernels on purpose, and see their tests go red
+mutants: setup
+	@.venv/bin/python tools/mutants.py $(ARGS)
 
 ## make format    clang-format over every C++ file
 format:

@@ -1,10 +1,16 @@
 # Every library that the project uses, found in one place. apt.txt and requirements.txt install them.
-find_package(hwy REQUIRED)            # kernels: SIMD
+if(CMAKE_CROSSCOMPILING)
+  include(CrossDependencies)
+else()
+  find_package(hwy REQUIRED)            # kernels: SIMD
+  find_package(nlohmann_json REQUIRED)  # runtime, training: JSON
+endif()
 find_package(Threads REQUIRED)
-find_package(nlohmann_json REQUIRED)  # runtime, training: JSON
-find_package(yaml-cpp REQUIRED)       # torch_ext, training: YAML
-find_package(Protobuf REQUIRED)       # ONNX and TensorBoard files
-find_package(ZLIB REQUIRED)           # training: gzipped IDX data
+if(SAMEBITS_TORCH)
+  find_package(yaml-cpp REQUIRED)       # torch_ext, training: YAML
+  find_package(Protobuf REQUIRED)       # ONNX and TensorBoard files
+  find_package(ZLIB REQUIRED)           # training: gzipped IDX data
+endif()
 if(SAMEBITS_TRAINING)
   find_package(CLI11 REQUIRED)
   find_package(spdlog REQUIRED)

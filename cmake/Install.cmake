@@ -5,17 +5,21 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/samebits)
 
 install(TARGETS samebits_flags samebits_kernels samebits_runtime EXPORT samebitsRuntimeTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(TARGETS samebits_ops samebits_lib EXPORT samebitsTorchTargets
-  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-# libsamebits.so finds libsamebits_ops.so beside itself, wherever both are put.
-set_target_properties(samebits_ops samebits_lib PROPERTIES INSTALL_RPATH "$ORIGIN")
-foreach(set Runtime Torch)
-  install(EXPORT samebits${set}Targets NAMESPACE samebits:: DESTINATION ${package_dir})
-endforeach()
+install(EXPORT samebitsRuntimeTargets NAMESPACE samebits:: DESTINATION ${package_dir})
+set(layers kernels runtime)
+if(SAMEBITS_TORCH)
+  install(TARGETS samebits_ops samebits_lib EXPORT samebitsTorchTargets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  # libsamebits.so finds libsamebits_ops.so beside itself, wherever both are put.
+  set_target_properties(samebits_ops samebits_lib PROPERTIES INSTALL_RPATH "$ORIGIN")
+  install(EXPORT samebitsTorchTargets NAMESPACE samebits:: DESTINATION ${package_dir})
+  install(FILES cmake/LibTorch.cmake DESTINATION ${package_dir})
+  install(DIRECTORY include/samebits DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  list(APPEND layers csrc torch_ext)
+endif()
 
-install(DIRECTORY include/samebits DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 # Headers say "torch_ext/prepare.h", as in the source tree: this folder is on the include path of every target.
-foreach(layer kernels runtime csrc torch_ext)
+foreach(layer ${layers})
   install(DIRECTORY ${layer} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/samebits_layers FILES_MATCHING PATTERN "*.h"
     PATTERN "reference" EXCLUDE PATTERN "cpu" EXCLUDE PATTERN "cuda" EXCLUDE
     PATTERN "onnx_builder.h" EXCLUDE PATTERN "yaml_tree.h" EXCLUDE)
@@ -30,4 +34,4 @@ configure_package_config_file(cmake/samebitsConfig.cmake.in ${PROJECT_BINARY_DIR
   INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/samebitsConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/samebitsConfig.cmake ${PROJECT_BINARY_DIR}/samebitsConfigVersion.cmake
-  cmake/LibTorch.cmake DESTINATION ${package_dir})
+  DESTINATION ${package_dir})

@@ -6,9 +6,14 @@
 
 #include <string_view>
 
+#include "kernels/float_type.h"
+
 namespace samebits::ops {
 
 void check_dtype(const char* op, const char* argument, const at::Tensor& tensor, at::ScalarType expected);
+
+/// float32, bfloat16 or float16, as the kernels call it. Throws c10::Error on another type.
+kernels::FloatType float_type(const char* op, const char* argument, const at::Tensor& tensor);
 
 /// -128 <= qmin < qmax <= 127.
 void check_code_range(const char* op, const char* argument, int64_t qmin, int64_t qmax);

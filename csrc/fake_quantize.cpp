@@ -2,26 +2,22 @@
 // CUDA registers itself in csrc/cuda/fake_quantize.cpp.
 #include "csrc/fake_quantize.h"
 
-#include <ATen/Parallel.h>
-#include <torch/autograd.h>
 #include <torch/library.h>
 
-#include <algorithm>
-#include <atomic>
-
 #include "csrc/check.h"
+#include "csrc/clip_mask_threads.h"
 #include "csrc/grids.h"
+#include "csrc/straight_through.h"
 #include "kernels/fake_quantize.h"
 
 namespace samebits::ops {
 
 using at::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 TORCH_LIBRARY_FRAGMENT(samebits, library) {
   library.def(
-      "fake_quantize(Tensor x, Tensor scale, Tensor zero_point, int qmin, int qmax, int axis=0, int group_size=0)"
+      "fake_quantize(Tensor x, Tensor scale, Tensor zero_point, int qmin, int qmax, int axis=0, int "
+      "group_size=0)"
       " -> (Tensor y, Tensor clip_mask, Tensor saw_nan)");
   library.def("fake_quantize_backward(Tensor grad_y, Tensor clip_mask) -> Tensor grad_x");
 }
@@ -39,38 +35,32 @@ Tensor fake_quantize_backward(const Tensor& grad_y, const Tensor& clip_mask) {
 
 namespace {
 
-FakeQuantized empty_outputs(const Tensor& x) {
-  return {at::empty_like(x, at::MemoryFormat::Contiguous), empty_clip_mask(x),
-          at::empty({}, x.options().dtype(at::kBool))};
-}
-
 FakeQuantized fake_quantize_meta(const Tensor& x, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
                                  int64_t qmax, int64_t axis, int64_t group_size) {
-  check_dtype("fake_quantize", "x", x, at::kFloat);
+  float_type("fake_quantize", "x", x);
   check_grid_shapes({"fake_quantize", "", scale, zero_point, qmin, qmax, axis, group_size}, x);
-  return empty_outputs(x);
+  return empty_fake_quantized(x);
 }
 
-FakeQuantized fake_quantize_cpu(const Tensor& x_any, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
-                                int64_t qmax, int64_t axis, int64_t group_size) {
-  check_dtype("fake_quantize", "x", x_any, at::kFloat);
+FakeQuantized fake_quantize_cpu(const Tensor& x_any, const Tensor& scale, const Tensor& zero_point,
+                                int64_t qmin, int64_t qmax, int64_t axis, int64_t group_size) {
+  const kernels::FloatType type = float_type("fake_quantize", "x", x_any);
   const Tensor x = x_any.contiguous();
-  const Grids grids = checked_grids({"fake_quantize", "", scale, zero_point, qmin, qmax, axis, group_size}, x);
-  auto [y, clip_mask, saw_nan] = empty_outputs(x);
-  const kernels::FakeQuantizeArgs args{.x = x.const_data_ptr<float>(),
-                                       .y = y.mutable_data_ptr<float>(),
-                                       .clip_mask = clip_mask.mutable_data_ptr<uint8_t>()};
-  std::atomic<bool> any_nan = false;
-  // Threads share the mask by whole bytes, so every `begin` is a multiple of 8.
-  at::parallel_for(0, clip_mask.numel(), at::internal::GRAIN_SIZE / 8, [&](int64_t first, int64_t last) {
-    if (kernels::fake_quantize(args, grids.table, 8 * first, std::min(8 * last, x.numel()))) any_nan = true;
-  });
-  saw_nan.fill_(any_nan.load());
+  const Grids grids =
+      checked_grids({"fake_quantize", "", scale, zero_point, qmin, qmax, axis, group_size}, x);
+  auto [y, clip_mask, saw_nan] = empty_fake_quantized(x);
+  const kernels::FakeQuantizeArgs args{.x = x.const_data_ptr(),
+                                       .y = y.mutable_data_ptr(),
+                                       .clip_mask = clip_mask.mutable_data_ptr<uint8_t>(),
+                                       .type = type};
+  saw_nan.fill_(any_in_mask_bytes(x.numel(), [&](int64_t begin, int64_t end) {
+    return kernels::fake_quantize(args, grids.table, begin, end);
+  }));
   return {y, clip_mask, saw_nan};
 }
 
 Tensor fake_quantize_backward_meta(const Tensor& grad_y, const Tensor& clip_mask) {
-  check_dtype("fake_quantize_backward", "grad_y", grad_y, at::kFloat);
+  float_type("fake_quantize_backward", "grad_y", grad_y);
   check_dtype("fake_quantize_backward", "clip_mask", clip_mask, at::kByte);
   TORCH_CHECK(clip_mask.numel() == (grad_y.numel() + 7) / 8, "[fake_quantize_backward] clip_mask: expected ",
               (grad_y.numel() + 7) / 8, " bytes for ", grad_y.numel(), " elements, got ", clip_mask.numel());
@@ -80,33 +70,18 @@ Tensor fake_quantize_backward_meta(const Tensor& grad_y, const Tensor& clip_mask
 Tensor fake_quantize_backward_cpu(const Tensor& grad_any, const Tensor& mask_any) {
   const Tensor grad_x = fake_quantize_backward_meta(grad_any, mask_any);
   const Tensor grad_y = grad_any.contiguous(), clip_mask = mask_any.contiguous();
+  const kernels::FloatType type = float_type("fake_quantize_backward", "grad_y", grad_y);
   at::parallel_for(0, grad_y.numel(), at::internal::GRAIN_SIZE, [&](int64_t begin, int64_t end) {
-    kernels::fake_quantize_backward(grad_y.const_data_ptr<float>(), clip_mask.const_data_ptr<uint8_t>(),
-                                    grad_x.mutable_data_ptr<float>(), begin, end);
+    kernels::fake_quantize_backward(grad_y.const_data_ptr(), clip_mask.const_data_ptr<uint8_t>(),
+                                    grad_x.mutable_data_ptr(), begin, end, type);
   });
   return grad_x;
 }
 
-struct FakeQuantizeFunction : torch::autograd::Function<FakeQuantizeFunction> {
-  static variable_list forward(AutogradContext* context, const Tensor& x, const Tensor& scale,
-                               const Tensor& zero_point, int64_t qmin, int64_t qmax, int64_t axis,
-                               int64_t group_size) {
-    at::AutoDispatchBelowADInplaceOrView below_autograd;
-    auto [y, clip_mask, saw_nan] = fake_quantize(x, scale, zero_point, qmin, qmax, axis, group_size);
-    context->save_for_backward({clip_mask});  // one bit an element, not x
-    context->mark_non_differentiable({clip_mask, saw_nan});
-    return {y, clip_mask, saw_nan};
-  }
-
-  static variable_list backward(AutogradContext* context, const variable_list& grads) {
-    return {fake_quantize_backward(grads[0], context->get_saved_variables()[0]), {}, {}, {}, {}, {}, {}};
-  }
-};
-
-FakeQuantized fake_quantize_autograd(const Tensor& x, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
-                                     int64_t qmax, int64_t axis, int64_t group_size) {
-  const variable_list outputs = FakeQuantizeFunction::apply(x, scale, zero_point, qmin, qmax, axis, group_size);
-  return {outputs[0], outputs[1], outputs[2]};
+FakeQuantized fake_quantize_autograd(const Tensor& x, const Tensor& scale, const Tensor& zero_point,
+                                     int64_t qmin, int64_t qmax, int64_t axis, int64_t group_size) {
+  return straight_through(x,
+                          [&] { return fake_quantize(x, scale, zero_point, qmin, qmax, axis, group_size); });
 }
 
 }  // namespace
@@ -119,6 +94,8 @@ TORCH_LIBRARY_IMPL(samebits, Meta, library) {
   library.impl("fake_quantize", fake_quantize_meta);
   library.impl("fake_quantize_backward", fake_quantize_backward_meta);
 }
-TORCH_LIBRARY_IMPL(samebits, Autograd, library) { library.impl("fake_quantize", fake_quantize_autograd); }
+TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
+  library.impl("fake_quantize", fake_quantize_autograd);
+}
 
 }  // namespace samebits::ops

@@ -1,4 +1,5 @@
-// From the scale and zero_point tensors of an operator call to the grid table of kernels/grid_table.h, checked.
+// From the scale and zero_point tensors of an operator call to the grid table of kernels/grid_table.h,
+// checked.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -8,12 +9,12 @@
 namespace samebits::ops {
 
 /// How an operator's caller names the grids of a tensor x. The shape of `scale` tells the granularity:
-/// 1 element: per tensor. group_size > 0: [rows, ceil(row length / group_size)], a row being one entry of x's first
-/// dimension. Otherwise [x.size(axis)]: per channel.
+/// 1 element: per tensor. group_size > 0: [rows, ceil(row length / group_size)], a row being one entry of x's
+/// first dimension. Otherwise [x.size(axis)]: per channel.
 struct GridArguments {
-  const char* op;            // for messages
-  const char* prefix;        // "", "x_" or "weight_": what the arguments' names start with
-  const at::Tensor& scale;   // float32
+  const char* op;                // for messages
+  const char* prefix;            // "", "x_" or "weight_": what the arguments' names start with
+  const at::Tensor& scale;       // float32
   const at::Tensor& zero_point;  // int32, the same shape; undefined: all 0
   int64_t qmin, qmax;
   int64_t axis = 0, group_size = 0;
@@ -25,8 +26,8 @@ struct Grids {
   kernels::GridTable table;
 };
 
-/// Throws c10::Error on a shape that fits no granularity, a scale that is not finite or < 2^-126, or a zero point
-/// outside [qmin, qmax].
+/// Throws c10::Error on a shape that fits no granularity, a scale that is not finite or < 2^-126, or a zero
+/// point outside [qmin, qmax].
 Grids checked_grids(const GridArguments& arguments, const at::Tensor& x);
 
 /// The table without its arrays, shapes checked, values not: for devices where a look at values would wait.

@@ -1,13 +1,29 @@
 #include "csrc/implementations.h"
 
-#include "csrc/int_mm.h"
+#include "kernels/codebook.h"
+#include "kernels/depthwise.h"
 #include "kernels/dequantize.h"
 #include "kernels/epilogue.h"
 #include "kernels/fake_quantize.h"
+#include "kernels/fake_quantize_float.h"
+#include "kernels/gemm_bf16.h"
+#include "kernels/gemm_int4.h"
 #include "kernels/gemm_int8.h"
+#include "kernels/gradient.h"
+#include "kernels/histogram.h"
+#include "kernels/lsq.h"
+#include "kernels/max_pool.h"
 #include "kernels/min_max.h"
+#include "kernels/mx.h"
+#include "kernels/observe.h"
+#include "kernels/observe_quantize.h"
+#include "kernels/pack_bf16.h"
+#include "kernels/pack_int4.h"
+#include "kernels/pack_patches.h"
 #include "kernels/quantize.h"
 #include "kernels/relu.h"
+#include "kernels/stochastic.h"
+#include "kernels/strided_rows.h"
 
 namespace samebits::ops {
 namespace {
@@ -33,17 +49,42 @@ std::vector<KernelStatus> kernel_statuses() {
   std::vector<KernelStatus> list = {
       {"fake_quantize", statuses(kernels::fake_quantize_implementations())},
       {"fake_quantize_backward", statuses(kernels::fake_quantize_backward_implementations())},
+      {"fake_quantize_codebook", statuses(kernels::fake_quantize_codebook_implementations())},
+      {"fake_quantize_float", statuses(kernels::fake_quantize_float_implementations())},
+      {"decode_float", statuses(kernels::decode_float_implementations())},
+      {"fake_quantize_mx", statuses(kernels::fake_quantize_mx_implementations())},
+      {"lsq_backward", statuses(kernels::lsq_backward_run_implementations())},
+      {"lsq_backward_columns", statuses(kernels::lsq_backward_columns_implementations())},
       {"quantize", statuses(kernels::quantize_implementations())},
+      {"quantize_stochastic", statuses(kernels::quantize_stochastic_implementations())},
       {"dequantize", statuses(kernels::dequantize_implementations())},
       {"relu", statuses(kernels::relu_implementations())},
+      {"max_pool", statuses(kernels::max_pool_implementations())},
+      {"max_pool_codes", statuses(kernels::max_pool_codes_implementations())},
+      {"max_pool_backward", statuses(kernels::max_pool_backward_implementations())},
       {"min_max", statuses(kernels::min_max_implementations())},
+      {"observe", statuses(kernels::observe_implementations())},
+      {"observe_quantize", statuses(kernels::observe_quantize_implementations())},
+      {"observe_fake_quantize", statuses(kernels::observe_fake_quantize_implementations())},
+      {"histogram", statuses(kernels::histogram_implementations())},
+      {"mask_and_sum", statuses(kernels::mask_and_sum_implementations())},
+      {"strided_rows", statuses(kernels::copy_strided_rows_implementations())},
+      {"pack_patches", statuses(kernels::pack_patches_implementations())},
+      {"pack_gradient", statuses(kernels::pack_gradient_implementations())},
+      {"pack_codes", statuses(kernels::pack_codes_implementations())},
+      {"pack_int4", statuses(kernels::pack_int4_implementations())},
+      {"unpack_int4", statuses(kernels::unpack_int4_implementations())},
+      {"depthwise", statuses(kernels::depthwise_sums_implementations())},
+      {"widen_rows", statuses(kernels::widen_rows_implementations())},
       {"epilogue", statuses(kernels::epilogue_row_implementations())},
+      {"epilogue_channel", statuses(kernels::epilogue_channel_implementations())},
+      {"epilogue_group", statuses(kernels::epilogue_group_implementations())},
+      {"epilogue_groups_end", statuses(kernels::epilogue_groups_end_implementations())},
       {"gemm_int8", statuses(kernels::gemm_int8_implementations())},
+      {"gemm_bf16", statuses(kernels::gemm_bf16_implementations())},
+      {"gemm_int4", statuses(kernels::gemm_int4_implementations())},
+      {"gemm_float_int4", statuses(kernels::gemm_float_int4_implementations())},
   };
-  // linear without groups takes at::_int_mm first; conv2d and groups go straight to gemm_int8.
-  KernelStatus linear{"linear", {{"int_mm", false, why_not_int_mm()}}};
-  for (auto& each : statuses(kernels::gemm_int8_implementations())) linear.implementations.push_back(each);
-  list.push_back(linear);
   for (KernelStatus& each : list) each = finished(each);
   return list;
 }

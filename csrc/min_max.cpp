@@ -12,6 +12,7 @@
 #include "csrc/check.h"
 #include "kernels/affine.h"
 #include "kernels/min_max.h"
+#include "kernels/observe.h"
 
 namespace samebits::ops {
 
@@ -38,25 +39,39 @@ std::tuple<Tensor, Tensor> grid_of_range(const Tensor& min, const Tensor& max, i
 namespace {
 
 Range min_max_meta(const Tensor& x, int64_t rows, int64_t group_size) {
-  check_dtype("min_max", "x", x, at::kFloat);
+  float_type("min_max", "x", x);
   TORCH_CHECK(rows >= 1 && x.numel() % rows == 0, "[min_max] rows: expected a divisor of the ", x.numel(),
               " elements, got ", rows);
   TORCH_CHECK(group_size >= 0, "[min_max] group_size: expected 0 (none) or more, got ", group_size);
   const int64_t row_length = x.numel() / rows;
-  const std::vector<int64_t> shape = group_size == 0
-                                         ? std::vector<int64_t>{rows}
-                                         : std::vector<int64_t>{rows, (row_length + group_size - 1) / group_size};
-  return {at::empty(shape, x.options()), at::empty(shape, x.options()), at::empty({}, x.options().dtype(at::kBool))};
+  const std::vector<int64_t> shape =
+      group_size == 0 ? std::vector<int64_t>{rows}
+                      : std::vector<int64_t>{rows, (row_length + group_size - 1) / group_size};
+  const at::TensorOptions options = x.options().dtype(at::kFloat);
+  return {at::empty(shape, options), at::empty(shape, options), at::empty({}, options.dtype(at::kBool))};
+}
+
+/// Of elements [begin, end) of any type that the kernels read.
+kernels::MinMax range_of(const Tensor& x, kernels::FloatType type, int64_t begin, int64_t end) {
+  if (type == kernels::FloatType::kFloat32)
+    return kernels::min_max(static_cast<const float*>(x.const_data_ptr()), begin, end);
+  kernels::MinMax range;
+  for (int64_t first = begin; first < end; first += kernels::kSumChunk) {
+    const int64_t last = std::min(end, first + kernels::kSumChunk);
+    range = kernels::merge(range, kernels::observe_chunk(x.const_data_ptr(), first, last, type).range);
+  }
+  return range;
 }
 
 /// One tensor, one range: threads take pieces, and the order of merging does not matter.
-kernels::MinMax whole_range(const float* x, int64_t n) {
+kernels::MinMax whole_range(const Tensor& x, kernels::FloatType type) {
   constexpr int64_t kPiece = 1 << 16;
+  const int64_t n = x.numel();
   const int64_t pieces = (n + kPiece - 1) / kPiece;
   std::vector<kernels::MinMax> ranges(pieces);
   at::parallel_for(0, pieces, 1, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i)
-      ranges[i] = kernels::min_max(x, i * kPiece, std::min(n, (i + 1) * kPiece));
+      ranges[i] = range_of(x, type, i * kPiece, std::min(n, (i + 1) * kPiece));
   });
   kernels::MinMax range;
   for (const kernels::MinMax& each : ranges) range = kernels::merge(range, each);
@@ -66,11 +81,11 @@ kernels::MinMax whole_range(const float* x, int64_t n) {
 Range min_max_cpu(const Tensor& x_any, int64_t rows, int64_t group_size) {
   auto [min, max, saw_nan] = min_max_meta(x_any, rows, group_size);
   const Tensor x = x_any.contiguous();
-  const float* data = x.const_data_ptr<float>();
+  const kernels::FloatType type = float_type("min_max", "x", x);
   float* min_data = min.mutable_data_ptr<float>();
   float* max_data = max.mutable_data_ptr<float>();
   if (min.numel() == 1) {
-    const kernels::MinMax range = whole_range(data, x.numel());
+    const kernels::MinMax range = whole_range(x, type);
     min_data[0] = range.min;
     max_data[0] = range.max;
     saw_nan.fill_(range.saw_nan);
@@ -84,7 +99,7 @@ Range min_max_cpu(const Tensor& x_any, int64_t rows, int64_t group_size) {
                      for (int64_t i = first; i < last; ++i) {
                        const int64_t begin = i / groups * row_length + i % groups * group;
                        const int64_t end = std::min(begin + group, (i / groups + 1) * row_length);
-                       const kernels::MinMax range = kernels::min_max(data, begin, end);
+                       const kernels::MinMax range = range_of(x, type, begin, end);
                        min_data[i] = range.min;
                        max_data[i] = range.max;
                        if (range.saw_nan) any_nan = true;
@@ -94,15 +109,16 @@ Range min_max_cpu(const Tensor& x_any, int64_t rows, int64_t group_size) {
   return {min, max, saw_nan};
 }
 
-std::tuple<Tensor, Tensor> grid_of_range_meta(const Tensor& min, const Tensor& max, int64_t qmin, int64_t qmax,
-                                              bool symmetric) {
+std::tuple<Tensor, Tensor> grid_of_range_meta(const Tensor& min, const Tensor& max, int64_t qmin,
+                                              int64_t qmax, bool symmetric) {
   check_dtype("grid_of_range", "min", min, at::kFloat);
   check_dtype("grid_of_range", "max", max, at::kFloat);
   check_code_range("grid_of_range", "qmin, qmax", qmin, qmax);
-  TORCH_CHECK(min.sizes() == max.sizes(), "[grid_of_range] max: expected the shape of min, ", min.sizes(), ", got ",
-              max.sizes());
+  TORCH_CHECK(min.sizes() == max.sizes(), "[grid_of_range] max: expected the shape of min, ", min.sizes(),
+              ", got ", max.sizes());
   TORCH_CHECK(!symmetric || (qmin < 0 && qmax > 0),
-              "[grid_of_range] qmin, qmax: expected qmin < 0 < qmax for a symmetric grid, got ", qmin, " and ", qmax);
+              "[grid_of_range] qmin, qmax: expected qmin < 0 < qmax for a symmetric grid, got ", qmin,
+              " and ", qmax);
   return {at::empty_like(min), at::empty_like(min, min.options().dtype(at::kInt))};
 }
 
@@ -112,10 +128,11 @@ std::tuple<Tensor, Tensor> grid_of_range_cpu(const Tensor& min_any, const Tensor
   auto [scale, zero_point] = grid_of_range_meta(min, max, qmin, qmax, symmetric);
   for (int64_t i = 0; i < min.numel(); ++i) {
     const float low = min.const_data_ptr<float>()[i], high = max.const_data_ptr<float>()[i];
-    TORCH_CHECK(std::isfinite(low) && std::isfinite(high), "[grid_of_range] min, max: expected finite values, got ",
-                low, " and ", high, "; observe at least one batch, and look for infinities in it");
-    const kernels::AffineGrid grid = kernels::grid_of_range(low, high, static_cast<int32_t>(qmin),
-                                                            static_cast<int32_t>(qmax), symmetric);
+    TORCH_CHECK(std::isfinite(low) && std::isfinite(high),
+                "[grid_of_range] min, max: expected finite values, got ", low, " and ", high,
+                "; observe at least one batch, and look for infinities in it");
+    const kernels::AffineGrid grid =
+        kernels::grid_of_range(low, high, static_cast<int32_t>(qmin), static_cast<int32_t>(qmax), symmetric);
     scale.mutable_data_ptr<float>()[i] = grid.scale;
     zero_point.mutable_data_ptr<int32_t>()[i] = grid.zero_point;
   }

@@ -46,7 +46,8 @@ Tensor pack_int4_cpu(const Tensor& codes_any) {
 Tensor unpack_int4_meta(const Tensor& packed, int64_t n) {
   check_dtype("unpack_int4", "packed", packed, at::kByte);
   TORCH_CHECK(n >= 0 && kernels::packed_int4_bytes(n) == packed.numel(), "[unpack_int4] n: expected ",
-              2 * packed.numel() - 1, " or ", 2 * packed.numel(), " codes of ", packed.numel(), " bytes, got ", n);
+              2 * packed.numel() - 1, " or ", 2 * packed.numel(), " codes of ", packed.numel(),
+              " bytes, got ", n);
   return at::empty({n}, packed.options().dtype(at::kChar));
 }
 

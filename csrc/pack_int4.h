@@ -5,8 +5,8 @@
 
 namespace samebits::ops {
 
-/// int8 codes of [-8, 7], any shape, to uint8 [ceil(numel / 2)], the first code in the low nibble. Throws c10::Error
-/// on a code outside.
+/// int8 codes of [-8, 7], any shape, to uint8 [ceil(numel / 2)], the first code in the low nibble. Throws
+/// c10::Error on a code outside.
 at::Tensor pack_int4(const at::Tensor& codes);
 
 /// The first n codes of a packed tensor: int8 [n].

@@ -1,13 +1,10 @@
 // torch operator over kernels/quantize.h: schema, checks, CPU, Meta.
 #include "csrc/quantize.h"
 
-#include <ATen/Parallel.h>
 #include <torch/library.h>
 
-#include <algorithm>
-#include <atomic>
-
 #include "csrc/check.h"
+#include "csrc/clip_mask_threads.h"
 #include "csrc/grids.h"
 #include "kernels/quantize.h"
 
@@ -34,34 +31,36 @@ Quantized empty_outputs(const Tensor& x) {
           at::empty({}, x.options().dtype(at::kBool))};
 }
 
-Quantized quantize_meta(const Tensor& x, const Tensor& scale, const Tensor& zero_point, int64_t qmin, int64_t qmax,
-                        int64_t axis, int64_t group_size) {
-  check_dtype("quantize", "x", x, at::kFloat);
+Quantized quantize_meta(const Tensor& x, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
+                        int64_t qmax, int64_t axis, int64_t group_size) {
+  float_type("quantize", "x", x);
   check_grid_shapes({"quantize", "", scale, zero_point, qmin, qmax, axis, group_size}, x);
   return empty_outputs(x);
 }
 
 Quantized quantize_cpu(const Tensor& x_any, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
                        int64_t qmax, int64_t axis, int64_t group_size) {
-  check_dtype("quantize", "x", x_any, at::kFloat);
+  const kernels::FloatType type = float_type("quantize", "x", x_any);
   const Tensor x = x_any.contiguous();
   const Grids grids = checked_grids({"quantize", "", scale, zero_point, qmin, qmax, axis, group_size}, x);
   auto [codes, clip_mask, saw_nan] = empty_outputs(x);
-  const kernels::QuantizeArgs args{.x = x.const_data_ptr<float>(),
+  const kernels::QuantizeArgs args{.x = x.const_data_ptr(),
                                    .codes = codes.mutable_data_ptr<int8_t>(),
-                                   .clip_mask = clip_mask.mutable_data_ptr<uint8_t>()};
-  std::atomic<bool> any_nan = false;
-  // Threads share the mask by whole bytes, so every `begin` is a multiple of 8.
-  at::parallel_for(0, clip_mask.numel(), at::internal::GRAIN_SIZE / 8, [&](int64_t first, int64_t last) {
-    if (kernels::quantize(args, grids.table, 8 * first, std::min(8 * last, x.numel()))) any_nan = true;
-  });
-  saw_nan.fill_(any_nan.load());
+                                   .clip_mask = clip_mask.mutable_data_ptr<uint8_t>(),
+                                   .type = type};
+  saw_nan.fill_(any_in_mask_bytes(x.numel(), [&](int64_t begin, int64_t end) {
+    return kernels::quantize(args, grids.table, begin, end);
+  }));
   return {codes, clip_mask, saw_nan};
 }
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(samebits, CPU, library) { library.impl("quantize", quantize_cpu); }
-TORCH_LIBRARY_IMPL(samebits, Meta, library) { library.impl("quantize", quantize_meta); }
+TORCH_LIBRARY_IMPL(samebits, CPU, library) {
+  library.impl("quantize", quantize_cpu);
+}
+TORCH_LIBRARY_IMPL(samebits, Meta, library) {
+  library.impl("quantize", quantize_meta);
+}
 
 }  // namespace samebits::ops

@@ -18,7 +18,9 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-TORCH_LIBRARY_FRAGMENT(samebits, library) { library.def("relu(Tensor x) -> (Tensor y, Tensor clip_mask)"); }
+TORCH_LIBRARY_FRAGMENT(samebits, library) {
+  library.def("relu(Tensor x) -> (Tensor y, Tensor clip_mask)");
+}
 
 std::tuple<Tensor, Tensor> relu(const Tensor& x) {
   static const auto op = find_op<decltype(relu)>("samebits::relu");
@@ -65,8 +67,14 @@ std::tuple<Tensor, Tensor> relu_autograd(const Tensor& x) {
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(samebits, CPU, library) { library.impl("relu", relu_cpu); }
-TORCH_LIBRARY_IMPL(samebits, Meta, library) { library.impl("relu", relu_meta); }
-TORCH_LIBRARY_IMPL(samebits, Autograd, library) { library.impl("relu", relu_autograd); }
+TORCH_LIBRARY_IMPL(samebits, CPU, library) {
+  library.impl("relu", relu_cpu);
+}
+TORCH_LIBRARY_IMPL(samebits, Meta, library) {
+  library.impl("relu", relu_meta);
+}
+TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
+  library.impl("relu", relu_autograd);
+}
 
 }  // namespace samebits::ops

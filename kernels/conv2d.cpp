@@ -2,113 +2,95 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <vector>
+#include <cstring>
 
-#include "kernels/epilogue.h"
+#include "kernels/aligned_vector.h"
+#include "kernels/conv2d_parts.h"
 #include "kernels/gemm_int8.h"
+#include "kernels/patches.h"
 
 namespace samebits::kernels {
 namespace {
 
-/// The channels of one group of one image as 16-bit codes, with a border of zero points: no tap leaves it.
-void pad_channels(const Conv2dShape& shape, const std::int8_t* codes, std::int16_t zero_point,
-                  std::vector<std::int16_t>& padded) {
-  const std::int64_t channels = shape.in_channels / shape.groups;
-  const std::int64_t padded_height = shape.height + 2 * shape.padding_height;
-  const std::int64_t padded_width = shape.width + 2 * shape.padding_width;
-  padded.assign(channels * padded_height * padded_width, zero_point);
-  for (std::int64_t channel = 0; channel < channels; ++channel)
-    for (std::int64_t row = 0; row < shape.height; ++row)
-      std::copy_n(codes + (channel * shape.height + row) * shape.width, shape.width,
-                  padded.data() + (channel * padded_height + row + shape.padding_height) * padded_width +
-                      shape.padding_width);
+constexpr std::int64_t kItemPixels = 64;
+/// Packed patches that stay in the second-level cache, beside weights and outputs, until they are multiplied.
+constexpr std::int64_t kPatchBytes = 512 * 1024;
+
+std::int64_t items_of_image(const Conv2dShape& shape) {
+  return (shape.out_height() * shape.out_width() + kItemPixels - 1) / kItemPixels;
 }
 
-/// What the taps of one convolution read for every output pixel, one tap at a time.
-struct Patches {
-  const Conv2dShape& shape;
-  const std::vector<std::int16_t>& padded;
-  std::int64_t rows = shape.out_height(), columns = shape.out_width();
+/// Work items packed and multiplied at a time: as many as fit, but about equally many for all blocks of an
+/// image.
+std::int64_t items_of_block(const Conv2dShape& shape) {
+  const std::int64_t items = items_of_image(shape);
+  const std::int64_t item_bytes = kItemPixels * padded_depth(shape.depth());
+  const std::int64_t fitting = std::max<std::int64_t>(kPatchBytes / item_bytes, 1);
+  const std::int64_t blocks = (items + fitting - 1) / fitting;
+  return (items + blocks - 1) / blocks;
+}
 
-  /// line[pixel] for tap k: an input channel and a place in the kernel.
-  void read(std::int64_t k, std::int16_t* line) const {
-    const std::int64_t padded_height = shape.height + 2 * shape.padding_height;
-    const std::int64_t padded_width = shape.width + 2 * shape.padding_width;
-    const std::int64_t kernel_size = shape.kernel_height * shape.kernel_width, place = k % kernel_size;
-    const std::int64_t first_row =
-        k / kernel_size * padded_height + place / shape.kernel_width * shape.dilation_height;
-    const std::int16_t* from =
-        padded.data() + first_row * padded_width + place % shape.kernel_width * shape.dilation_width;
-    for (std::int64_t row = 0; row < rows; ++row, from += shape.stride_height * padded_width, line += columns) {
-      if (shape.stride_width == 1) {
-        std::copy_n(from, columns, line);
-      } else {
-        for (std::int64_t column = 0; column < columns; ++column) line[column] = from[column * shape.stride_width];
-      }
-    }
-  }
-};
-
-/// Packs the patches of one image and one group as `b` of gemm_int8: pixels are its columns, taps its depth.
-/// `lines` holds two lines of padded_columns(pixels), zero behind the last pixel.
-void pack_patches(const Patches& patches, std::vector<std::int16_t>& lines, std::int16_t* packed) {
-  const std::int64_t depth = patches.shape.depth(), pairs = padded_depth(depth) / 2;
-  const std::int64_t width = padded_columns(patches.rows * patches.columns);
-  lines.assign(2 * width, 0);
-  std::int16_t* even = lines.data();
-  std::int16_t* odd = even + width;
-  for (std::int64_t pair = 0; pair < pairs; ++pair) {
-    patches.read(2 * pair, even);
-    if (2 * pair + 1 < depth) {
-      patches.read(2 * pair + 1, odd);
-    } else {
-      std::fill_n(odd, width, std::int16_t{0});
-    }
-    for (std::int64_t block = 0; block < width / kColumnBlock; ++block) {
-      std::int16_t* to = packed + (block * pairs + pair) * 2 * kColumnBlock;
-      for (std::int64_t lane = 0; lane < kColumnBlock; ++lane) {
-        to[2 * lane] = even[block * kColumnBlock + lane];
-        to[2 * lane + 1] = odd[block * kColumnBlock + lane];
-      }
-    }
-  }
+/// One block of pixels of one group of channels of one image.
+bool multiply(const PreparedWeights& weights, const LayerTerms& terms, const Conv2dShape& shape,
+              const std::int8_t* packed, const Conv2dOutput& output, std::int64_t image, std::int64_t group,
+              const PixelBlock& block) {
+  const std::int64_t pixels = shape.out_height() * shape.out_width(), depth = shape.depth();
+  const std::int64_t channels = shape.out_channels / shape.groups, channel = group * channels;
+  const std::int64_t plane = image * shape.out_channels + channel;
+  const std::int64_t element_size = output.type == GemmOutput::kCodes ? sizeof(std::int8_t) : sizeof(float);
+  // gemm_int8 addresses by the columns of the whole image. It reads none before block.begin: their place need
+  // not exist.
+  const auto first_packed = reinterpret_cast<std::uintptr_t>(packed) - block.begin * padded_depth(depth);
+  const GemmInt8Args args{
+      .a = weights.centered.data() + channel * depth,
+      .a_stride = depth,
+      .b = reinterpret_cast<const std::int8_t*>(first_packed),
+      .n = pixels,
+      .k = depth,
+      .output = static_cast<std::byte*>(output.data) + plane * pixels * element_size,
+      .output_stride = pixels,
+      .epilogue = {
+          .output = output.type,
+          .terms = channel_terms(terms, channel),
+          .channels_are_rows = true,
+          .relu = output.relu,
+          .relu_mask = output.relu_mask == nullptr ? nullptr : output.relu_mask + plane * ((pixels + 7) / 8),
+          .grid = output.grid}};
+  return gemm_int8(args, {0, channels, block.begin, block.end});
 }
 
 }  // namespace
 
-void conv2d(const PreparedWeights& weights, const LayerTerms& terms, const Conv2dShape& shape,
-            const AffineGrid& x_grid, const std::int8_t* x_codes, float* y, std::int64_t begin,
-            std::int64_t end) {
-  const std::int64_t depth = shape.depth(), pixels = shape.out_height() * shape.out_width();
-  const std::int64_t in_size = shape.in_channels * shape.height * shape.width;
-  const std::int64_t group_in = shape.in_channels / shape.groups * shape.height * shape.width;
-  const std::int64_t group_out = shape.out_channels / shape.groups;
-  if (pixels == 0) return;
-  std::vector<std::int16_t> packed(packed_size(pixels, depth)), padded, lines;
-  std::vector<std::int32_t> accumulators(group_out * padded_columns(pixels));
-  for (std::int64_t image = begin; image < end; ++image) {
+std::int64_t conv2d_work_items(const Conv2dShape& shape, std::int64_t images) {
+  return images * (is_depthwise(shape) ? shape.out_channels : items_of_image(shape));
+}
+
+bool conv2d(const PreparedWeights& weights, const LayerTerms& terms, const Conv2dShape& shape,
+            const AffineGrid& x_grid, const std::int8_t* x_codes, const Conv2dOutput& output,
+            std::int64_t begin, std::int64_t end) {
+  if (begin >= end) return false;
+  if (is_depthwise(shape))
+    return conv2d_depthwise(weights, terms, shape, x_grid, x_codes, output, begin, end);
+  const std::int64_t image_items = items_of_image(shape), pixels = shape.out_height() * shape.out_width();
+  const std::int64_t block_items = std::min(items_of_block(shape), end - begin);
+  const std::int64_t first_image = begin / image_items, last_image = (end - 1) / image_items;
+  const std::int64_t image_size = shape.in_channels * shape.height * shape.width;
+  Patches patches(shape, static_cast<std::int8_t>(x_grid.zero_point), block_items * kItemPixels);
+  AlignedVector<std::int8_t> packed(packed_size(block_items * kItemPixels, shape.depth()));
+  std::memset(packed.data(), 0, packed.size());  // the padding of the depth stays 0
+  bool saw_nan = false;
+  for (std::int64_t item = begin; item < end;) {
+    const std::int64_t image = item / image_items, first = item % image_items;
+    const std::int64_t items = std::min({block_items, end - item, image_items - first});
+    const PixelBlock block{first * kItemPixels, std::min((first + items) * kItemPixels, pixels)};
+    patches.load(x_codes + image * image_size, first_image < image && image < last_image, block);
     for (std::int64_t group = 0; group < shape.groups; ++group) {
-      pad_channels(shape, x_codes + image * in_size + group * group_in,
-                   static_cast<std::int16_t>(x_grid.zero_point), padded);
-      pack_patches({shape, padded}, lines, packed.data());
-      gemm_int8({.a = weights.centered.data() + group * group_out * depth,
-                 .a_stride = depth,
-                 .b = packed.data(),
-                 .accumulators = accumulators.data(),
-                 .n = pixels,
-                 .k = depth,
-                 .k_begin = 0,
-                 .k_end = depth},
-                0, group_out);
-      for (std::int64_t c = 0; c < group_out; ++c) {
-        const std::int64_t channel = group * group_out + c;
-        const ChannelTerms channel_terms{terms.correction.data() + channel, terms.scale.data() + channel,
-                                         terms.bias == nullptr ? nullptr : terms.bias + channel};
-        epilogue_channel(accumulators.data() + c * padded_columns(pixels), channel_terms,
-                         y + (image * shape.out_channels + channel) * pixels, pixels);
-      }
+      patches.pack(group, packed.data());
+      saw_nan |= multiply(weights, terms, shape, packed.data(), output, image, group, block);
     }
+    item += items;
   }
+  return saw_nan;
 }
 
 }  // namespace samebits::kernels

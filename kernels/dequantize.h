@@ -1,23 +1,28 @@
-// int8 codes -> float: (code - zero_point) * scale, one rounding. One grid a run.
+// int8 codes -> float: (code - zero_point) * scale, one rounding, and one more to a 16-bit type. 5 bytes an
+// element (1 read, 4 written), or 3.
 #pragma once
 
 #include <cstdint>
 #include <span>
 
 #include "kernels/affine.h"
+#include "kernels/float_type.h"
 #include "kernels/grid_table.h"
 #include "kernels/implementation.h"
 
 namespace samebits::kernels {
 
-/// y[i] of codes[i] for i in [begin, end), any alignment.
-void dequantize_run(const std::int8_t* codes, float* y, const AffineGrid& grid, std::int64_t begin,
-                    std::int64_t end);
+/// y[i] of codes[i] for i in [begin, end), any alignment. y has `type`.
+void dequantize(const std::int8_t* codes, void* y, const GridTable& table, std::int64_t begin,
+                std::int64_t end, FloatType type = FloatType::kFloat32);
 
-/// The same over a table of grids.
-void dequantize(const std::int8_t* codes, float* y, const GridTable& table, std::int64_t begin,
-                std::int64_t end);
+/// The same on one grid.
+void dequantize_run(const std::int8_t* codes, void* y, const AffineGrid& grid, std::int64_t begin,
+                    std::int64_t end, FloatType type = FloatType::kFloat32);
 
-std::span<const Implementation<decltype(dequantize_run)>> dequantize_implementations();
+/// A name for the type of the first, which shares its own with affine.h's dequantize of one code.
+using DequantizeFunction = void(const std::int8_t* codes, void* y, const GridTable& table, std::int64_t begin,
+                                std::int64_t end, FloatType type);
+std::span<const Implementation<DequantizeFunction>> dequantize_implementations();
 
 }  // namespace samebits::kernels

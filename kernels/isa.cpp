@@ -34,17 +34,19 @@ std::string why_not(std::string_view level, bool present) {
   return why_not(level, present, level);
 }
 
+#if defined(__x86_64__)
+constexpr bool kX86 = true;
 bool highway_supports(std::int64_t target) {
   return (hwy::SupportedTargets() & target) != 0;
 }
-
-#if defined(__x86_64__)
-constexpr bool kX86 = true;
 bool has_dotprod() {
   return false;
 }
 #else
 constexpr bool kX86 = false;
+bool highway_supports(std::int64_t) {  // so that no library of Highway's is needed
+  return false;
+}
 bool has_dotprod() {
   constexpr unsigned long kAsimdDotprod = 1UL << 20;  // HWCAP_ASIMDDP
   return (getauxval(AT_HWCAP) & kAsimdDotprod) != 0;

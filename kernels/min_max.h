@@ -5,6 +5,7 @@
 #include <limits>
 #include <span>
 
+#include "kernels/host_device.h"
 #include "kernels/implementation.h"
 
 namespace samebits::kernels {
@@ -19,7 +20,7 @@ struct MinMax {
 MinMax min_max(const float* x, std::int64_t begin, std::int64_t end);
 
 /// The range of two runs together; the order does not matter.
-inline MinMax merge(const MinMax& a, const MinMax& b) {
+SAMEBITS_HOST_DEVICE inline MinMax merge(const MinMax& a, const MinMax& b) {
   return {a.min < b.min ? a.min : b.min, a.max > b.max ? a.max : b.max, a.saw_nan || b.saw_nan};
 }
 

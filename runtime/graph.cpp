@@ -154,8 +154,9 @@ void check_weight_shape(const Node& node) {
   element_count(node.name + ": weight", weight.shape);
   if (weight.group_size == 0) return;
   if (!is_linear) fail_node(node, "weight: expected group_size 0 of a conv2d, got ", weight.group_size);
-  if (weight.group_size < 2 || weight.group_size > kMaxElements || weight.group_size % 2 != 0)
-    fail_node(node, "weight: expected an even group_size >= 2, or 0 for none, got ", weight.group_size);
+  if (weight.group_size < 4 || weight.group_size > kMaxElements || weight.group_size % 4 != 0)
+    fail_node(node, "weight: expected a group_size that is a multiple of 4, or 0 for none, got ",
+              weight.group_size);
 }
 
 std::vector<Shape> checked_shapes(const Graph& graph) {

@@ -1,17 +1,16 @@
-// Values live in slots: slot 0 is the input, slot i + 1 the output of node i. A slot is freed after its last
-// use. Work is split by rows (linear), images (conv2d), planes (pools) or elements: no sum is ever shared.
+// Runs the steps of plan.h. Work is split by rows or columns (linear), blocks of pixels (conv2d), planes
+// (pools) or elements: no sum is ever shared.
 #include "runtime/interpreter.h"
 
 #include <algorithm>
 #include <atomic>
-#include <limits>
-#include <map>
 
 #include "kernels/conv2d.h"
 #include "kernels/linear.h"
 #include "kernels/quantize.h"
 #include "runtime/error.h"
 #include "runtime/operators.h"
+#include "runtime/plan.h"
 #include "runtime/shapes.h"
 #include "runtime/thread_pool.h"
 
@@ -23,7 +22,7 @@ constexpr std::int64_t kGrain = 1 << 15;
 
 /// Items of `work` each that a block should hold.
 std::int64_t grain_of(std::int64_t work) {
-  return std::max<std::int64_t>(1, kGrain / work);
+  return std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, work));
 }
 
 /// What run() needs of a linear or conv2d, made once.
@@ -48,7 +47,8 @@ Layer prepare_layer(const Node& node) {
       .qmin = weight.qmin,
       .qmax = weight.qmax,
   };
-  Layer layer{.weights = kernels::prepare_weights(codes), .terms = {}};
+  const auto layout = node.op == Op::kConv2d ? kernels::WeightLayout::kRows : kernels::WeightLayout::kPacked;
+  Layer layer{.weights = kernels::prepare_weights(codes, layout), .terms = {}};
   layer.terms =
       kernels::layer_terms(layer.weights, *node.input_grid, node.bias.empty() ? nullptr : node.bias.data());
   return layer;
@@ -76,6 +76,36 @@ std::int64_t size_of(const Array& array) {
   return static_cast<std::int64_t>(array.values.size());
 }
 
+[[noreturn]] void fail_nan(const Node& node) {
+  fail("[runtime] ", node.name, ": input holds NaN; look for it in the model's input, then with on_node");
+}
+
+/// A value during a run: floats, or int8 codes on the grid of the layer that reads them.
+struct Value {
+  Shape shape;
+  bool is_codes = false;
+  const float* floats = nullptr;
+  const std::int8_t* codes = nullptr;
+
+  std::int64_t size() const {
+    std::int64_t count = 1;
+    for (const std::int64_t each : shape) count *= each;
+    return count;
+  }
+};
+
+/// Memory of values; grows to the largest one that it ever holds.
+struct Buffer {
+  std::vector<float> floats;
+  std::vector<std::int8_t> codes;
+};
+
+template <class T>
+T* grown(std::vector<T>& memory, std::int64_t count) {
+  if (static_cast<std::int64_t>(memory.size()) < count) memory.resize(static_cast<std::size_t>(count));
+  return memory.data();
+}
+
 }  // namespace
 
 struct Interpreter::State {
@@ -84,24 +114,26 @@ struct Interpreter::State {
   Array run(const Array& x, const std::function<void(const Node&, const Array&)>& on_node);
   void check_input(const Array& x) const;
 
-  /// Computes node i into `y`, which has its shape and size. For relu and flatten `x` may be `y`.
-  void compute(std::size_t i, const Array& x, const Array& second, Array& y);
-  void linear(std::size_t i, const Array& x, Array& y);
-  void conv2d(std::size_t i, const Array& x, Array& y);
-  void pool(const Node& node, const Array& x, Array& y);
+  /// Where a step writes, and what.
+  struct Output {
+    const Node* reader;  // codes on its input grid; null: floats
+    float* floats;
+    std::int8_t* codes;
+  };
+  void compute(const Step& step, const std::vector<Value>& inputs, const Shape& y_shape, const Output& y);
+  void linear(const Step& step, const Value& x, const Output& y);
+  void conv2d(const Step& step, const Value& x, const Output& y);
+  void pool(const Node& node, const Value& x, const Shape& y_shape, const Output& y);
 
-  /// Quantizes and computes blocks of `items`, each of `codes_per_item` inputs and `work` products.
-  template <class Compute>
-  void run_layer(const Node& node, const Array& x, std::int64_t items, std::int64_t codes_per_item,
-                 std::int64_t work, Compute compute);
+  /// The codes of a layer's input.
+  const std::int8_t* input_codes(const Node& node, const Value& x);
 
   Graph graph;
-  std::vector<Shape> shapes;                     // a slot; -1 for the batch
-  std::vector<std::vector<std::size_t>> inputs;  // a node: slots
-  std::vector<std::size_t> last_use;             // a slot: the node behind which it is free
-  std::size_t output_slot = 0;
-  std::vector<Layer> layers;       // a node; empty where it has no weight
-  std::vector<std::int8_t> codes;  // of one layer's input; grows to the largest
+  std::vector<Shape> shapes;  // a slot; -1 for the batch
+  std::vector<Layer> layers;  // a node; empty where it has no weight
+  Plan folded, plain;         // plain: one step a node, for on_node
+  std::vector<Buffer> buffers;
+  std::vector<std::int8_t> codes;  // of one layer's input
   ThreadPool threads;
 };
 
@@ -112,21 +144,10 @@ Interpreter::State::State(Graph graph_in, int thread_count)
   } catch (const GraphError& error) {
     fail("[graph] ", error.what());
   }
-  std::map<std::string, std::size_t> slots = {{graph.input, 0}};
-  last_use.assign(shapes.size(), 0);
-  for (const Node& node : graph.nodes) {
-    const std::size_t i = inputs.size();
-    inputs.emplace_back();
-    for (const std::string& input : node.inputs) {
-      inputs[i].push_back(slots.at(input));
-      last_use[inputs[i].back()] = i;
-    }
-    slots[node.output] = i + 1;
-    last_use[i + 1] = i;  // when nobody reads it
-    layers.push_back(prepare_layer(node));
-  }
-  output_slot = slots.at(graph.output);
-  last_use[output_slot] = std::numeric_limits<std::size_t>::max();
+  for (const Node& node : graph.nodes) layers.push_back(prepare_layer(node));
+  folded = make_plan(graph, /*fold=*/true);
+  plain = make_plan(graph, /*fold=*/false);
+  buffers.resize(std::max(folded.buffers, plain.buffers));
 }
 
 void Interpreter::State::check_input(const Array& x) const {
@@ -144,98 +165,127 @@ void Interpreter::State::check_input(const Array& x) const {
 
 Array Interpreter::State::run(const Array& x, const std::function<void(const Node&, const Array&)>& on_node) {
   check_input(x);
-  std::vector<Array> slots(shapes.size());
-  const auto value = [&](std::size_t slot) -> const Array& { return slot == 0 ? x : slots[slot]; };
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    Array& y = slots[i + 1];
-    const std::size_t first = inputs[i].front(), second = inputs[i].back();
-    // These two work where their input lies when nobody else reads it.
-    const bool is_in_place =
-        (node.op == Op::kRelu || node.op == Op::kFlatten) && first != 0 && last_use[first] == i;
-    if (is_in_place) y.values = std::move(slots[first].values);
-    y.shape = shapes[i + 1];
+  const Plan& plan = on_node ? plain : folded;
+  std::vector<Value> values(shapes.size());
+  values[0] = {.shape = x.shape, .floats = x.values.data()};
+  for (const Step& step : plan.steps) {
+    Value& y = values[step.output];
+    y.shape = shapes[step.output];
     y.shape[0] = x.shape[0];
-    y.values.resize(static_cast<std::size_t>(x.shape[0] * elements_per_image(node.name, y.shape)));
-    compute(i, is_in_place ? y : value(first), value(second), y);
-    if (on_node) on_node(node, y);
-    for (const std::size_t slot : inputs[i])
-      if (last_use[slot] == i) slots[slot] = {};
-    if (last_use[i + 1] == i) y = {};
+    y.is_codes = step.reader.has_value();
+    Buffer& buffer = buffers[plan.buffer[step.output]];
+    Output output{y.is_codes ? &graph.nodes[*step.reader] : nullptr, nullptr, nullptr};
+    if (y.is_codes)
+      y.codes = output.codes = grown(buffer.codes, y.size());
+    else
+      y.floats = output.floats = grown(buffer.floats, y.size());
+    std::vector<Value> inputs;
+    for (const std::size_t slot : step.inputs) inputs.push_back(values[slot]);
+    compute(step, inputs, y.shape, output);
+    if (on_node) on_node(graph.nodes[step.node], {y.shape, {y.floats, y.floats + y.size()}});
   }
-  if (output_slot == 0) return x;
-  return std::move(slots[output_slot]);
+  const Value& y = values[plan.output];
+  return {y.shape, {y.floats, y.floats + y.size()}};
 }
 
-void Interpreter::State::compute(std::size_t i, const Array& x, const Array& second, Array& y) {
-  const Node& node = graph.nodes[i];
+void Interpreter::State::compute(const Step& step, const std::vector<Value>& inputs, const Shape& y_shape,
+                                 const Output& y) {
+  const Node& node = graph.nodes[step.node];
+  const Value& x = inputs.front();
   switch (node.op) {
     case Op::kLinear:
-      return linear(i, x, y);
+      return linear(step, x, y);
     case Op::kConv2d:
-      return conv2d(i, x, y);
+      return conv2d(step, x, y);
     case Op::kMaxPool2d:
     case Op::kAvgPool2d:
-      return pool(node, x, y);
+      return pool(node, x, y_shape, y);
     case Op::kFlatten:
-      if (&x != &y) y.values = x.values;
+      if (x.is_codes)
+        std::copy_n(x.codes, x.size(), y.codes);
+      else
+        std::copy_n(x.floats, x.size(), y.floats);
       return;
     case Op::kRelu:
-      return threads.parallel_for(size_of(y), kGrain, [&](std::int64_t begin, std::int64_t end) {
-        relu(x.values.data(), y.values.data(), begin, end);
+      if (x.is_codes)
+        return threads.parallel_for(x.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+          relu_codes(x.codes, y.codes, y.reader->input_grid->zero_point, begin, end);
+        });
+      return threads.parallel_for(x.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+        relu(x.floats, y.floats, begin, end);
       });
     case Op::kAdd:
-      return threads.parallel_for(size_of(y), kGrain, [&](std::int64_t begin, std::int64_t end) {
-        add(x.values.data(), second.values.data(), y.values.data(), begin, end);
+      return threads.parallel_for(x.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+        add(x.floats, inputs.back().floats, y.floats, begin, end);
       });
   }
 }
 
-template <class Compute>
-void Interpreter::State::run_layer(const Node& node, const Array& x, std::int64_t items,
-                                   std::int64_t codes_per_item, std::int64_t work, Compute compute) {
-  if (codes.size() < x.values.size()) codes.resize(x.values.size());
-  const kernels::QuantizeArgs args{.x = x.values.data(), .codes = codes.data(), .clip_mask = nullptr};
+const std::int8_t* Interpreter::State::input_codes(const Node& node, const Value& x) {
+  if (x.is_codes) return x.codes;
+  const kernels::QuantizeArgs args{.x = x.floats, .codes = grown(codes, x.size()), .clip_mask = nullptr};
   std::atomic<bool> saw_nan = false;
-  threads.parallel_for(items, grain_of(work), [&](std::int64_t begin, std::int64_t end) {
-    if (kernels::quantize_run(args, *node.input_grid, begin * codes_per_item, end * codes_per_item)) {
-      saw_nan = true;
-      return;
-    }
-    compute(begin, end);
+  threads.parallel_for(x.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    if (kernels::quantize_run(args, *node.input_grid, begin, end)) saw_nan = true;
   });
-  if (saw_nan)
-    fail("[runtime] ", node.name, ": input holds NaN; look for it in the model's input, then with on_node");
+  if (saw_nan) fail_nan(node);
+  return args.codes;
 }
 
-void Interpreter::State::linear(std::size_t i, const Array& x, Array& y) {
-  const Layer& layer = layers[i];
-  const std::int64_t rows = size_of(x) / layer.weights.k;
-  run_layer(graph.nodes[i], x, rows, layer.weights.k, layer.weights.k * layer.weights.n,
-            [&](std::int64_t begin, std::int64_t end) {
-              kernels::linear(layer.weights, layer.terms, codes.data(), y.values.data(), begin, end);
-            });
+void Interpreter::State::linear(const Step& step, const Value& x, const Output& y) {
+  const Layer& layer = layers[step.node];
+  const std::int8_t* x_codes = input_codes(graph.nodes[step.node], x);
+  const std::int64_t n = layer.weights.n, m = x.size() / layer.weights.k;
+  const std::int64_t parts = m * n * layer.weights.k < 2 * kGrain ? 1 : threads.threads();
+  const kernels::FusedRelu relu{.apply = step.relu};
+  std::atomic<bool> saw_nan = false;
+  threads.parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t part = begin; part < end; ++part) {
+      const kernels::GemmRegion region = kernels::gemm_region(m, n, part, parts);
+      if (y.reader == nullptr)
+        kernels::linear(layer.weights, layer.terms, x_codes, y.floats, region, relu);
+      else if (kernels::linear_codes(layer.weights, layer.terms, x_codes, *y.reader->input_grid, y.codes,
+                                     region, relu))
+        saw_nan = true;
+    }
+  });
+  if (saw_nan) fail_nan(*y.reader);
 }
 
-void Interpreter::State::conv2d(std::size_t i, const Array& x, Array& y) {
-  const Node& node = graph.nodes[i];
-  const Layer& layer = layers[i];
+void Interpreter::State::conv2d(const Step& step, const Value& x, const Output& y) {
+  const Node& node = graph.nodes[step.node];
+  const Layer& layer = layers[step.node];
+  const std::int8_t* x_codes = input_codes(node, x);
   const kernels::Conv2dShape shape = conv2d_shape(node, x.shape);
-  const std::int64_t work = shape.out_height() * shape.out_width() * shape.out_channels * shape.depth();
-  run_layer(node, x, x.shape[0], shape.in_channels * shape.height * shape.width, work,
-            [&](std::int64_t begin, std::int64_t end) {
-              kernels::conv2d(layer.weights, layer.terms, shape, *node.input_grid, codes.data(),
-                              y.values.data(), begin, end);
-            });
+  kernels::Conv2dOutput output{.data = y.floats, .relu = step.relu};
+  if (y.reader != nullptr)
+    output = {.type = kernels::GemmOutput::kCodes,
+              .data = y.codes,
+              .relu = step.relu,
+              .grid = *y.reader->input_grid};
+  const std::int64_t items = kernels::conv2d_work_items(shape, x.shape[0]);
+  const std::int64_t work =
+      shape.out_height() * shape.out_width() * shape.out_channels * shape.depth() * x.shape[0];
+  std::atomic<bool> saw_nan = false;
+  threads.parallel_for(
+      items, grain_of(work / std::max<std::int64_t>(items, 1)), [&](std::int64_t begin, std::int64_t end) {
+        if (kernels::conv2d(layer.weights, layer.terms, shape, *node.input_grid, x_codes, output, begin, end))
+          saw_nan = true;
+      });
+  if (saw_nan) fail_nan(*y.reader);
 }
 
-void Interpreter::State::pool(const Node& node, const Array& x, Array& y) {
-  const PoolShape shape{x.shape[2], x.shape[3], y.shape[2], y.shape[3]};
+void Interpreter::State::pool(const Node& node, const Value& x, const Shape& y_shape, const Output& y) {
+  const PoolShape shape{x.shape[2], x.shape[3], y_shape[2], y_shape[3]};
   const std::int64_t work =
       shape.out_height * shape.out_width * node.window.kernel[0] * node.window.kernel[1];
-  const auto pool_planes = node.op == Op::kMaxPool2d ? max_pool2d : avg_pool2d;
   threads.parallel_for(x.shape[0] * x.shape[1], grain_of(work), [&](std::int64_t begin, std::int64_t end) {
-    pool_planes(x.values.data(), y.values.data(), shape, node.window, begin, end);
+    if (x.is_codes)
+      max_pool2d_codes(x.codes, y.codes, shape, node.window, y.reader->input_grid->qmin, begin, end);
+    else if (node.op == Op::kMaxPool2d)
+      max_pool2d(x.floats, y.floats, shape, node.window, begin, end);
+    else
+      avg_pool2d(x.floats, y.floats, shape, node.window, begin, end);
   });
 }
 

@@ -84,11 +84,16 @@ def print_progress(stream):
     stream.read()
 
 
+def cached(build, option, default):
+    """An option's value in the build folder; `default` when it is not there."""
+    cache = build / "CMakeCache.txt"
+    found = re.search(rf"^{option}:\w+=(.*)$", cache.read_text(), re.MULTILINE) if cache.exists() else None
+    return found.group(1) if found else default
+
+
 def sanitizers(build):
     """What the build was compiled with after -fsanitize=, or an empty text."""
-    cache = build / "CMakeCache.txt"
-    found = re.search(r"^SAMEBITS_SANITIZE:\w+=(.*)$", cache.read_text(), re.MULTILINE) if cache.exists() else None
-    return found.group(1) if found else ""
+    return cached(build, "SAMEBITS_SANITIZE", "")
 
 
 def sanitizer_environment():
@@ -124,6 +129,9 @@ def run_pytest(build, test_filter, outcome):
     if sanitizers(build):
         reason = f"Python cannot load a library built with -fsanitize={sanitizers(build)}"
         outcome.skipped += [(file, reason) for file in files]
+        return
+    if cached(build, "SAMEBITS_TORCH", "ON") != "ON":
+        outcome.skipped += [(file, "this build has no LibTorch: SAMEBITS_TORCH=OFF") for file in files]
         return
     result = build / "results" / "pytest.xml"
     environment = {**os.environ, "SAMEBITS_BUILD_DIR": str(build)}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the build needs and is missing: Debian packages of apt.txt, and a Python venv in .venv with
 # requirements.txt. Prints nothing and takes under a second when nothing is missing. The first argument is the
-# preset: cuda must find nvcc, tidy also wants clang-tidy.
+# preset: cuda must find nvcc, tidy also wants clang-tidy, fuzz clang, aarch64 a cross compiler and qemu.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +12,11 @@ if [ "$preset" = cuda ] && ! command -v nvcc >/dev/null; then
 fi
 
 packages=$(grep -v '^#' apt.txt)
-if [ "$preset" = tidy ]; then packages="$packages clang-tidy"; fi
+case "$preset" in
+  tidy) packages="$packages clang-tidy" ;;
+  fuzz) packages="$packages clang libclang-rt-dev" ;;
+  aarch64) packages="$packages g++-aarch64-linux-gnu googletest qemu-user" ;;
+esac
 missing=()
 if command -v dpkg-query >/dev/null; then
   for package in $packages; do

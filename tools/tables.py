@@ -3,7 +3,8 @@
 
 Rewrites what stands between <!-- table: NAME --> and <!-- end table --> in README.md and docs/*.md with a table of
 the file's rows: {"case", "variant", "metric", "value", "unit", "reference", "ratio", "machine"}, of which reference
-and ratio may be null; a text file, what a program printed, becomes a block of code. Exit: 0 done, 1 no file has the
+and ratio may be null. A row may also have "columns", an object of heading and cell: then the table shows these instead
+of reference and ratio. A text file, what a program printed, becomes a block of code. Exit: 0 done, 1 no file has the
 marker, 2 wrong use or a bad file.
 """
 
@@ -32,8 +33,11 @@ def read_rows(path: Path) -> list[dict]:
     if not isinstance(rows, list) or not rows:
         raise BadFile(f"{path}: expected a JSON list of at least one row, got {json.dumps(rows)[:60]}")
     for i, row in enumerate(rows):
-        if not isinstance(row, dict) or set(row) != set(KEYS):
+        if not isinstance(row, dict) or set(row) - {"columns"} != set(KEYS):
             raise BadFile(f"{path}: row {i}: expected the keys {', '.join(KEYS)}, got {json.dumps(row)[:120]}")
+        columns = row.get("columns", {})
+        if not isinstance(columns, dict) or not all(isinstance(text, str) for text in columns.values()):
+            raise BadFile(f"{path}: row {i}: columns: expected texts by heading, got {json.dumps(columns)[:120]}")
         for key in ("value", "ratio"):
             is_number = isinstance(row[key], (int, float)) and not isinstance(row[key], bool)
             if not is_number and not (key == "ratio" and row[key] is None):
@@ -56,14 +60,17 @@ def table(rows: list[dict]) -> list[str]:
     """The lines of the Markdown table, and of the machines below it."""
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     one_metric = len(metrics) == 1
-    lines = [f"| case | variant | {cell(metrics[0]) if one_metric else 'value'} | reference | ratio |"]
-    lines.append("| --- | --- | --- | --- | --- |")
+    extra = list(dict.fromkeys(heading for row in rows for heading in row.get("columns", {})))
+    last = [cell(heading) for heading in extra] or ["reference", "ratio"]
+    headings = ["case", "variant", cell(metrics[0]) if one_metric else "value", *last]
+    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
     for row in rows:
         value = f"{number(row['value'])} {row['unit']}".strip()
         if not one_metric:
             value = f"{row['metric']} {value}"
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}x"
-        cells = (row["case"], row["variant"], value, row["reference"], ratio)
+        last = [row.get("columns", {}).get(heading) for heading in extra] or [row["reference"], ratio]
+        cells = (row["case"], row["variant"], value, *last)
         lines.append("| " + " | ".join(cell(text) for text in cells) + " |")
     machines = dict.fromkeys(str(row["machine"]) for row in rows)
     return [*lines, "", "Machine: " + "; ".join(machines)]

@@ -1,6 +1,10 @@
 #include "torch_ext/activation_quantizer.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "csrc/min_max.h"
+#include "kernels/moving_average.h"
 
 namespace samebits {
 namespace {
@@ -39,49 +43,65 @@ void ActivationQuantizer::configure(const ActivationConfig& config, std::int64_t
   observed_.zero_();
 }
 
-QuantizerState ActivationQuantizer::state() const { return static_cast<QuantizerState>(value_of(state_)); }
+QuantizerState ActivationQuantizer::state() const {
+  return static_cast<QuantizerState>(value_of(state_));
+}
 
-bool ActivationQuantizer::has_observed() const { return value_of(observed_) > 0; }
+bool ActivationQuantizer::is_moving() const {
+  const QuantizerState now = state();
+  return (now == QuantizerState::kObserving || now == QuantizerState::kQuantizing) &&
+         (is_training() || calibrating_);
+}
+
+bool ActivationQuantizer::has_observed() const {
+  return value_of(observed_) > 0;
+}
 
 void ActivationQuantizer::set_state(QuantizerState state, const std::string& layer) {
   const bool needs_grid = state == QuantizerState::kQuantizing || state == QuantizerState::kFrozen;
-  TORCH_CHECK(!needs_grid || has_observed(), "[qat] ", layer, ": expected at least one observed batch before ",
-              state_name(state), ", got none; run the model in training mode while it observes");
+  TORCH_CHECK(!needs_grid || has_observed(), "[qat] ", layer,
+              ": expected at least one observed batch before ", state_name(state),
+              ", got none; run the model in training mode while it observes");
   torch::NoGradGuard no_grad;
   state_.fill_(static_cast<std::int64_t>(state));
 }
 
 void ActivationQuantizer::observe(const torch::Tensor& x, const std::string& layer) {
-  const QuantizerState now = state();
-  const bool moves = now == QuantizerState::kObserving || now == QuantizerState::kQuantizing;
-  if (!moves || !(is_training() || calibrating_) || x.numel() == 0) return;
+  if (!is_moving() || x.numel() == 0) return;
   torch::NoGradGuard no_grad;
   const auto [min, max, saw_nan] = ops::min_max(x);
-  TORCH_CHECK(!saw_nan.item<bool>(), "[qat] ", layer,
-              ": expected numbers at the input, got NaN; look at the batch, the layer before and the learning rate");
-  TORCH_CHECK(torch::isfinite(min).item<bool>() && torch::isfinite(max).item<bool>(), "[qat] ", layer,
-              ": expected finite values at the input, got infinity; look at the batch and the learning rate");
-  record(min, max);
-  if (now == QuantizerState::kObserving && observe_steps_ > 0 && value_of(observed_) >= observe_steps_)
+  TORCH_CHECK(
+      !saw_nan.item<bool>(), "[qat] ", layer,
+      ": expected numbers at the input, got NaN; look at the batch, the layer before and the learning rate");
+  record(min.item<float>(), max.item<float>(), layer);
+  if (state() == QuantizerState::kObserving && observe_steps_ > 0 && value_of(observed_) >= observe_steps_)
     set_state(QuantizerState::kQuantizing, layer);
 }
 
-void ActivationQuantizer::record(const torch::Tensor& min, const torch::Tensor& max) {
-  if (!has_observed()) {
-    min_.copy_(min);
-    max_.copy_(max);
-  } else if (config_.observer == ObserverKind::kMinMax) {
-    min_.copy_(torch::minimum(min_, min));
-    max_.copy_(torch::maximum(max_, max));
-  } else {
-    min_.add_((min - min_).mul_(config_.averaging));
-    max_.add_((max - max_).mul_(config_.averaging));
+void ActivationQuantizer::record(const torch::Tensor& range, const std::string& layer) {
+  const torch::Tensor values = range.cpu();
+  record(values.const_data_ptr<float>()[0], values.const_data_ptr<float>()[1], layer);
+}
+
+void ActivationQuantizer::record(float min, float max, const std::string& layer) {
+  TORCH_CHECK(std::isfinite(min) && std::isfinite(max), "[qat] ", layer,
+              ": expected finite values at the input, got infinity; look at the batch and the learning rate");
+  torch::NoGradGuard no_grad;
+  const std::int64_t batches = value_of(observed_);
+  if (batches > 0) {
+    const float old_min = min_.item<float>(), old_max = max_.item<float>();
+    const auto newest = static_cast<float>(config_.averaging);
+    const bool averages = config_.observer == ObserverKind::kMovingAverage;
+    min = averages ? kernels::moving_average_step(old_min, min, newest) : std::min(old_min, min);
+    max = averages ? kernels::moving_average_step(old_max, max, newest) : std::max(old_max, max);
   }
-  observed_.add_(1);
-  const auto [scale, zero_point] =
-      ops::grid_of_range(min_, max_, config_.activation_qmin(), config_.qmax(), config_.symmetric);
-  scale_.copy_(scale);
-  zero_point_.copy_(zero_point);
+  const kernels::AffineGrid grid =
+      kernels::grid_of_range(min, max, config_.activation_qmin(), config_.qmax(), config_.symmetric);
+  min_.fill_(min);
+  max_.fill_(max);
+  observed_.fill_(batches + 1);
+  scale_.fill_(grid.scale);
+  zero_point_.fill_(grid.zero_point);
 }
 
 ops::ActivationGrid ActivationQuantizer::grid() const {

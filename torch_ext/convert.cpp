@@ -110,6 +110,7 @@ class GraphBuilder {
         {"aten::relu_", &GraphBuilder::add_relu},
         {"samebits::relu", &GraphBuilder::add_relu},
         {"aten::max_pool2d", &GraphBuilder::add_max_pool},
+        {"samebits::max_pool2d", &GraphBuilder::add_samebits_max_pool},
         {"aten::avg_pool2d", &GraphBuilder::add_avg_pool},
         {"aten::flatten", &GraphBuilder::add_flatten},
         {"aten::view", &GraphBuilder::add_view},
@@ -196,8 +197,10 @@ class GraphBuilder {
     TORCH_CHECK(found != layers_.end(), "[export] ", path, ": expected a QAT layer of that path, got none");
     const QATLayer& layer = *found->second;
     const auto* conv = dynamic_cast<const QATConv2dImpl*>(&layer);
+    const std::string name = unique_name(path);
     Node out = start(conv != nullptr ? Op::kConv2d : Op::kLinear, {node->input(0)});
-    out.name = unique_name(path);
+    if (layer.has_relu_input()) out.inputs = {add_input_relu(name, node->input(0))};
+    out.name = name;
     out.input_grid = layer.input().affine_grid();
     out.weight = exported_weight(layer);
     if (layer.bias.defined()) out.bias = values_of<float>(layer.bias);
@@ -210,6 +213,15 @@ class GraphBuilder {
                     .groups = window.groups};
     }
     finish(std::move(out), node->output(0));
+  }
+
+  /// The relu in front of a layer, as a node of its own; returns the name of its output.
+  std::string add_input_relu(const std::string& layer, const jit::Value* input) {
+    Node relu = start(Op::kRelu, {input});
+    relu.name = layer + ".relu";
+    relu.output = "v" + std::to_string(nodes_.size() + 1);
+    nodes_.push_back(std::move(relu));
+    return nodes_.back().output;
   }
 
   /// A layer that is used twice gets two nodes.
@@ -229,6 +241,14 @@ class GraphBuilder {
     out.window.dilation = pair(node, 4, "dilations");
     out.window.ceil_mode = constant<bool>(node, 5, "ceil_mode");
     finish(std::move(out), node->output());
+  }
+
+  void add_samebits_max_pool(const jit::Node* node) {
+    Node out = start(Op::kMaxPool2d, {node->input(0)});
+    out.window.kernel = pair(node, 1, "kernel sizes");
+    out.window.stride = pair(node, 2, "strides");
+    out.window.padding = pair(node, 3, "paddings");
+    finish(std::move(out), node->output(0));
   }
 
   void add_avg_pool(const jit::Node* node) {

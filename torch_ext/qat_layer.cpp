@@ -4,6 +4,7 @@
 #include "csrc/quantize.h"
 #include "kernels/linear.h"
 #include "torch_ext/layer_watch.h"
+#include "torch_ext/relu.h"
 
 namespace samebits {
 namespace {
@@ -17,11 +18,19 @@ bool all_finite(const torch::Tensor& values) {
   return saw(torch::isfinite(values).all());
 }
 
+constexpr const char* kNanInWeight =
+    ": expected numbers in the weight, got NaN; look at the learning rate and the loss before this step";
+constexpr const char* kInfinityInWeight =
+    ": expected finite values in the weight, got infinity; look at the learning rate";
+
 }  // namespace
 
 QATLayer::QATLayer(std::string name, torch::Tensor initial_weight, torch::Tensor initial_bias,
-                   std::optional<LayerConfig> own_config)
-    : torch::nn::Module(name), own_config_(std::move(own_config)), path_(std::move(name)) {
+                   std::optional<LayerConfig> own_config, bool has_relu_input)
+    : torch::nn::Module(name),
+      own_config_(std::move(own_config)),
+      path_(std::move(name)),
+      has_relu_input_(has_relu_input) {
   weight = register_parameter("weight", std::move(initial_weight));
   const bool has_bias = initial_bias.defined();
   bias = register_parameter("bias", std::move(initial_bias), has_bias);
@@ -57,11 +66,8 @@ ops::WeightGrid QATLayer::weight_grid() const {
   const WeightConfig& w = config_.weight;
   const std::int64_t rows = w.granularity == Granularity::kPerTensor ? 1 : weight.size(0);
   const auto [min, max, saw_nan] = ops::min_max(weight, rows, w.group_size);
-  TORCH_CHECK(
-      !saw(saw_nan), "[qat] ", path_,
-      ": expected numbers in the weight, got NaN; look at the learning rate and the loss before this step");
-  TORCH_CHECK(all_finite(min) && all_finite(max), "[qat] ", path_,
-              ": expected finite values in the weight, got infinity; look at the learning rate");
+  TORCH_CHECK(!saw(saw_nan), "[qat] ", path_, kNanInWeight);
+  TORCH_CHECK(all_finite(min) && all_finite(max), "[qat] ", path_, kInfinityInWeight);
   const auto [scale, zero_point] = ops::grid_of_range(min, max, w.weight_qmin(), w.qmax(), w.symmetric);
   ops::WeightGrid grid{scale, std::nullopt, w.weight_qmin(), w.qmax(), w.group_size};
   if (!w.symmetric) grid.zero_point = zero_point;
@@ -78,17 +84,35 @@ QuantizedWeight QATLayer::quantized_weight() const {
   return {codes, grid.scale, grid.zero_point.value_or(torch::Tensor())};
 }
 
+ops::PackedWeight QATLayer::packed_weight() const {
+  const WeightConfig& w = config_.weight;
+  const ops::WeightScheme scheme{w.weight_qmin(), w.qmax(), w.symmetric,
+                                 w.granularity == Granularity::kPerTensor, w.group_size};
+  const ops::WeightPacking made = ops::pack_weight(weight, scheme, weight_order());
+  TORCH_CHECK(!made.saw_nan, "[qat] ", path_, kNanInWeight);
+  TORCH_CHECK(!made.saw_infinity, "[qat] ", path_, kInfinityInWeight);
+  return made.weight;
+}
+
+torch::Tensor QATLayer::float_forward(const torch::Tensor& x) const {
+  return float_product(has_relu_input_ ? samebits::relu(x) : x);
+}
+
 torch::Tensor QATLayer::compute(const torch::Tensor& x) {
-  input_->observe(x, path_);
   const QuantizerState now = state();
   torch::Tensor y;
   if (now == QuantizerState::kFloat || now == QuantizerState::kObserving) {
-    y = float_forward(x);
+    const torch::Tensor input = has_relu_input_ ? samebits::relu(x) : x;
+    input_->observe(input, path_);
+    y = float_product(input);
   } else {
-    const ops::LayerOutput out = integer_forward(x, input_->grid(), weight_grid());
+    // The grid is that of the batches before; this batch's range moves the next one.
+    const ops::LayerOptions options{has_relu_input_, input_->is_moving() && x.numel() > 0, config_.backward};
+    const ops::LayerOutput out = integer_forward(x, input_->grid(), packed_weight(), options);
     TORCH_CHECK(!saw(out.saw_nan), "[qat] ", path_,
                 ": expected numbers at the input, got NaN; look at the batch, the layer before and the "
                 "learning rate");
+    if (options.observe) input_->record(out.x_range, path_);
     y = out.y;
   }
   LayerWatch::report(*this, x, y);

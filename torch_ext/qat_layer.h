@@ -1,5 +1,5 @@
-// What QATLinear and QATConv2d share: parameters, the input's quantizer, the weight's grid, and which arithmetic
-// runs in which state.
+// What QATLinear and QATConv2d share: parameters, the input's quantizer, the weight's grid, and which
+// arithmetic runs in which state.
 #pragma once
 
 #include <torch/nn.h>
@@ -33,9 +33,9 @@ class QATLayer : public torch::nn::Module {
   virtual std::int64_t depth() const = 0;
   virtual bool supports_groups() const = 0;
 
-  /// Sets the scheme and the name that messages use, and starts the input's quantizer anew in state float. A scheme
-  /// in groups becomes per channel where the layer has no groups. Throws c10::Error when depth() exceeds what int32
-  /// sums allow.
+  /// Sets the scheme and the name that messages use, and starts the input's quantizer anew in state float. A
+  /// scheme in groups becomes per channel where the layer has no groups. Throws c10::Error when depth()
+  /// exceeds what int32 sums allow.
   void configure(const LayerConfig& config, const std::string& path, std::int64_t observe_steps);
   const LayerConfig& config() const { return config_; }
   /// The scheme that the module's options asked for, if any; prepare() keeps it.
@@ -46,29 +46,39 @@ class QATLayer : public torch::nn::Module {
   void set_state(QuantizerState state) { input_->set_state(state, path_); }
   ActivationQuantizer& input() const { return *input_; }
 
-  /// The grid of the weight as it is now: its range per tensor, channel or group. Throws c10::Error that names the
-  /// layer when the weight is not finite.
+  /// The grid of the weight as it is now: its range per tensor, channel or group. Throws c10::Error that
+  /// names the layer when the weight is not finite.
   ops::WeightGrid weight_grid() const;
   QuantizedWeight quantized_weight() const;
 
-  /// What the layer computes in float32 on its weights as they are.
-  virtual torch::Tensor float_forward(const torch::Tensor& x) const = 0;
+  /// Whether the layer is one of max(x, 0).
+  bool has_relu_input() const { return has_relu_input_; }
+
+  /// What the layer computes in float32 on its weights as they are, the relu of its input included.
+  torch::Tensor float_forward(const torch::Tensor& x) const;
 
  protected:
   QATLayer(std::string name, torch::Tensor initial_weight, torch::Tensor initial_bias,
-           std::optional<LayerConfig> own_config);
+           std::optional<LayerConfig> own_config, bool has_relu_input);
 
   /// forward of every layer: observes, chooses the arithmetic by state, reports to LayerWatch.
   torch::Tensor compute(const torch::Tensor& x);
+  virtual ops::WeightOrder weight_order() const = 0;
+  virtual torch::Tensor float_product(const torch::Tensor& x) const = 0;
   virtual ops::LayerOutput integer_forward(const torch::Tensor& x, const ops::ActivationGrid& x_grid,
-                                           const ops::WeightGrid& weight_grid) = 0;
+                                           const ops::PackedWeight& packed,
+                                           const ops::LayerOptions& options) const = 0;
 
  private:
   void check_depth() const;
+  /// The weight as the kernels read it, made anew each time: torch's optimizers change weights through
+  /// .data(), which no version counter sees, so that nothing could tell a kept one from a stale one.
+  ops::PackedWeight packed_weight() const;
 
   std::optional<LayerConfig> own_config_;
   LayerConfig config_;
   std::string path_;
+  bool has_relu_input_;
   std::shared_ptr<ActivationQuantizer> input_;
 };
 

@@ -15,6 +15,9 @@ class QATLinearOptions : public SchemeOptions<QATLinearOptions> {
   TORCH_ARG(std::int64_t, in_features);
   TORCH_ARG(std::int64_t, out_features);
   TORCH_ARG(bool, bias) = true;
+  /// The layer of max(x, 0): a relu in front that costs neither time nor memory, as the quantizer of x does
+  /// it.
+  TORCH_ARG(bool, relu_input) = false;
 };
 
 class QATLinearImpl : public QATLayer {
@@ -24,7 +27,8 @@ class QATLinearImpl : public QATLayer {
   /// Parameters are initialized as torch::nn::Linear does.
   explicit QATLinearImpl(const QATLinearOptions& options);
   /// Takes over the parameters of a float layer: the same tensors, so that optimizers stay valid.
-  explicit QATLinearImpl(torch::nn::LinearImpl& linear, std::optional<LayerConfig> own_config = std::nullopt);
+  explicit QATLinearImpl(torch::nn::LinearImpl& linear, std::optional<LayerConfig> own_config = std::nullopt,
+                         bool relu_input = false);
 
   /// x [..., in_features] to [..., out_features], float32.
   torch::Tensor forward(const torch::Tensor& x) { return compute(x); }
@@ -32,11 +36,13 @@ class QATLinearImpl : public QATLayer {
   const char* kind() const override { return "linear"; }
   std::int64_t depth() const override { return weight.size(1); }
   bool supports_groups() const override { return true; }
-  torch::Tensor float_forward(const torch::Tensor& x) const override;
 
  private:
+  ops::WeightOrder weight_order() const override { return ops::WeightOrder::kLinear; }
+  torch::Tensor float_product(const torch::Tensor& x) const override;
   ops::LayerOutput integer_forward(const torch::Tensor& x, const ops::ActivationGrid& x_grid,
-                                   const ops::WeightGrid& weight_grid) override;
+                                   const ops::PackedWeight& packed,
+                                   const ops::LayerOptions& options) const override;
 };
 TORCH_MODULE(QATLinear);
 

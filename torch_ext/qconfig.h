@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "csrc/backward_mode.h"
+
 namespace samebits {
 
 enum class Granularity { kPerTensor, kPerChannel, kPerGroup };
@@ -43,6 +45,7 @@ struct ActivationConfig : QScheme {  // always per tensor
 struct LayerConfig {
   WeightConfig weight;
   ActivationConfig activation;
+  BackwardMode backward = BackwardMode::kFloat32;
   bool skip = false;  // stays float
   friend bool operator==(const LayerConfig&, const LayerConfig&) = default;
 };

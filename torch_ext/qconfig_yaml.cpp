@@ -12,6 +12,8 @@ const std::map<Granularity, std::string> kGranularities = {{Granularity::kPerTen
                                                            {Granularity::kPerGroup, "per_group"}};
 const std::map<ObserverKind, std::string> kObservers = {{ObserverKind::kMinMax, "min_max"},
                                                         {ObserverKind::kMovingAverage, "moving_average"}};
+const std::map<BackwardMode, std::string> kBackwardModes = {
+    {BackwardMode::kFloat32, "f32"}, {BackwardMode::kBfloat16, "bf16"}, {BackwardMode::kInt8, "int8"}};
 
 template <typename Enum>
 Enum read_enum(const YamlValue& value, const std::map<Enum, std::string>& names) {
@@ -72,6 +74,7 @@ void read_activation(YamlValue map, ActivationConfig& activation) {
 void read_layer(YamlValue& map, LayerConfig& layer) {
   if (map.has("weight")) read_weight(map.at("weight"), layer.weight);
   if (map.has("activation")) read_activation(map.at("activation"), layer.activation);
+  if (map.has("backward")) layer.backward = read_enum(map.at("backward"), kBackwardModes);
   if (map.has("skip")) layer.skip = map.at("skip").boolean();
 }
 
@@ -96,6 +99,7 @@ void write_activation(YAML::Emitter& out, const ActivationConfig& activation) {
 void write_layer(YAML::Emitter& out, const LayerConfig& layer) {
   write_weight(out, layer.weight);
   write_activation(out, layer.activation);
+  out << YAML::Key << "backward" << YAML::Value << kBackwardModes.at(layer.backward);
   out << YAML::Key << "skip" << YAML::Value << layer.skip;
 }
 

@@ -1,4 +1,4 @@
-// QConfig as YAML: the keys `weight`, `activation`, `skip` and `layers` of a `qat:` map.
+// QConfig as YAML: the keys `weight`, `activation`, `backward`, `skip` and `layers` of a `qat:` map.
 // docs/configuration.md lists them.
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace samebits {
 
-/// Reads the keys weight, activation and layers of `map`, all optional; what is not named keeps its default,
-/// and a layer inherits from weight and activation. Leaves the other keys of `map` and its finish() to the
+/// Reads the keys weight, activation, backward, skip and layers of `map`, all optional; what is not named keeps its default,
+/// and a layer inherits from the map's own. Leaves the other keys of `map` and its finish() to the
 /// caller. The result passes QConfig::check(). Throws ConfigError.
 QConfig read_qconfig(YamlValue map);
 

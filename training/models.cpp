@@ -5,32 +5,32 @@
 #include <string>
 #include <vector>
 
+#include "torch_ext/max_pool2d.h"
 #include "torch_ext/qat_conv2d.h"
 #include "torch_ext/qat_linear.h"
-#include "torch_ext/relu.h"
 
 namespace samebits::training {
 namespace {
 
-/// The fully connected end that both models share: fc1, relu, …, fcN on flattened input.
+/// The fully connected end that both models share: fc1, relu, …, fcN on flattened input. Each relu is part of
+/// the layer behind it.
 class Classifier : public Model {
  protected:
-  void add_linears(std::int64_t in_features, const std::vector<std::int64_t>& hidden, std::int64_t classes) {
+  void add_linears(std::int64_t in_features, const std::vector<std::int64_t>& hidden, std::int64_t classes,
+                   bool has_convs) {
     std::vector<std::int64_t> sizes = hidden;
     sizes.push_back(classes);
     for (const std::int64_t size : sizes) {
-      linears_.push_back(
-          register_module("fc" + std::to_string(linears_.size() + 1), QATLinear(in_features, size)));
+      const bool is_first = linears_.empty() && !has_convs;
+      const auto options = QATLinearOptions(in_features, size).relu_input(!is_first);
+      linears_.push_back(register_module("fc" + std::to_string(linears_.size() + 1), QATLinear(options)));
       in_features = size;
     }
   }
 
   torch::Tensor classify(torch::Tensor x) {
     x = torch::flatten(x, 1);
-    for (std::size_t i = 0; i < linears_.size(); ++i) {
-      if (i > 0) x = samebits::relu(x);
-      x = linears_[i]->forward(x);
-    }
+    for (QATLinear& linear : linears_) x = linear->forward(x);
     return x;
   }
 
@@ -41,7 +41,7 @@ class Classifier : public Model {
 class Mlp : public Classifier {
  public:
   Mlp(const ModelConfig& config, const ImageShape& shape) {
-    add_linears(shape.height * shape.width, config.hidden, shape.classes);
+    add_linears(shape.height * shape.width, config.hidden, shape.classes, /*has_convs=*/false);
   }
   torch::Tensor forward(const torch::Tensor& x) override { return classify(x); }
 };
@@ -57,17 +57,20 @@ class Cnn : public Classifier {
                 config.channels.size(), "; each one halves them");
     std::int64_t in_channels = 1;
     for (const std::int64_t channels : config.channels) {
-      convs_.push_back(register_module("conv" + std::to_string(convs_.size() + 1),
-                                       QATConv2d(QATConv2dOptions(in_channels, channels, 3).padding(1))));
+      convs_.push_back(register_module(
+          "conv" + std::to_string(convs_.size() + 1),
+          QATConv2d(QATConv2dOptions(in_channels, channels, 3).padding(1).relu_input(!convs_.empty()))));
       in_channels = channels;
       shape.height /= 2;
       shape.width /= 2;
     }
-    add_linears(in_channels * shape.height * shape.width, config.hidden, shape.classes);
+    add_linears(in_channels * shape.height * shape.width, config.hidden, shape.classes,
+                !config.channels.empty());
   }
   torch::Tensor forward(const torch::Tensor& images) override {
     torch::Tensor x = images;
-    for (auto& conv : convs_) x = torch::max_pool2d(samebits::relu(conv->forward(x)), 2);
+    // relu(pool(x)) is pool(relu(x)): the next layer's quantizer applies it to a quarter of the elements.
+    for (QATConv2d& conv : convs_) x = samebits::max_pool2d(conv->forward(x), 2);
     return classify(x);
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "torch_ext/convert.h"
+#include "torch_ext/max_pool2d.h"
 #include "torch_ext/prepare.h"
 #include "torch_ext/qat_conv2d.h"
 #include "torch_ext/qat_linear.h"

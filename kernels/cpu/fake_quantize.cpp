@@ -5,48 +5,71 @@
 
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
-#include "kernels/cpu/affine-inl.h"
+#include "kernels/cpu/grid_blocks-inl.h"
 #include "kernels/cpu/implementations.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
-bool fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid& scalar_grid, std::int64_t begin,
-                       std::int64_t end) {
-  const FloatTag f32;
-  const VectorGrid grid = vector_grid(scalar_grid);
-  auto nans = hn::FirstN(f32, 0);  // no lane yet
-  std::int64_t i = aligned_begin(begin, end);
-  const bool head_saw_nan = reference::fake_quantize_run(args, scalar_grid, begin, i);
-  for (; i + 8 <= end; i += 8) {
-    unsigned mask_byte = 0;
-    for (std::int64_t lane = 0; lane < 8; lane += static_cast<std::int64_t>(hn::Lanes(f32))) {
-      const auto position = grid_position(hn::LoadU(f32, args.x + i + lane), grid);
-      const auto is_nan = hn::IsNaN(position);
-      const auto code = code_at(position, is_nan, grid);
-      hn::StoreU(hn::Mul(hn::Sub(code, grid.zero_point), grid.scale), f32, args.y + i + lane);
-      mask_byte |= mask_bits(is_clipped(position, grid)) << lane;
-      nans = hn::Or(nans, is_nan);
+template <class Stored>
+struct FakeQuantizeKernel {
+  static constexpr bool kMayCorrect = true;
+  FakeQuantizeArgs args;
+
+  template <class Grids>
+  HWY_INLINE void block(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
+    const auto* x = static_cast<const Stored*>(args.x) + i;
+    auto* y = static_cast<Stored*>(args.y) + i;
+    unsigned inside = 0;
+    for (std::int64_t lane = 0; lane < kBlock; lane += kBlockLanes) {
+      const auto& grid = grids.at(offset + lane);
+      const Rounded rounded = round_to_grid(grid.quotient(load_floats(x + lane)), grid);
+      const auto steps =
+          hn::IfThenElseZero(rounded.ordered, hn::Sub(rounded.units, hn::Set(BlockTag(), kUnits)));
+      store_floats(hn::Mul(steps, grid.scale), y + lane);
+      inside |= mask_bits(BlockTag(), rounded.inside) << lane;
+      ordered = hn::And(ordered, rounded.ordered);
     }
-    args.clip_mask[i / 8] = static_cast<std::uint8_t>(mask_byte);
+    store_clip_bits(inside, args.clip_mask, i);
   }
-  const bool tail_saw_nan = reference::fake_quantize_run(args, scalar_grid, i, end);  // fewer than 8 elements
-  return head_saw_nan || tail_saw_nan || !hn::AllFalse(f32, nans);
+  bool reference(const AffineGrid& grid, std::int64_t begin, std::int64_t end) const {
+    return reference::fake_quantize_run(args, grid, begin, end);
+  }
+};
+
+bool fake_quantize(const FakeQuantizeArgs& args, const GridTable& table, std::int64_t begin,
+                   std::int64_t end) {
+  if (args.type == FloatType::kBfloat16)
+    return walk_table(FakeQuantizeKernel<Bfloat16>{args}, table, begin, end);
+  if (args.type == FloatType::kFloat16)
+    return walk_table(FakeQuantizeKernel<Float16>{args}, table, begin, end);
+  return walk_table(FakeQuantizeKernel<float>{args}, table, begin, end);
 }
 
-void fake_quantize_backward(const float* grad_y, const std::uint8_t* clip_mask, float* grad_x,
-                            std::int64_t begin, std::int64_t end) {
-  const FloatTag f32;
-  std::int64_t i = aligned_begin(begin, end);
-  reference::fake_quantize_backward(grad_y, clip_mask, grad_x, begin, i);
-  for (; i + 8 <= end; i += 8) {
-    for (std::int64_t lane = 0; lane < 8; lane += static_cast<std::int64_t>(hn::Lanes(f32))) {
+/// Lanes of the gradient's width in bits, at most eight: one byte of the mask.
+template <class Bits>
+void backward_of(const void* grad_y, const std::uint8_t* clip_mask, void* grad_x, std::int64_t begin,
+                 std::int64_t end) {
+  const hn::CappedTag<Bits, 8> tag;
+  for (std::int64_t i = begin; i + 8 <= end; i += 8) {
+    for (std::int64_t lane = 0; lane < 8; lane += static_cast<std::int64_t>(hn::Lanes(tag))) {
       const std::uint8_t bits[8] = {static_cast<std::uint8_t>(clip_mask[i / 8] >> lane)};  // reads 8 bytes
-      const auto clipped = hn::LoadMaskBits(f32, bits);
-      hn::StoreU(hn::IfThenZeroElse(clipped, hn::LoadU(f32, grad_y + i + lane)), f32, grad_x + i + lane);
+      const auto grad = hn::LoadU(tag, static_cast<const Bits*>(grad_y) + i + lane);
+      hn::StoreU(hn::IfThenZeroElse(hn::LoadMaskBits(tag, bits), grad), tag,
+                 static_cast<Bits*>(grad_x) + i + lane);
     }
   }
-  reference::fake_quantize_backward(grad_y, clip_mask, grad_x, i, end);
+}
+
+void fake_quantize_backward(const void* grad_y, const std::uint8_t* clip_mask, void* grad_x,
+                            std::int64_t begin, std::int64_t end, FloatType type) {
+  const std::int64_t first = whole_bytes_begin(begin, end), last = first + (end - first) / 8 * 8;
+  reference::fake_quantize_backward(grad_y, clip_mask, grad_x, begin, first, type);
+  if (type == FloatType::kFloat32)
+    backward_of<std::uint32_t>(grad_y, clip_mask, grad_x, first, last);
+  else
+    backward_of<std::uint16_t>(grad_y, clip_mask, grad_x, first, last);
+  reference::fake_quantize_backward(grad_y, clip_mask, grad_x, last, end, type);
 }
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
@@ -55,38 +78,33 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace samebits::kernels {
 namespace {
-constexpr Implementation<decltype(fake_quantize_run)> forward_list[] =
-    SAMEBITS_IMPLEMENTATIONS(fake_quantize_run);
+constexpr Implementation<decltype(fake_quantize)> forward_list[] = SAMEBITS_IMPLEMENTATIONS(fake_quantize);
 constexpr Implementation<decltype(fake_quantize_backward)> backward_list[] =
     SAMEBITS_IMPLEMENTATIONS(fake_quantize_backward);
 }  // namespace
 
-std::span<const Implementation<decltype(fake_quantize_run)>> fake_quantize_implementations() {
+std::span<const Implementation<decltype(fake_quantize)>> fake_quantize_implementations() {
   return forward_list;
 }
 std::span<const Implementation<decltype(fake_quantize_backward)>> fake_quantize_backward_implementations() {
   return backward_list;
 }
 
-bool fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
-                       std::int64_t end) {
-  static const auto& chosen = first_usable(fake_quantize_implementations());
-  return chosen.run(args, grid, begin, end);
-}
-
 bool fake_quantize(const FakeQuantizeArgs& args, const GridTable& table, std::int64_t begin,
                    std::int64_t end) {
-  bool saw_nan = false;
-  for_each_run(table, begin, end, [&](std::int64_t first, std::int64_t last, std::int64_t index) {
-    saw_nan |= fake_quantize_run(args, table.grid(index), first, last);
-  });
-  return saw_nan;
+  static const auto& chosen = first_usable(fake_quantize_implementations());
+  return chosen.run(args, table, begin, end);
 }
 
-void fake_quantize_backward(const float* grad_y, const std::uint8_t* clip_mask, float* grad_x,
-                            std::int64_t begin, std::int64_t end) {
+bool fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
+                       std::int64_t end) {
+  return fake_quantize(args, table_of(grid), begin, end);
+}
+
+void fake_quantize_backward(const void* grad_y, const std::uint8_t* clip_mask, void* grad_x,
+                            std::int64_t begin, std::int64_t end, FloatType type) {
   static const auto& chosen = first_usable(fake_quantize_backward_implementations());
-  chosen.run(grad_y, clip_mask, grad_x, begin, end);
+  chosen.run(grad_y, clip_mask, grad_x, begin, end, type);
 }
 
 }  // namespace samebits::kernels

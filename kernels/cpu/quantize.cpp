@@ -5,32 +5,51 @@
 
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
-#include "kernels/cpu/affine-inl.h"
+#include "kernels/cpu/grid_blocks-inl.h"
 #include "kernels/cpu/implementations.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
-bool quantize_run(const QuantizeArgs& args, const AffineGrid& scalar_grid, std::int64_t begin,
-                  std::int64_t end) {
-  const FloatTag f32;
-  const VectorGrid grid = vector_grid(scalar_grid);
-  auto nans = hn::FirstN(f32, 0);  // no lane yet
-  std::int64_t i = aligned_begin(begin, end);
-  const bool head_saw_nan = reference::quantize_run(args, scalar_grid, begin, i);
-  for (; i + 8 <= end; i += 8) {
-    unsigned mask_byte = 0;
-    for (std::int64_t lane = 0; lane < 8; lane += static_cast<std::int64_t>(hn::Lanes(f32))) {
-      const auto position = grid_position(hn::LoadU(f32, args.x + i + lane), grid);
-      const auto is_nan = hn::IsNaN(position);
-      store_codes(code_at(position, is_nan, grid), args.codes + i + lane);
-      mask_byte |= mask_bits(is_clipped(position, grid)) << lane;
-      nans = hn::Or(nans, is_nan);
+template <class Stored, bool kFoldRelu>
+struct QuantizeKernel {
+  static constexpr bool kMayCorrect = true;
+  QuantizeArgs args;
+
+  template <class Grids>
+  HWY_INLINE void block(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
+    const BlockTag f32;
+    const auto* x = static_cast<const Stored*>(args.x) + i;
+    unsigned inside_bits = 0;
+    for (std::int64_t lane = 0; lane < kBlock; lane += kBlockLanes) {
+      const auto& grid = grids.at(offset + lane);
+      const BlockFloats value = load_floats(x + lane);
+      LaneGrid limits = grid;
+      if (kFoldRelu) limits.lowest = hn::Set(f32, kUnits);  // no code below that of the real 0
+      const Rounded rounded = round_to_grid(grid.quotient(value), limits);
+      store_codes(rounded, grid, args.codes + i + lane);
+      BlockMask inside = rounded.inside;
+      if (kFoldRelu) inside = hn::And(inside, hn::Gt(value, hn::Zero(f32)));
+      inside_bits |= mask_bits(f32, inside) << lane;
+      ordered = hn::And(ordered, rounded.ordered);
     }
-    if (args.clip_mask != nullptr) args.clip_mask[i / 8] = static_cast<std::uint8_t>(mask_byte);
+    if (args.clip_mask != nullptr) store_clip_bits(inside_bits, args.clip_mask, i);
   }
-  const bool tail_saw_nan = reference::quantize_run(args, scalar_grid, i, end);
-  return head_saw_nan || tail_saw_nan || !hn::AllFalse(f32, nans);
+  bool reference(const AffineGrid& grid, std::int64_t begin, std::int64_t end) const {
+    return reference::quantize_run(args, grid, begin, end);
+  }
+};
+
+template <class Stored>
+bool quantize_from(const QuantizeArgs& args, const GridTable& table, std::int64_t begin, std::int64_t end) {
+  if (args.fold_relu) return walk_table(QuantizeKernel<Stored, true>{args}, table, begin, end);
+  return walk_table(QuantizeKernel<Stored, false>{args}, table, begin, end);
+}
+
+bool quantize(const QuantizeArgs& args, const GridTable& table, std::int64_t begin, std::int64_t end) {
+  if (args.type == FloatType::kBfloat16) return quantize_from<Bfloat16>(args, table, begin, end);
+  if (args.type == FloatType::kFloat16) return quantize_from<Float16>(args, table, begin, end);
+  return quantize_from<float>(args, table, begin, end);
 }
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
@@ -39,22 +58,20 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace samebits::kernels {
 namespace {
-constexpr Implementation<decltype(quantize_run)> list[] = SAMEBITS_IMPLEMENTATIONS(quantize_run);
+constexpr Implementation<decltype(quantize)> list[] = SAMEBITS_IMPLEMENTATIONS(quantize);
 }  // namespace
 
-std::span<const Implementation<decltype(quantize_run)>> quantize_implementations() { return list; }
-
-bool quantize_run(const QuantizeArgs& args, const AffineGrid& grid, std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(quantize_implementations());
-  return chosen.run(args, grid, begin, end);
+std::span<const Implementation<decltype(quantize)>> quantize_implementations() {
+  return list;
 }
 
 bool quantize(const QuantizeArgs& args, const GridTable& table, std::int64_t begin, std::int64_t end) {
-  bool saw_nan = false;
-  for_each_run(table, begin, end, [&](std::int64_t first, std::int64_t last, std::int64_t index) {
-    saw_nan |= quantize_run(args, table.grid(index), first, last);
-  });
-  return saw_nan;
+  static const auto& chosen = first_usable(quantize_implementations());
+  return chosen.run(args, table, begin, end);
+}
+
+bool quantize_run(const QuantizeArgs& args, const AffineGrid& grid, std::int64_t begin, std::int64_t end) {
+  return quantize(args, table_of(grid), begin, end);
 }
 
 }  // namespace samebits::kernels

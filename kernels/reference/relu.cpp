@@ -6,10 +6,15 @@
 namespace samebits::kernels::reference {
 
 void relu(const ReluArgs& args, std::int64_t begin, std::int64_t end) {
-  for (std::int64_t i = begin; i < end; ++i) {
-    append_clip_bit(args.clip_mask, i, args.x[i] <= 0.0f);
-    args.y[i] = args.x[i] < 0.0f ? 0.0f : args.x[i];
-  }
+  with_float_type(args.type, [&](auto stored) {
+    using Stored = decltype(stored);
+    const auto* x = static_cast<const Stored*>(args.x);
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float value = to_float(x[i]);
+      append_clip_bit(args.clip_mask, i, value <= 0.0f);
+      static_cast<Stored*>(args.y)[i] = value < 0.0f ? Stored() : x[i];
+    }
+  });
 }
 
 }  // namespace samebits::kernels::reference

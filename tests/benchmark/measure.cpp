@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
@@ -27,6 +28,14 @@ std::vector<double> interleaved_minimum(const std::vector<Variant>& variants, in
   return least;
 }
 
+std::string digits(double value) {
+  const double size = std::abs(value);
+  const int decimals = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.1 ? 3 : 4;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
 Table::Table(int argc, char** argv) {
   if (argc == 3 && std::string(argv[1]) == "--json") {
     json_path_ = argv[2];
@@ -34,13 +43,17 @@ Table::Table(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s [--json FILE]\n", argv[0]);
     std::exit(2);
   }
-  std::printf("%s\n%-34s%-22s%-18s%12s %-12s%8s  %s\n", training::machine_text().c_str(), "case", "variant", "metric",
-              "value", "unit", "ratio", "of");
+  std::printf("%s\n%-34s%-38s%-18s%12s %-12s%8s  %s\n", training::machine_text().c_str(), "case", "variant",
+              "metric", "value", "unit", "ratio", "of");
 }
 
 void Table::add(const Row& row) {
-  std::printf("%-34s%-22s%-18s%12.4g %-12s%8.3f  %s\n", row.case_name.c_str(), row.variant.c_str(),
+  std::printf("%-34s%-38s%-18s%12.4g %-12s%8.3f  %s", row.case_name.c_str(), row.variant.c_str(),
               row.metric.c_str(), row.value, row.unit.c_str(), row.ratio, row.reference.c_str());
+  for (const Column& column : row.columns) {
+    if (!column.text.empty()) std::printf("; %s %s", column.heading.c_str(), column.text.c_str());
+  }
+  std::printf("\n");
   std::fflush(stdout);
   rows_.push_back(row);
 }
@@ -48,7 +61,7 @@ void Table::add(const Row& row) {
 Table::~Table() {
   if (json_path_.empty()) return;
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-  for (const Row& row : rows_)
+  for (const Row& row : rows_) {
     rows.push_back({{"case", row.case_name},
                     {"variant", row.variant},
                     {"metric", row.metric},
@@ -57,6 +70,8 @@ Table::~Table() {
                     {"reference", row.reference},
                     {"ratio", row.ratio},
                     {"machine", training::machine_text()}});
+    for (const Column& column : row.columns) rows.back()["columns"][column.heading] = column.text;
+  }
   runtime::write_file_atomically(json_path_, rows.dump(2) + "\n");
 }
 

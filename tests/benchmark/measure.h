@@ -13,9 +13,14 @@ struct Variant {
   std::function<void()> run;
 };
 
-/// Seconds of each variant: the minimum over `rounds`, in each of which every variant runs once, in turn, after one
-/// untimed round. A noisy neighbour hits all alike, and the minimum forgets it.
+/// Seconds of each variant: the minimum over `rounds`, in each of which every variant runs once, in turn,
+/// after one untimed round. A noisy neighbour hits all alike, and the minimum forgets it.
 std::vector<double> interleaved_minimum(const std::vector<Variant>& variants, int rounds);
+
+/// A further column of a table: its heading and the cell.
+struct Column {
+  std::string heading, text;
+};
 
 /// One row of build/tables/NAME.json. `ratio` is value / value of the reference.
 struct Row {
@@ -23,7 +28,11 @@ struct Row {
   double value = 0;
   std::string unit, reference;
   double ratio = 0;
+  std::vector<Column> columns = {};  // when given, the table shows them instead of reference and ratio
 };
+
+/// `value` with three digits that mean something, as a cell: "0.0815", "11.2", "335".
+std::string digits(double value);
 
 /// Prints the rows as they come and writes them all to the file after --json, if any.
 class Table {

@@ -170,7 +170,7 @@ TEST_F(FakeQuantize, SaysWhichArgumentIsWrong) {
   const auto zeros = [](at::IntArrayRef shape) { return at::zeros(shape, at::kInt); };
   const std::string observe = "; observe at least one batch before quantizing";
   expect_errors({
-      {"[fake_quantize] x: expected float32, got float64; call .to(torch::kFloat)",
+      {"[fake_quantize] x: expected float32, bfloat16 or float16, got float64; call .to(torch::kFloat)",
        call(x.to(at::kDouble), one, zero)},
       {"[fake_quantize] scale: expected float32, got bfloat16; call .to(torch::kFloat)",
        call(x, one.to(at::kBFloat16), zero)},
@@ -214,8 +214,9 @@ TEST_F(FakeQuantize, SaysWhichArgumentIsWrong) {
        [&] { fake_quantize_backward(x, at::zeros({1}, at::kByte)); }},
       {"[fake_quantize_backward] clip_mask: expected uint8, got bool; call .to(torch::kByte)",
        [&] { fake_quantize_backward(x, at::zeros({2}, at::kBool)); }},
-      {"[fake_quantize_backward] grad_y: expected float32, got float16; call .to(torch::kFloat)",
-       [&] { fake_quantize_backward(x.to(at::kHalf), at::zeros({2}, at::kByte)); }},
+      {"[fake_quantize_backward] grad_y: expected float32, bfloat16 or float16, got float64; call "
+       ".to(torch::kFloat)",
+       [&] { fake_quantize_backward(x.to(at::kDouble), at::zeros({2}, at::kByte)); }},
   });
 }
 

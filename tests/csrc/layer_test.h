@@ -103,6 +103,15 @@ inline Tensor surrogate_weight(const Layer& layer, const Tensor& weight) {
   return Surrogate::apply(weight, expanded(grid.scale), expanded(zero_point), grid.qmin, grid.qmax);
 }
 
+/// The bias gradient of grad_y [rows, n]: blocks of 64 rows, each summed on its own, then added ascending.
+inline Tensor column_sums_of(const Tensor& grad_y) {
+  const std::int64_t m = grad_y.size(0), n = grad_y.size(1);
+  const std::vector<float> block_sums = oracle::block_sums(values_of<float>(grad_y), m, n);
+  std::vector<float> sums(n, 0.0f);
+  for (std::size_t i = 0; i < block_sums.size(); ++i) sums[i % n] = oracle::add(sums[i % n], block_sums[i]);
+  return tensor_of(sums, {n});
+}
+
 /// How many elements of x and of the weight get no gradient.
 struct Clipped {
   std::int64_t x, weight;

@@ -1,9 +1,7 @@
 // csrc/linear.h against the oracle forward and against torch's autograd on the float surrogate backward;
-// threads, Meta tensors, and the text of every error. The run without SAMEBITS_ISA takes at::_int_mm where it
-// may.
+// threads, Meta tensors, and the text of every error.
 #include "csrc/linear.h"
 
-#include "csrc/int_mm.h"
 #include "tests/csrc/layer_test.h"
 
 namespace samebits::ops {
@@ -65,7 +63,7 @@ TEST_F(LinearOp, TakesLeadingDimensionsOfAnyNumberAndMemoryLayout) {
 }
 
 TEST_F(LinearOp, GivesTheOraclesBitsForTheSmallestLayers) {
-  for (const std::int64_t in : {1, 2, 3}) {  // at::_int_mm reads a weight of one column wrongly
+  for (const std::int64_t in : {1, 2, 3}) {
     for (const std::int64_t out : {1, 2, 17}) {
       for (const std::int64_t rows : {1, 2, 33}) {
         const Layer layer = random_layer(random_, kernels::kWeightKinds[0], out, in, {rows, in});
@@ -113,17 +111,19 @@ void require_grad(Layer& layer) {
   if (layer.bias.has_value()) layer.bias = layer.bias->detach().requires_grad_();
 }
 
+/// The bias gradient is summed in an order of its own: the oracle's.
 Gradients surrogate_gradients(const Layer& layer, const Tensor& grad_y) {
   const Tensor x = surrogate_x(layer, layer.x).reshape({-1, layer.weight.size(1)});
-  Tensor y = at::mm(x, surrogate_weight(layer, layer.weight).t());
-  if (layer.bias.has_value()) y = y + *layer.bias;
-  return gradients(y, layer, grad_y.reshape({-1, layer.weight.size(0)}));
+  const Tensor y = at::mm(x, surrogate_weight(layer, layer.weight).t());
+  const Tensor grad = grad_y.reshape({-1, layer.weight.size(0)});
+  const auto grads = torch::autograd::grad({y}, {layer.x, layer.weight}, {grad});
+  return {grads[0], grads[1], layer.bias.has_value() ? column_sums_of(grad) : Tensor()};
 }
 
 TEST_F(LinearOp, HasTheGradientsOfTheFloatSurrogateToTheBit) {
   for (const WeightKind& kind : all_weight_kinds()) {
     for (const std::vector<std::int64_t>& shape :
-         std::vector<std::vector<std::int64_t>>{{17, 45}, {2, 3, 45}, {45}}) {
+         std::vector<std::vector<std::int64_t>>{{17, 45}, {2, 3, 45}, {45}, {150, 45}}) {
       Layer layer = random_layer(random_, kind, 12, 45, shape);
       SCOPED_TRACE(c10::str(describe(kind), ": ", layer.x.sizes()));
       EXPECT_GT(clipped(layer).weight, 0);
@@ -279,7 +279,8 @@ TEST_F(LinearOp, SaysWhichArgumentIsWrong) {
        changed(layer.x, at::zeros({2, 3, 1}))},
       {"[linear] x: expected [..., 6], got shape [4, 5]", changed(at::zeros({4, 5}), layer.weight)},
       {"[linear] x: expected [..., 6], got shape []", changed(at::zeros({}), layer.weight)},
-      {"[linear] group_size: expected an even number, got 3", changed(layer.x, layer.weight, 3)},
+      {"[linear] group_size: expected a multiple of 4, got 3; use 32, 64 or 128",
+       changed(layer.x, layer.weight, 3)},
       {"[linear] group_size: expected 0 (none) or more, got -2",
        [&] {
          linear(layer.x, layer.weight, {}, layer.x_grid, {at::ones({1}), {}, -127, 127, -2});
@@ -312,18 +313,6 @@ TEST_F(LinearOp, RefusesMoreInputsThanInt32SumsAllow) {
       {"[linear] in_features: expected <= 66311 for these codes' sums in int32, got 70000" + way_out,
        call_with(70000, -127, 66400)},
   });
-}
-
-TEST(IntMm, IsUsedOnlyWithoutAForcedInstructionSet) {
-  const std::string& forced = kernels::isa::forced();
-  if (forced.empty()) {
-    EXPECT_EQ(why_not_int_mm(), "");  // on a processor where its self-test fails, this says so
-    const Tensor a = at::randint(-128, 128, {33, 70}, at::kChar),
-                 b = at::randint(-128, 128, {20, 70}, at::kChar);
-    EXPECT_EQ(first_difference(int_mm(a, b), at::mm(a.to(at::kInt), b.to(at::kInt).t())), "");
-  } else {
-    EXPECT_EQ(why_not_int_mm(), "SAMEBITS_ISA=" + forced);
-  }
 }
 
 }  // namespace

@@ -1,15 +1,17 @@
-// The operators between values, ranges, grids and codes: quantize, dequantize, min_max, grid_of_range,
-// pack_int4.
+// The operators between values, ranges, grids and codes: quantize, quantize_stochastic, dequantize, min_max,
+// grid_of_range, pack_int4.
 #include "csrc/quantize.h"
 #include "csrc/dequantize.h"
 #include "csrc/min_max.h"
 #include "csrc/pack_int4.h"
+#include "csrc/stochastic.h"
 #include "tests/csrc/op_test.h"
 
 namespace samebits::ops {
 namespace {
 
 class Quantize : public OpTest {};
+class QuantizeStochastic : public OpTest {};
 class Dequantize : public OpTest {};
 class MinMax : public OpTest {};
 class GridOfRange : public OpTest {};
@@ -60,6 +62,46 @@ TEST_F(Quantize, GivesTheSameBitsWith1And2Threads) {
   const auto [one, two] = with_1_and_2_threads([&] { return quantize(x, scale, zero_point, -128, 127); });
   EXPECT_EQ(first_difference(std::get<0>(two), std::get<0>(one)), "");
   EXPECT_EQ(first_difference(std::get<1>(two), std::get<1>(one)), "");
+}
+
+TEST_F(QuantizeStochastic, GivesTheOraclesCodesForItsSeedAndStreamInEveryLayoutAndType) {
+  const CodeRange range{-8, 7};
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
+    for (const Layout& layout : kLayouts) {
+      const GridTensors grids(layout, range);
+      const Tensor values = values_for(layout, range).to(type), expected = at::empty(layout.shape, at::kChar);
+      const std::vector<float> widened = values_of<float>(values.to(at::kFloat));
+      for (std::int64_t i = 0; i < values.numel(); ++i) {
+        const oracle::Grid grid = grids.grid(range, layout.grid_index(i));
+        const double position = oracle::stochastic_position(widened[i], oracle::philox_word(7, 3, i), grid);
+        expected.mutable_data_ptr<std::int8_t>()[i] =
+            static_cast<std::int8_t>(std::clamp(position, -8.0, 7.0));
+      }
+      for (const auto& [why, x] : memory_layouts(values)) {
+        SCOPED_TRACE(c10::str(type, ", ", layout.why, ", ", why));
+        const auto [codes, clip_mask, saw_nan] = quantize_stochastic(x, grids.scale, grids.zero_point, -8, 7,
+                                                                     7, 3, layout.axis, layout.group_size);
+        EXPECT_EQ(first_difference(codes, expected), "");
+        EXPECT_FALSE(saw_nan.item<bool>());
+      }
+    }
+  }
+}
+
+TEST_F(QuantizeStochastic, RepeatsAtAnyNumberOfThreadsAndHasTheMeanOfTheQuotient) {
+  const Tensor x = at::full({200000}, 0.3f), one = at::ones({1}), zero = ints({0});
+  const auto call = [&](std::int64_t seed, std::int64_t stream) {
+    return std::get<0>(quantize_stochastic(x, one, zero, -8, 7, seed, stream));
+  };
+  const auto [first, second] = with_1_and_2_threads([&] { return call(1, 0); });
+  EXPECT_EQ(first_difference(second, first), "");
+  EXPECT_NEAR(first.to(at::kFloat).mean().item<float>(), 0.3, 0.006);
+  EXPECT_NE(first_difference(call(2, 0), first), "");
+  EXPECT_NE(first_difference(call(1, 1), first), "");
+  expect_errors(
+      {{"[quantize_stochastic] x: expected float32, bfloat16 or float16, got int64; call "
+        ".to(torch::kFloat)",
+        [=] { quantize_stochastic(x.to(at::kLong), one, zero, -8, 7, 0); }}});
 }
 
 TEST_F(Dequantize, GivesTheOraclesRealsInEveryLayout) {
@@ -228,7 +270,7 @@ TEST_F(Quantize, SaysWhichArgumentIsWrong) {
   const Tensor x = at::randn({2, 3}), one = at::ones({1}), zero = ints({0}),
                codes = at::zeros({2, 3}, at::kChar);
   expect_errors({
-      {"[quantize] x: expected float32, got int64; call .to(torch::kFloat)",
+      {"[quantize] x: expected float32, bfloat16 or float16, got int64; call .to(torch::kFloat)",
        [=] { quantize(x.to(at::kLong), one, zero, -8, 7); }},
       {"[quantize] scale: expected 1 value or 2 (one a channel of axis 0), got 3",
        [=] {
@@ -253,7 +295,7 @@ TEST_F(Quantize, SaysWhichArgumentIsWrong) {
 TEST_F(MinMax, SaysWhichArgumentIsWrong) {
   const Tensor x = at::randn({2, 3}), one = at::ones({1});
   expect_errors({
-      {"[min_max] x: expected float32, got float64; call .to(torch::kFloat)",
+      {"[min_max] x: expected float32, bfloat16 or float16, got float64; call .to(torch::kFloat)",
        [=] { min_max(x.to(at::kDouble)); }},
       {"[min_max] rows: expected a divisor of the 6 elements, got 4", [=] { min_max(x, 4); }},
       {"[min_max] rows: expected a divisor of the 6 elements, got 0", [=] { min_max(x, 0); }},

@@ -25,7 +25,7 @@ TEST_F(Dequantize, RoundsTheProductOfEveryCodeAndZeroPointOnce) {
       const std::vector<float> expected = expect_reals(codes, grid);
       for (const auto& entry : under_test(dequantize_implementations())) {
         std::vector<float> y(256);
-        entry.run(codes.data(), y.data(), grid, 0, 256);
+        entry.run(codes.data(), y.data(), table_of(grid), 0, 256, FloatType::kFloat32);
         ASSERT_EQ(first_difference(y, expected), "") << entry.name;
       }
     }
@@ -43,7 +43,7 @@ TEST_F(Dequantize, WritesItsElementsAndNothingElse) {
       const Unaligned<std::int8_t> codes(values, offset);
       for (const auto& entry : under_test(dequantize_implementations())) {
         Guarded<float> y(n, offset);
-        entry.run(codes.data(), y.data(), grid, 0, n);
+        entry.run(codes.data(), y.data(), table_of(grid), 0, n, FloatType::kFloat32);
         EXPECT_EQ(first_difference(y.values(), expected), "") << entry.name;
         EXPECT_TRUE(y.guards_untouched()) << entry.name;
       }
@@ -61,7 +61,7 @@ TEST_F(Dequantize, WorksOnAnyPart) {
     for (std::int64_t end = begin; end <= n; ++end) {
       for (const auto& entry : under_test(dequantize_implementations())) {
         Guarded<float> y(n);
-        entry.run(codes.data(), y.data(), grid, begin, end);
+        entry.run(codes.data(), y.data(), table_of(grid), begin, end, FloatType::kFloat32);
         const std::vector<float> part(expected.begin() + begin, expected.begin() + end);
         ASSERT_EQ(first_difference(y.values(begin, end), part), "")
             << entry.name << " " << begin << " " << end;
@@ -73,7 +73,7 @@ TEST_F(Dequantize, WorksOnAnyPart) {
 
 TEST_F(Dequantize, GivesEachElementTheGridOfItsRunInWhateverOrderThePiecesCome) {
   Random random(3);
-  for (const Granularity& c : kGranularities) {
+  for (const Granularity& c : all_granularities()) {
     SCOPED_TRACE(c.why);
     const Grids grids(c.grids());
     const std::vector<std::int8_t> codes = random_codes(random, c.elements());

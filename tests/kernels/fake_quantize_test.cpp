@@ -23,7 +23,7 @@ void expect_oracle(const std::vector<float>& x, const AffineGrid& grid) {
     SCOPED_TRACE(entry.name);
     std::vector<float> y(n);
     std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
-    const bool saw_nan = entry.run({x.data(), y.data(), clip_mask.data()}, grid, 0, n);
+    const bool saw_nan = entry.run({x.data(), y.data(), clip_mask.data()}, table_of(grid), 0, n);
     EXPECT_EQ(first_difference(y, expected.y), "");
     EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
     EXPECT_EQ(saw_nan, expected.saw_nan);
@@ -68,7 +68,7 @@ TEST_F(FakeQuantize, SettlesTiesEdgesAndInfinitiesAsTheContractSays) {
       for (const auto& entry : under_test(fake_quantize_implementations())) {
         std::vector<float> y(n);
         std::vector<std::uint8_t> clip_mask((n + 7) / 8);
-        EXPECT_FALSE(entry.run({x.data(), y.data(), clip_mask.data()}, c.grid, 0, n)) << entry.name;
+        EXPECT_FALSE(entry.run({x.data(), y.data(), clip_mask.data()}, table_of(c.grid), 0, n)) << entry.name;
         EXPECT_EQ(first_difference(y, std::vector<float>(n, c.y)), "") << entry.name;
         for (std::int64_t i = 0; i < n; ++i)
           EXPECT_EQ((clip_mask[i / 8] >> i % 8 & 1) != 0, c.clipped) << entry.name;
@@ -122,6 +122,24 @@ TEST_F(FakeQuantize, MatchesTheOracleOnEvery256thOfAllFloats) {
   }
 }
 
+TEST_F(FakeQuantize, MatchesTheOracleNextToTiesForSignificandsOfAllKinds) {
+  Random random(10);
+  std::vector<std::int64_t> significands;
+  for (std::int64_t i = 0; i < 16; ++i) {
+    significands.push_back((1 << 23) + i);
+    significands.push_back((1 << 24) - 1 - i);
+    significands.push_back(random_int(random, 1 << 23, (1 << 24) - 1));
+  }
+  for (const std::int64_t significand : significands) {
+    for (const int exponent : {-126, -101, 0, 119}) {
+      const AffineGrid grid{.scale = std::ldexp(static_cast<float>(significand), exponent - 23),
+                            .zero_point = static_cast<std::int32_t>(random_int(random, -128, 127))};
+      SCOPED_TRACE(testing::Message() << std::hexfloat << grid.scale << ", zero point " << grid.zero_point);
+      expect_oracle(ties(grid), grid);
+    }
+  }
+}
+
 TEST_F(FakeQuantize, ReportsANaNWhereverItStands) {
   for (const std::int64_t n : {1, 8, 16, 33}) {
     for (std::int64_t at = 0; at < n; ++at) {
@@ -145,7 +163,7 @@ TEST_F(FakeQuantize, WritesItsElementsAndNothingElse) {
       for (const auto& entry : under_test(fake_quantize_implementations())) {
         Guarded<float> y(n, offset);
         Guarded<std::uint8_t> clip_mask((n + 7) / 8, offset);
-        entry.run({x.data(), y.data(), clip_mask.data()}, grid, 0, n);
+        entry.run({x.data(), y.data(), clip_mask.data()}, table_of(grid), 0, n);
         EXPECT_EQ(first_difference(y.values(), expected.y), "") << entry.name;
         EXPECT_EQ(first_difference(clip_mask.values(), expected.clip_mask), "") << entry.name;
         EXPECT_TRUE(y.guards_untouched() && clip_mask.guards_untouched()) << entry.name;
@@ -163,7 +181,7 @@ TEST_F(FakeQuantize, KeepsTheMaskBitsBelowBeginAndClearsThoseFromEndOn) {
       for (const auto& entry : under_test(fake_quantize_implementations())) {
         Guarded<float> y(n);
         Guarded<std::uint8_t> clip_mask(n / 8);
-        entry.run({x.data(), y.data(), clip_mask.data()}, grid, begin, end);
+        entry.run({x.data(), y.data(), clip_mask.data()}, table_of(grid), begin, end);
         for (std::int64_t i = begin / 8 * 8; i < (end + 7) / 8 * 8; ++i) {
           const bool earlier = (Guarded<std::uint8_t>::kFill >> i % 8 & 1) != 0;
           const bool expected = i < begin ? earlier : i < end;
@@ -186,7 +204,7 @@ TEST_F(FakeQuantize, MayWriteOverItsInput) {
     for (const auto& entry : under_test(fake_quantize_implementations())) {
       std::vector<float> y = x;
       std::vector<std::uint8_t> clip_mask((n + 7) / 8);
-      entry.run({y.data(), y.data(), clip_mask.data()}, grid, 0, n);
+      entry.run({y.data(), y.data(), clip_mask.data()}, table_of(grid), 0, n);
       EXPECT_EQ(first_difference(y, expected.y), "") << entry.name << ", " << n;
       EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "") << entry.name << ", " << n;
     }
@@ -204,7 +222,7 @@ TEST_F(FakeQuantize, AnyCutIntoRunsGivesTheSameBits) {
       std::vector<float> y(x.size());
       std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
       for (const auto& [first, last] : pieces)
-        entry.run({x.data(), y.data(), clip_mask.data()}, grid, first, last);
+        entry.run({x.data(), y.data(), clip_mask.data()}, table_of(grid), first, last);
       EXPECT_EQ(first_difference(y, expected.y), "") << entry.name;
       EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "") << entry.name;
     }
@@ -225,7 +243,7 @@ TEST_F(FakeQuantize, IsIdempotent) {
 // As threads share a tensor: pieces in any order, cut at whole mask bytes.
 TEST_F(FakeQuantize, GivesEachElementTheGridOfItsRunInWhateverOrderThePiecesCome) {
   Random random(4);
-  for (const Granularity& c : kGranularities) {
+  for (const Granularity& c : all_granularities()) {
     SCOPED_TRACE(c.why);
     const Grids grids(c.grids());
     const GridTable table = c.table(grids.scale.data(), grids.zero_point.data());
@@ -272,7 +290,7 @@ TEST_F(FakeQuantizeBackward, StopsTheGradientExactlyWhereTheMaskIsSetAndKeepsAll
       const Unaligned<std::uint8_t> clip_mask(gradient.clip_mask, offset);
       for (const auto& entry : under_test(fake_quantize_backward_implementations())) {
         Guarded<float> grad_x(n, offset);
-        entry.run(grad_y.data(), clip_mask.data(), grad_x.data(), 0, n);
+        entry.run(grad_y.data(), clip_mask.data(), grad_x.data(), 0, n, FloatType::kFloat32);
         EXPECT_EQ(first_difference(grad_x.values(), gradient.grad_x), "") << entry.name << ", " << n;
         EXPECT_TRUE(grad_x.guards_untouched()) << entry.name << ", " << n;
       }
@@ -288,7 +306,8 @@ TEST_F(FakeQuantizeBackward, WorksOnAnyPartAndWritesNothingElse) {
     for (std::int64_t end = begin; end <= n; ++end) {
       for (const auto& entry : under_test(fake_quantize_backward_implementations())) {
         Guarded<float> grad_x(n);
-        entry.run(gradient.grad_y.data(), gradient.clip_mask.data(), grad_x.data(), begin, end);
+        entry.run(gradient.grad_y.data(), gradient.clip_mask.data(), grad_x.data(), begin, end,
+                  FloatType::kFloat32);
         const std::vector<float> expected(gradient.grad_x.begin() + begin, gradient.grad_x.begin() + end);
         ASSERT_EQ(first_difference(grad_x.values(begin, end), expected), "")
             << entry.name << " " << begin << " " << end;
@@ -304,7 +323,7 @@ TEST_F(FakeQuantizeBackward, MayWriteOverTheGradientItReads) {
     const Gradient gradient(random, n);
     for (const auto& entry : under_test(fake_quantize_backward_implementations())) {
       std::vector<float> grad = gradient.grad_y;
-      entry.run(grad.data(), gradient.clip_mask.data(), grad.data(), 0, n);
+      entry.run(grad.data(), gradient.clip_mask.data(), grad.data(), 0, n, FloatType::kFloat32);
       EXPECT_EQ(first_difference(grad, gradient.grad_x), "") << entry.name << ", " << n;
     }
   }

@@ -46,6 +46,28 @@ inline const Granularity kGranularities[] = {
     {"a group longer than the row", 1, 4, 6, 32, 4},
 };
 
+/// Larger ones, on either side of what makes a kernel walk in another way. `runs` is not filled in.
+inline const Granularity kLargeGranularities[] = {
+    {"rows of whole blocks", 1, 7, 48, 0, 0},
+    {"groups of 32", 1, 3, 96, 32, 0},
+    {"groups of 64 with a short last one of whole blocks", 1, 3, 144, 64, 0},
+    {"groups of 128 with a short last one of 3", 1, 2, 131, 128, 0},
+    {"long rows that begin inside a byte of the mask", 1, 3, 1027, 0, 0},
+    {"three channels on the last axis", 1000, 3, 1, 0, 0},
+    {"a pattern of grids that just fits, on the last axis", 3, 2032, 1, 0, 0},
+    {"a pattern that just does not", 3, 2033, 1, 0, 0},
+    {"many channels on the last axis", 2, 3000, 1, 0, 0},
+    {"a short pattern on a middle axis", 9, 5, 49, 0, 0},
+    {"a long pattern on a middle axis", 2, 301, 7, 0, 0},
+    {"groups of one element in long rows", 1, 2, 2500, 1, 0},
+};
+
+inline std::vector<Granularity> all_granularities() {
+  std::vector<Granularity> all(std::begin(kGranularities), std::end(kGranularities));
+  all.insert(all.end(), std::begin(kLargeGranularities), std::end(kLargeGranularities));
+  return all;
+}
+
 /// Grids for a tensor of `elements`: scales that differ, zero points of both signs.
 struct Grids {
   std::vector<float> scale;
@@ -53,7 +75,7 @@ struct Grids {
 
   explicit Grids(std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) {
-      scale.push_back(0.05f + 0.013f * static_cast<float>(i));
+      scale.push_back(0.05f + 0.013f * static_cast<float>(i % 40));
       zero_point.push_back(static_cast<std::int32_t>(i * 29 % 200 - 100));
     }
   }

@@ -48,6 +48,27 @@ TEST(ForEachRun, CallsNothingForNoElements) {
   for (const Granularity& c : kGranularities) EXPECT_THAT(runs_of(c.table(), 3, 3), testing::IsEmpty());
 }
 
+TEST(GridTable, FindsTheGridOfOneElement) {
+  for (const Granularity& c : all_granularities()) {
+    const GridTable table = c.table();
+    EXPECT_EQ(table.grids(), c.grids()) << c.why;
+    for (std::int64_t i = 0; i < c.elements(); ++i)
+      ASSERT_EQ(table.index_of(i), c.grid_index(i)) << c.why << ", " << i;
+  }
+}
+
+TEST(GridTable, OfOneGridIsOneRunFromAnyElementOn) {
+  const AffineGrid grid{0.3f, 4, -8, 7};
+  const std::int64_t far = std::int64_t{1} << 60;
+  for (const std::int64_t begin : {std::int64_t{0}, std::int64_t{13}, far - 5}) {
+    const std::vector<Piece> runs = runs_of(table_of(grid), begin, far);
+    ASSERT_EQ(runs.size(), 1u);
+    EXPECT_EQ(runs[0].first, begin);
+    EXPECT_EQ(runs[0].last, far);
+    EXPECT_EQ(table_of(grid).grid(runs[0].index), grid);
+  }
+}
+
 TEST(GridTable, CountsTheGroupsOfARowWithAShortLastOne) {
   struct Case {
     std::int64_t row_length, group_size, groups;

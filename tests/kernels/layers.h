@@ -43,17 +43,21 @@ inline oracle::Weights random_weights(Random& random, const WeightKind& kind, st
   return weights;
 }
 
-inline PreparedWeights prepare(const oracle::Weights& weights, const WeightKind& kind, bool pack = true) {
-  return prepare_weights({.codes = weights.codes.data(),
-                          .scale = weights.scale.data(),
-                          .zero_point = weights.zero_point.empty() ? nullptr : weights.zero_point.data(),
-                          .scale_count = std::ssize(weights.scale),
-                          .n = weights.n,
-                          .k = weights.k,
-                          .group_size = weights.group_size,
-                          .qmin = kind.qmin,
-                          .qmax = kind.qmax},
-                         pack);
+inline WeightCodes weight_codes(const oracle::Weights& weights, const WeightKind& kind) {
+  return {.codes = weights.codes.data(),
+          .scale = weights.scale.data(),
+          .zero_point = weights.zero_point.empty() ? nullptr : weights.zero_point.data(),
+          .scale_count = std::ssize(weights.scale),
+          .n = weights.n,
+          .k = weights.k,
+          .group_size = weights.group_size,
+          .qmin = kind.qmin,
+          .qmax = kind.qmax};
+}
+
+inline PreparedWeights prepare(const oracle::Weights& weights, const WeightKind& kind,
+                               WeightLayout layout = WeightLayout::kPacked) {
+  return prepare_weights(weight_codes(weights, kind), layout);
 }
 
 /// Grids of the activations: affine, symmetric, a zero point at either end.

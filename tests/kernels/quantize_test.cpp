@@ -23,7 +23,7 @@ void expect_oracle(const std::vector<float>& x, const AffineGrid& grid) {
       const std::vector<std::uint8_t> untouched(expected.clip_mask.size(), 0xA5);
       std::vector<std::uint8_t> clip_mask = untouched;
       const QuantizeArgs args{x.data(), codes.data(), with_mask ? clip_mask.data() : nullptr};
-      EXPECT_EQ(entry.run(args, grid, 0, n), expected.saw_nan);
+      EXPECT_EQ(entry.run(args, table_of(grid), 0, n), expected.saw_nan);
       EXPECT_EQ(first_difference(codes, expected.codes), "");
       EXPECT_EQ(first_difference(clip_mask, with_mask ? expected.clip_mask : untouched), "");
     }
@@ -58,7 +58,8 @@ TEST_F(Quantize, GivesTheCodesOfTheContract) {
       const std::vector<float> x(n, c.x);
       for (const auto& entry : under_test(quantize_implementations())) {
         std::vector<std::int8_t> codes(n);
-        EXPECT_EQ(entry.run({x.data(), codes.data(), nullptr}, c.grid, 0, n), std::isnan(c.x)) << entry.name;
+        EXPECT_EQ(entry.run({x.data(), codes.data(), nullptr}, table_of(c.grid), 0, n), std::isnan(c.x))
+            << entry.name;
         EXPECT_THAT(codes, testing::Each(c.code)) << entry.name;
       }
     }
@@ -88,6 +89,72 @@ TEST_F(Quantize, MatchesTheOracleOnEvery256thOfAllFloats) {
   }
 }
 
+/// Codes and mask of relu, then quantize, each by the oracle: the mask has a 1 where one of the two stops the
+/// gradient.
+Expected expect_relu_then_quantize(const std::vector<float>& x, const AffineGrid& grid) {
+  std::vector<float> positive = x;
+  for (float& value : positive)
+    if (value <= 0) value = 0.0f;
+  Expected expected = expect_on(positive, grid);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    if (x[i] <= 0) expected.clip_mask[i / 8] |= static_cast<std::uint8_t>(1u << i % 8);
+  return expected;
+}
+
+TEST_F(Quantize, WithAFoldedReluGivesTheCodesAndGradientsOfReluThenQuantize) {
+  for (const GridCase& c : kGrids) {
+    SCOPED_TRACE(c.why);
+    const std::vector<float> x = hard_values(c.grid);
+    const Expected expected = expect_relu_then_quantize(x, c.grid);
+    for (const auto& entry : under_test(quantize_implementations())) {
+      std::vector<std::int8_t> codes(x.size());
+      std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
+      const QuantizeArgs args{
+          .x = x.data(), .codes = codes.data(), .clip_mask = clip_mask.data(), .fold_relu = true};
+      EXPECT_TRUE(entry.run(args, table_of(c.grid), 0, std::ssize(x)));
+      EXPECT_EQ(first_difference(codes, expected.codes), "") << entry.name;
+      EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "") << entry.name;
+    }
+  }
+}
+
+TEST_F(Quantize, WithAFoldedReluWorksAtEveryGranularity) {
+  Random random(11);
+  for (const Granularity& c : all_granularities()) {
+    SCOPED_TRACE(c.why);
+    const Grids grids(c.grids());
+    const std::vector<float> x = random_floats(random, c.elements(), 20.0f);
+    std::vector<float> positive = x;
+    for (float& value : positive) value = std::fmax(value, 0.0f);
+    const Expected expected =
+        expect_by(positive, [&](std::int64_t i) { return grids.grid(c.grid_index(i)); });
+    std::vector<std::int8_t> codes(x.size());
+    const QuantizeArgs args{.x = x.data(), .codes = codes.data(), .clip_mask = nullptr, .fold_relu = true};
+    quantize(args, c.table(grids.scale.data(), grids.zero_point.data()), 0, c.elements());
+    EXPECT_EQ(first_difference(codes, expected.codes), "");
+  }
+}
+
+// What docs/numerics.md §6 says of a quantizer whose zero point is qmin.
+TEST_F(Quantize, AloneDiffersFromReluThenQuantizeOnlyInTheMaskOfTheLastHalfStepBelowZero) {
+  for (const float scale : {0.1f, 1.0f, 0x1.fffffep-3f, 0x1.000002p-3f}) {
+    const AffineGrid grid{.scale = scale, .zero_point = -128};
+    std::vector<float> x = hard_values(grid);
+    push_neighbours(-0.5f * scale, 40, x);
+    const Expected both = expect_relu_then_quantize(x, grid);
+    std::vector<std::int8_t> codes(x.size());
+    std::vector<std::uint8_t> clip_mask(both.clip_mask.size());
+    quantize_run({x.data(), codes.data(), clip_mask.data()}, grid, 0, std::ssize(x));
+    EXPECT_EQ(first_difference(codes, both.codes), "");
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const bool differs = ((clip_mask[i / 8] ^ both.clip_mask[i / 8]) >> i % 8 & 1) != 0;
+      // The quotient rounds to -1/2 or above: x / scale >= -(1/2 + 2^-25).
+      const bool in_half_step = x[i] <= 0 && double{x[i]} >= -(0.5 + 0x1p-25) * double{scale};
+      EXPECT_EQ(differs, in_half_step) << std::hexfloat << x[i];
+    }
+  }
+}
+
 TEST_F(Quantize, ReportsANaNWhereverItStands) {
   for (const std::int64_t n : {1, 8, 16, 33}) {
     for (std::int64_t at = 0; at < n; ++at) {
@@ -111,7 +178,7 @@ TEST_F(Quantize, WritesItsElementsAndNothingElse) {
       for (const auto& entry : under_test(quantize_implementations())) {
         Guarded<std::int8_t> codes(n, offset);
         Guarded<std::uint8_t> clip_mask((n + 7) / 8, offset);
-        entry.run({x.data(), codes.data(), clip_mask.data()}, grid, 0, n);
+        entry.run({x.data(), codes.data(), clip_mask.data()}, table_of(grid), 0, n);
         EXPECT_EQ(first_difference(codes.values(), expected.codes), "") << entry.name;
         EXPECT_EQ(first_difference(clip_mask.values(), expected.clip_mask), "") << entry.name;
         EXPECT_TRUE(codes.guards_untouched() && clip_mask.guards_untouched()) << entry.name;
@@ -129,7 +196,7 @@ TEST_F(Quantize, KeepsTheMaskBitsBelowBeginAndClearsThoseFromEndOn) {
       for (const auto& entry : under_test(quantize_implementations())) {
         Guarded<std::int8_t> codes(n);
         Guarded<std::uint8_t> clip_mask(n / 8);
-        entry.run({x.data(), codes.data(), clip_mask.data()}, grid, begin, end);
+        entry.run({x.data(), codes.data(), clip_mask.data()}, table_of(grid), begin, end);
         for (std::int64_t i = begin / 8 * 8; i < (end + 7) / 8 * 8; ++i) {
           const bool earlier = (Guarded<std::uint8_t>::kFill >> i % 8 & 1) != 0;
           const bool expected = i < begin ? earlier : i < end;
@@ -154,7 +221,7 @@ TEST_F(Quantize, AnyCutIntoRunsGivesTheSameBits) {
       std::vector<std::int8_t> codes(x.size());
       std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
       for (const auto& [first, last] : pieces)
-        entry.run({x.data(), codes.data(), clip_mask.data()}, grid, first, last);
+        entry.run({x.data(), codes.data(), clip_mask.data()}, table_of(grid), first, last);
       EXPECT_EQ(first_difference(codes, expected.codes), "") << entry.name;
       EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "") << entry.name;
     }
@@ -163,7 +230,7 @@ TEST_F(Quantize, AnyCutIntoRunsGivesTheSameBits) {
 
 TEST_F(Quantize, GivesEachElementTheGridOfItsRunInWhateverOrderThePiecesCome) {
   Random random(3);
-  for (const Granularity& c : kGranularities) {
+  for (const Granularity& c : all_granularities()) {
     SCOPED_TRACE(c.why);
     const Grids grids(c.grids());
     const GridTable table = c.table(grids.scale.data(), grids.zero_point.data());

@@ -131,7 +131,7 @@ def test_doctor_prints_a_line_a_fact_in_columns(samebits):
         assert row[24:40].strip() and row[39] == " "
         kernels += [row[:24].strip()] if row[0] != " " else []
         used += [kernels[-1]] if row[40:] == "used" else []
-    assert used == kernels and {"fake_quantize", "gemm_int8", "linear"} <= set(kernels)
+    assert used == kernels and {"fake_quantize", "gemm_int8", "gemm_int4"} <= set(kernels)
 
 
 def test_doctor_says_what_samebits_isa_skips(samebits):

@@ -94,7 +94,7 @@ def test_env_json_says_what_computed(trained):
     environment = json.loads((trained.run.path / "env.json").read_text())
     assert list(environment) == ["samebits", "libtorch", "compiler", "processor", "features", "kernels", "threads"]
     assert environment["threads"] == (2 if "two_threads" in trained.name else 1)
-    assert {"fake_quantize", "gemm_int8", "linear"} <= set(environment["kernels"])
+    assert {"fake_quantize", "gemm_int8"} <= set(environment["kernels"])
 
 
 def test_the_resolved_configuration_repeats_the_run(trained):

@@ -19,7 +19,20 @@ def test_every_architecture_has_machine_code(kernels):
         assert architecture in symbols
 
 
-@pytest.mark.parametrize("operator", ["fake_quantize", "fake_quantize_backward"])
+OPERATORS = (
+    "dequantize",
+    "fake_quantize",
+    "fake_quantize_backward",
+    "grid_of_range",
+    "min_max",
+    "pack_int4",
+    "quantize",
+    "relu",
+    "unpack_int4",
+)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
 def test_the_operator_has_a_cuda_kernel(kernels, operator):
     import samebits  # noqa: F401
     import torch

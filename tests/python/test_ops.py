@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from torch.library import opcheck
 
 import samebits  # noqa: F401  (loads the operators)
+import test_new_ops
 
 OPS = torch.ops.samebits
 POWERS_OF_TWO = [2.0**-7, 2.0**-3, 1.0]
@@ -189,7 +190,7 @@ def test_linear_is_the_integer_sum_scaled_and_biased(case):
     bias = random.normal(0, 1, outputs).astype(np.float32) if has_bias else None
     x_scale, zero_point = np.float32(0.06), int(random.integers(-100, 100))
     weight_scale = random.uniform(0.01, 0.5, outputs).astype(np.float32)
-    y, codes, _, _ = OPS.linear(
+    y, codes, _, _, _ = OPS.linear(
         torch.from_numpy(x), torch.from_numpy(weight), None if bias is None else torch.from_numpy(bias),
         scale_of(x_scale), zero_point_of(zero_point), -128, 127, torch.from_numpy(weight_scale), None, qmin, qmax,
     )
@@ -272,8 +273,45 @@ def test_layers_keep_codes_and_bits_for_backward_and_no_float_input():
     )
     assert kept == {torch.int8: image.numel(), torch.uint8: image.numel() // 8, torch.float32: 8, torch.int32: 4}
 
+    pooled = kept_bytes(lambda: OPS.max_pool2d(image, [2, 2], [2, 2], [0, 0])[0])
+    assert pooled == {torch.uint8: image.numel() // 4}
+
     for call in (lambda: OPS.fake_quantize(x, scale, zero_point, -128, 127)[0], lambda: OPS.relu(x)[0]):
         assert kept_bytes(call) == {torch.uint8: x.numel() // 8}
+
+
+def test_a_packed_weight_gives_the_bits_of_one_packed_inside():
+    x, weight = torch.randn(5, 40), torch.randn(9, 40)
+    packed, weight_scale, _, saw_nan, saw_infinity = OPS.pack_weight(weight, -127, 127, True)
+    arguments = (x, weight, None, scale_of(0.05), zero_point_of(3), -128, 127, weight_scale, None, -127, 127, 0)
+    assert same_bits(OPS.linear(*arguments, packed)[0], OPS.linear(*arguments)[0])
+    assert not saw_nan and not saw_infinity
+    with pytest.raises(RuntimeError, match="a copy of it is no packed weight"):
+        OPS.linear(*arguments, packed.clone())
+
+
+@st.composite
+def pool_cases(draw):
+    kernel = [draw(st.integers(1, 4)), draw(st.integers(1, 4))]
+    padding = [draw(st.integers(0, size // 2)) for size in kernel]
+    stride = [draw(st.integers(1, 3)), draw(st.integers(1, 3))]
+    shape = (draw(st.integers(0, 2)), draw(st.integers(1, 3)), *(size + draw(st.integers(0, 6)) for size in kernel))
+    few_values = st.sampled_from([-np.inf, -1.0, -0.0, 0.0, 0.5, 2.0, np.inf, np.nan])
+    return draw(hnp.arrays(np.float32, shape, elements=few_values)), kernel, stride, padding
+
+
+@settings(max_examples=200, deadline=None)
+@given(case=pool_cases())
+def test_max_pool2d_chooses_and_differentiates_as_torch_does(case):
+    values, kernel, stride, padding = case
+    ours, theirs = (torch.from_numpy(values).clone().requires_grad_() for _ in range(2))
+    y = OPS.max_pool2d(ours, kernel, stride, padding)[0]
+    expected = torch.nn.functional.max_pool2d(theirs, kernel, stride, padding)
+    assert same_bits(y, expected)
+    grad = torch.arange(y.numel(), dtype=torch.float32).reshape(y.shape)
+    y.backward(grad)
+    expected.backward(grad)
+    assert same_bits(ours.grad, theirs.grad)
 
 
 def opcheck_cases():
@@ -286,6 +324,9 @@ def opcheck_cases():
     window = ([2, 1], [1, 0], [1, 1], 1)
     groups = (torch.full((3, 2), 0.02), torch.ones(3, 2, dtype=torch.int32), -8, 7, 4)
     x_grid = (scale, zero_point, -128, 127)
+    weight, kernel, pool = torch.randn(3, 8), torch.randn(3, 3, 3, 3), ([3, 2], [2, 1], [1, 0])
+    image = (torch.ones(2, 3, 5, 6, dtype=torch.int8), torch.zeros(23, dtype=torch.uint8))
+    places = OPS.max_pool2d(torch.randn(2, 3, 5, 6), *pool)[1]
     return [
         ("fake_quantize", (leaf(4, 8), scale, zero_point, -8, 7)),
         ("fake_quantize", (leaf(4, 8), scale.expand(8), zero_point.expand(8), -8, 7, 1)),
@@ -299,7 +340,15 @@ def opcheck_cases():
         ("unpack_int4", (mask, 7)),
         ("linear", (leaf(4, 8), leaf(3, 8), leaf(3), *x_grid, *weight_grid)),
         ("linear", (leaf(2, 4, 8), leaf(3, 8), None, *x_grid, *groups)),
+        ("linear", (leaf(4, 8), leaf(3, 8), leaf(3), *x_grid, *weight_grid, 0, None, True, True, "bf16")),
         ("conv2d", (leaf(2, 3, 5, 6), leaf(3, 3, 3, 3), leaf(3), *window, *x_grid, *weight_grid)),
+        ("conv2d", (leaf(2, 3, 5, 6), leaf(3, 3, 3, 3), None, *window, *x_grid, *weight_grid, None, True, True)),
+        ("max_pool2d", (leaf(2, 3, 5, 6), *pool)),
+        ("pack_weight", (torch.randn(17, 9), -8, 7, False, False, 4)),
+        ("linear_backward", (torch.randn(4, 3), codes, mask, *x_grid, weight, *weight_grid, 0, "bf16", [True] * 3)),
+        ("linear_backward", (torch.randn(4, 3), codes, mask, *x_grid, weight, *groups, "f32", [False, True, False])),
+        ("conv2d_backward", (torch.randn(2, 3, 3, 4), *image, *x_grid, kernel, *weight_grid, *window, "f32", [True] * 3)),
+        ("max_pool2d_backward", (torch.randn(2, 3, 3, 5), places, [5, 6], *pool)),
     ]
 
 
@@ -316,7 +365,8 @@ def test_operators_keep_the_rules_of_torch_library(name, arguments):
 def test_opcheck_covers_every_operator_of_the_library():
     defined = {schema.name.split("::")[1] for schema in torch._C._jit_get_all_schemas()
                if schema.name.startswith("samebits::")}
-    assert defined == {name for name, _ in opcheck_cases()}
+    covered = {name for name, _ in opcheck_cases()} | {name for name, _, _ in test_new_ops.opcheck_cases()}
+    assert defined == covered
 
 
 @pytest.mark.parametrize(

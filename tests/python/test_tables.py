@@ -115,6 +115,18 @@ def test_names_the_metric_in_each_row_when_there_are_several(run, tmp_path):
     assert "Machine: Xeon, amx, 2 threads; EPYC\n" in text
 
 
+def test_shows_the_columns_of_the_rows_instead_of_reference_and_ratio(run, tmp_path):
+    first = ROW | {"columns": {"of copy_": "0.81", "target": "a|b"}}
+    run({"README.md": PAGE}, [first, ROW | {"columns": {"reached": "yes"}}])
+    lines = (tmp_path / "README.md").read_text().split("\n")
+    assert lines[5:9] == [
+        "| case | variant | time | of copy_ | target | reached |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| MLP 784-2048 | samebits int8 | 12.35 ms | 0.81 | a\\|b |  |",
+        "| MLP 784-2048 | samebits int8 | 12.35 ms |  |  | yes |",
+    ]
+
+
 @pytest.mark.parametrize(("text", "found"), [("no marker\n", "none"), (PAGE, "markers of step")])
 def test_says_that_no_document_has_the_marker(run, text, found):
     result = run({"README.md": text}, [ROW], name="steps")
@@ -142,6 +154,7 @@ BAD_ROWS = [
     ("[]", "expected a JSON list of at least one row, got []"),
     ('[{"case": 1}]', 'row 0: expected the keys case, variant, metric, value, unit, reference, ratio, machine, got {"case": 1}'),
     (json.dumps([ROW, ROW | {"value": "fast"}]), 'row 1: value: expected a number, got "fast"'),
+    (json.dumps([ROW | {"columns": {"a": 1}}]), 'row 0: columns: expected texts by heading, got {"a": 1}'),
     (json.dumps([ROW | {"ratio": True}]), "row 0: ratio: expected a number, got true"),
 ]
 

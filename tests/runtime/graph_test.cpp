@@ -215,8 +215,8 @@ TEST(CheckGraph, RefusesWeightsThatAreNone) {
        "9223372036854775807]"},
       {"too few codes", [](Graph& g) { fc(g).weight->codes.pop_back(); },
        "fc: weight: expected 48 values, got 47"},
-      {"scales for another group size", [](Graph& g) { fc(g).weight->group_size = 6; },
-       "fc: weight_scale: expected 9 values, got 12"},
+      {"scales for another group size", [](Graph& g) { fc(g).weight->group_size = 8; },
+       "fc: weight_scale: expected 6 values, got 12"},
       {"two scales for four channels", [](Graph& g) { conv(g).weight->scale.resize(2); },
        "conv: weight_scale: expected 4 values, got 2"},
       {"no scales", [](Graph& g) { conv(g).weight->scale.clear(); },
@@ -233,11 +233,11 @@ TEST(CheckGraph, RefusesWeightsThatAreNone) {
       {"groups of a conv", [](Graph& g) { conv(g).weight->group_size = 32; },
        "conv: weight: expected group_size 0 of a conv2d, got 32"},
       {"an odd group size", [](Graph& g) { fc(g).weight->group_size = 5; },
-       "fc: weight: expected an even group_size >= 2, or 0 for none, got 5"},
+       "fc: weight: expected a group_size that is a multiple of 4, or 0 for none, got 5"},
       {"a negative group size", [](Graph& g) { fc(g).weight->group_size = -4; },
-       "fc: weight: expected an even group_size >= 2, or 0 for none, got -4"},
+       "fc: weight: expected a group_size that is a multiple of 4, or 0 for none, got -4"},
       {"a group size whose sums overflow", [](Graph& g) { fc(g).weight->group_size = kHuge - 1; },
-       "fc: weight: expected an even group_size >= 2, or 0 for none, got 9223372036854775806"},
+       "fc: weight: expected a group_size that is a multiple of 4, or 0 for none, got 9223372036854775806"},
   };
   expect_messages(kCases);
 }

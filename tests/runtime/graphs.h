@@ -21,7 +21,7 @@ struct WeightKind {
 };
 constexpr WeightKind kWeightKinds[] = {
     {"8 bits per tensor", 8, 0, true, true},         {"8 bits per channel", 8, 0, false, true},
-    {"8 bits in groups", 8, 6, false, true},         {"7 bits affine per channel", 7, 0, false, false},
+    {"8 bits in groups", 8, 12, false, true},         {"7 bits affine per channel", 7, 0, false, false},
     {"5 bits per channel", 5, 0, false, true},       {"4 bits per channel", 4, 0, false, true},
     {"4 bits in groups", 4, 4, false, true},         {"4 bits affine in groups", 4, 8, false, false},
     {"3 bits affine per tensor", 3, 0, true, false}, {"2 bits per channel", 2, 0, false, true},

@@ -252,7 +252,7 @@ TEST_F(BadPackage, IsRefusedWhenGraphAndCodesDoNotFit) {
   expect_graph_error("a group size of 0", "\"group_size\": 4", "\"group_size\": 0",
                      codes + "fc1.weight_scale: expected F32 [1] or [3], got F32 [3, 2]");
   expect_graph_error("a group size below 0", "\"group_size\": 4", "\"group_size\": -1",
-                     codes + "fc1: weight: expected an even group_size >= 2, or 0 for none, got -1");
+                     codes + "fc1: weight: expected a group_size that is a multiple of 4, or 0 for none, got -1");
   expect_graph_error("a bias that is not there", "\"has_bias\": false", "\"has_bias\": true",
                      codes + "fc2.bias: expected F32 [2], got none");
   expect_graph_error("a bias that nobody reads", "\"has_bias\": true", "\"has_bias\": false",

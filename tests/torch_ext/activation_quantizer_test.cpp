@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "csrc/linear.h"
 #include "tests/torch_ext/models.h"
 
 namespace samebits {
@@ -101,6 +102,34 @@ TEST(Observers, MoveWhileQuantizingAndStopWhenFrozen) {
   layer->set_state(QuantizerState::kFrozen);
   layer(batch(-8, 8));
   EXPECT_EQ(layer->input().affine_grid(), grid_of(-1, 4));
+}
+
+TEST(Observers, QuantizeEachBatchOnTheGridOfTheBatchesBefore) {
+  QATLinear layer = observing_linear(config_with(ObserverKind::kMovingAverage, 0.25));
+  layer(batch(-1, 2));
+  layer->set_state(QuantizerState::kQuantizing);
+  const auto y_on = [&](const Tensor& x, const kernels::AffineGrid& grid) {
+    const ops::ActivationGrid x_grid{torch::full({1}, grid.scale),
+                                     torch::full({1}, grid.zero_point, torch::kInt), grid.qmin, grid.qmax};
+    return ops::linear(x, layer->weight, layer->bias, x_grid, layer->weight_grid()).y;
+  };
+  EXPECT_TRUE(same_bits(layer(batch(-3, 6)), y_on(batch(-3, 6), grid_of(-1, 2))));
+  EXPECT_EQ(layer->input().affine_grid(), grid_of(-1.5f, 3));
+  EXPECT_TRUE(same_bits(layer(batch(-0.5f, 1)), y_on(batch(-0.5f, 1), grid_of(-1.5f, 3))));
+  EXPECT_EQ(layer->input().affine_grid(), grid_of(-1.25f, 2.5f));
+  EXPECT_EQ(layer(torch::empty({0, 4})).numel(), 0);  // a batch of nothing moves nothing
+  EXPECT_EQ(layer->input().affine_grid(), grid_of(-1.25f, 2.5f));
+}
+
+TEST(Observers, SeeTheInputBehindTheLayersOwnRelu) {
+  QATLinear layer(QATLinearOptions(4, 3).relu_input(true));
+  layer->configure(config_with(ObserverKind::kMinMax), "fc1", 0);
+  layer->set_state(QuantizerState::kObserving);
+  layer(batch(-5, 2));
+  EXPECT_EQ(layer->input().affine_grid(), grid_of(0, 2));
+  layer->set_state(QuantizerState::kQuantizing);
+  layer(batch(-9, 4));
+  EXPECT_EQ(layer->input().affine_grid(), grid_of(0, 4));
 }
 
 TEST(Observers, TurnToQuantizingAtTheLastOfTheObserveSteps) {

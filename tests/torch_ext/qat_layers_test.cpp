@@ -180,6 +180,33 @@ TEST(QATConv2d, ComputesWithTheOperatorWhileQuantizing) {
   EXPECT_TRUE(same_bits(layer(x), out.y));
 }
 
+TEST(QATLayers, AreAReluAndALayerInEveryStateWhenTheReluIsTheirOwn) {
+  torch::manual_seed(8);
+  torch::nn::Linear linear(20, 5);
+  torch::nn::Conv2d conv(torch::nn::Conv2dOptions(2, 4, 3).padding(1));
+  const auto expect_relu = [](QATLayer& folded, QATLayer& plain, const auto& forward_folded,
+                              const auto& forward_plain, const Tensor& x) {
+    EXPECT_TRUE(folded.has_relu_input());
+    for (const QuantizerState state : {QuantizerState::kFloat, QuantizerState::kObserving,
+                                       QuantizerState::kQuantizing, QuantizerState::kFrozen}) {
+      SCOPED_TRACE(state_name(state));
+      folded.set_state(state);
+      plain.set_state(state);
+      EXPECT_TRUE(same_bits(forward_folded(x), forward_plain(torch::relu(x))));
+      EXPECT_EQ(folded.input().affine_grid(), plain.input().affine_grid());
+      EXPECT_TRUE(same_bits(folded.float_forward(x), plain.float_forward(torch::relu(x))));
+    }
+  };
+  QATLinearImpl folded_linear(*linear, std::nullopt, /*relu_input=*/true), plain_linear(*linear);
+  expect_relu(
+      folded_linear, plain_linear, [&](const Tensor& x) { return folded_linear.forward(x); },
+      [&](const Tensor& x) { return plain_linear.forward(x); }, torch::randn({6, 20}));
+  QATConv2dImpl folded_conv(*conv, std::nullopt, /*relu_input=*/true), plain_conv(*conv);
+  expect_relu(
+      folded_conv, plain_conv, [&](const Tensor& x) { return folded_conv.forward(x); },
+      [&](const Tensor& x) { return plain_conv.forward(x); }, torch::randn({2, 2, 7, 7}));
+}
+
 TEST(QATLayers, QuantizeTheirWeightAsTheOracleDoes) {
   torch::manual_seed(6);
   LayerConfig config;

@@ -138,12 +138,14 @@ TEST(QConfigYaml, LayersInheritWhatTheyDoNotName) {
   const QConfig config = read(
       "weight: {bits: 5, granularity: per_tensor}\n"
       "activation: {bits: 6, observer: min_max, symmetric: true}\n"
+      "backward: bf16\n"
       "layers:\n"
       "  \"fc*\": {weight: {bits: 4, group_size: 64}}\n"
-      "  conv1: {skip: true, activation: {observer: moving_average, averaging: 0.5}}\n"
+      "  conv1: {skip: true, backward: int8, activation: {observer: moving_average, averaging: 0.5}}\n"
       "  conv2: {}\n");
   EXPECT_EQ(config.defaults.weight.bits, 5);
   EXPECT_TRUE(config.defaults.weight.symmetric);
+  EXPECT_EQ(config.defaults.backward, BackwardMode::kBfloat16);
   ASSERT_EQ(config.layers.size(), 3u);
 
   LayerConfig fc = config.defaults;
@@ -154,6 +156,7 @@ TEST(QConfigYaml, LayersInheritWhatTheyDoNotName) {
 
   LayerConfig conv1 = config.defaults;
   conv1.skip = true;
+  conv1.backward = BackwardMode::kInt8;
   conv1.activation.observer = ObserverKind::kMovingAverage;
   conv1.activation.averaging = 0.5;
   EXPECT_EQ(config.layer("conv1"), conv1);
@@ -234,6 +237,9 @@ const BadQConfig kBadQConfigs[] = {
      "[config] q.yaml:1: activation.granularity: expected per_tensor, got \"per_channel\"; an activation has "
      "one scale\n"
      "  1 | activation: {granularity: per_channel}\n                                ^"},
+    {"backward: f16",
+     "[config] q.yaml:1: backward: expected f32, bf16 or int8, got \"f16\"\n"
+     "  1 | backward: f16\n                ^"},
     {"activation: {averaging: 0}",
      "[config] q.yaml:1: activation.averaging: expected a number > 0 and <= 1, got 0\n"
      "  1 | activation: {averaging: 0}\n                              ^"},
@@ -248,7 +254,7 @@ const BadQConfig kBadQConfigs[] = {
     {"layers: [fc1]",
      "[config] q.yaml:1: layers: expected a map, got a list\n  1 | layers: [fc1]\n              ^"},
     {"layers: {fc1: {bits: 4}}",
-     "[config] q.yaml:1: layers.fc1.bits: unknown key; expected weight, activation or skip\n"
+     "[config] q.yaml:1: layers.fc1.bits: unknown key; expected weight, activation, backward or skip\n"
      "  1 | layers: {fc1: {bits: 4}}\n                     ^"},
     {"layers: {\"fc.*\": {skip: 1}}",
      "[config] q.yaml:1: layers.\"fc.*\".skip: expected true or false, got 1\n"
@@ -281,6 +287,7 @@ LayerConfig random_layer(std::mt19937& random, const LayerConfig& base) {
   layer.activation.observer = static_cast<ObserverKind>(below(2));
   if (layer.activation.observer == ObserverKind::kMovingAverage)
     layer.activation.averaging = std::uniform_real_distribution<double>(1e-9, 1)(random);
+  layer.backward = static_cast<BackwardMode>(below(3));
   layer.skip = below(4) == 0;
   return layer;
 }

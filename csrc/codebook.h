@@ -1,0 +1,23 @@
+// torch operator samebits::fake_quantize_codebook, and the codebooks that have names.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+#include "csrc/fake_quantize.h"
+
+namespace samebits::ops {
+
+/// x to the nearest codebook[code] * scale: y like x, clip_mask 1 where x lies beyond the first or the last
+/// value, saw_nan. `codebook`: 2..16 ascending reals (kernels/codebook.h). `scale`, axis and group_size as in
+/// fake_quantize.h. Straight-through gradient for x.
+FakeQuantized fake_quantize_codebook(const at::Tensor& x, const at::Tensor& scale,
+                                     at::ArrayRef<double> codebook, int64_t axis = 0, int64_t group_size = 0);
+
+/// Values of kernels/codebook.h: 0 and powers of two; sums of two of them; 4-bit NormalFloat. bits: 2..4.
+std::vector<double> powers_of_two(int64_t bits);
+std::vector<double> additive_powers_of_two(int64_t bits, bool is_signed = true);
+std::vector<double> normal_float4();
+
+}  // namespace samebits::ops
