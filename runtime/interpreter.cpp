@@ -19,6 +19,8 @@ namespace {
 
 /// Below this many elements or products a block costs less than waking a thread for it.
 constexpr std::int64_t kGrain = 1 << 15;
+/// The same for products of codes, of which a thread makes tens of thousands in a microsecond.
+constexpr std::int64_t kProductGrain = 1 << 22;
 
 /// Items of `work` each that a block should hold.
 std::int64_t grain_of(std::int64_t work) {
@@ -236,7 +238,8 @@ void Interpreter::State::linear(const Step& step, const Value& x, const Output& 
   const Layer& layer = layers[step.node];
   const std::int8_t* x_codes = input_codes(graph.nodes[step.node], x);
   const std::int64_t n = layer.weights.n, m = x.size() / layer.weights.k;
-  const std::int64_t parts = m * n * layer.weights.k < 2 * kGrain ? 1 : threads.threads();
+  const std::int64_t parts =
+      std::clamp<std::int64_t>(m * n * layer.weights.k / kProductGrain, 1, threads.threads());
   const kernels::FusedRelu relu{.apply = step.relu};
   std::atomic<bool> saw_nan = false;
   threads.parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -267,11 +270,12 @@ void Interpreter::State::conv2d(const Step& step, const Value& x, const Output& 
   const std::int64_t work =
       shape.out_height() * shape.out_width() * shape.out_channels * shape.depth() * x.shape[0];
   std::atomic<bool> saw_nan = false;
-  threads.parallel_for(
-      items, grain_of(work / std::max<std::int64_t>(items, 1)), [&](std::int64_t begin, std::int64_t end) {
-        if (kernels::conv2d(layer.weights, layer.terms, shape, *node.input_grid, x_codes, output, begin, end))
-          saw_nan = true;
-      });
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, kProductGrain * items / std::max<std::int64_t>(work, 1));
+  threads.parallel_for(items, grain, [&](std::int64_t begin, std::int64_t end) {
+    if (kernels::conv2d(layer.weights, layer.terms, shape, *node.input_grid, x_codes, output, begin, end))
+      saw_nan = true;
+  });
   if (saw_nan) fail_nan(*y.reader);
 }
 

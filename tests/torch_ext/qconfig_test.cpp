@@ -238,7 +238,7 @@ const BadQConfig kBadQConfigs[] = {
      "one scale\n"
      "  1 | activation: {granularity: per_channel}\n                                ^"},
     {"backward: f16",
-     "[config] q.yaml:1: backward: expected f32, bf16 or int8, got \"f16\"\n"
+     "[config] q.yaml:1: backward: expected f32, bf16 or int8, got \"f16\"; did you mean \"bf16\"?\n"
      "  1 | backward: f16\n                ^"},
     {"activation: {averaging: 0}",
      "[config] q.yaml:1: activation.averaging: expected a number > 0 and <= 1, got 0\n"
