@@ -20,7 +20,7 @@ namespace {
 /// Below this many elements or products a block costs less than waking a thread for it.
 constexpr std::int64_t kGrain = 1 << 15;
 /// The same for products of codes, of which a thread makes tens of thousands in a microsecond.
-constexpr std::int64_t kProductGrain = 1 << 22;
+constexpr std::int64_t kProductGrain = 1 << 20;
 
 /// Items of `work` each that a block should hold.
 std::int64_t grain_of(std::int64_t work) {

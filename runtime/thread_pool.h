@@ -2,6 +2,7 @@
 // queued.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -38,11 +39,11 @@ class ThreadPool {
 
   std::mutex mutex_;
   std::condition_variable_any job_changed_, block_done_;
-  Job job_;                                 // guarded by mutex_, like the two below
-  std::uint64_t generation_ = 0;            // counts jobs, so that no worker takes one twice
-  std::int64_t running_ = 0;                // workers whose block has not ended
-  std::vector<std::exception_ptr> errors_;  // one a block; each written by its thread alone
-  std::vector<std::jthread> workers_;       // last: they end before what they use
+  Job job_;                                    // guarded by mutex_; the two below change under it
+  std::atomic<std::uint64_t> generation_ = 0;  // counts jobs, so that no worker takes one twice
+  std::atomic<std::int64_t> running_ = 0;      // workers whose block has not ended
+  std::vector<std::exception_ptr> errors_;     // one a block; each written by its thread alone
+  std::vector<std::jthread> workers_;          // last: they end before what they use
 };
 
 }  // namespace samebits::runtime

@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -55,7 +56,10 @@ void compare(Table& table, runtime::Interpreter& ours, std::int64_t tokens, int 
       {"LibTorch bf16 model", [&] { bf16.forward(x_bf16); }},
       {"samebits int8", [&] { ours.run(array); }},
   };
-  const std::vector<double> seconds = interleaved_minimum(variants, rounds);
+  std::vector<double> seconds = interleaved_minimum(variants, rounds);
+  // Each of them once more on its own, as a server runs one model only: nobody's weights push out another's.
+  for (std::size_t i = 0; i < variants.size(); ++i)
+    seconds[i] = std::min(seconds[i], interleaved_minimum({variants[i]}, rounds).front());
   const std::string name = std::to_string(tokens) + (tokens == 1 ? " token" : " tokens");
   for (std::size_t i = 0; i < variants.size(); ++i)
     table.add(

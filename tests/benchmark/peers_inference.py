@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -129,7 +130,11 @@ def measure(program: Path, folder: Path) -> tuple[dict[tuple[str, str], float], 
     """Milliseconds by (case, variant), and the machine."""
     times, machine, sessions = {}, "", {}
     for _ in range(TURNS):
-        subprocess.run([program, "--json", folder / "ours.json"], check=True, stdout=subprocess.DEVNULL)
+        # OpenMP's threads, which LibTorch leaves spinning behind each call, would take a core from what comes next.
+        environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+        subprocess.run(
+            [program, "--json", folder / "ours.json"], check=True, stdout=subprocess.DEVNULL, env=environment
+        )
         for row in json.loads((folder / "ours.json").read_text(encoding="utf-8")):
             keep_least(times, (row["case"], row["variant"]), row["value"])
             machine = row["machine"]

@@ -188,7 +188,7 @@ TEST(Interpreter, IsTheSameAtEveryThreadCountWhenThereIsEnoughWorkForAll) {
        plain_node(Op::kAvgPool2d, "avg", {"max.y"}, window), plain_node(Op::kFlatten, "flatten", {"avg.y"}),
        layer_node(Op::kLinear, "fc", "flatten.y", random_weight(kWeightKinds[6], {40, 16 * 18 * 18}, random),
                   random)});
-  const Array x = random_input(graph, 13, 4);
+  const Array x = random_input(graph, 25, 4);  // millions of products in each layer
   const Array expected = Interpreter(graph, 1).run(x);
   for (const int threads : {2, 3, 5}) expect_same_bits(Interpreter(graph, threads).run(x), expected);
 }
