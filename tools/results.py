@@ -13,7 +13,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-EXPERIMENTS = ("fashion_mnist_cnn_int8", "fashion_mnist_cnn_w4a8", "fashion_mnist_mlp_int8")
+# A configuration, and what is changed in it: the run's name too, then.
+EXPERIMENTS = (
+    ("fashion_mnist_cnn_int8", {}),
+    ("fashion_mnist_cnn_w4a8", {}),
+    ("fashion_mnist_mlp_int8", {}),
+    ("fashion_mnist_cnn_int8", {"name": "cnn_int8_backward_bf16", "qat.backward": "bf16"}),
+    ("fashion_mnist_cnn_int8", {"name": "cnn_int8_backward_int8", "qat.backward": "int8"}),
+)
 VARIANTS = (("FP32", "fp32"), ("PTQ", "ptq"), ("QAT", "qat"), ("exported", "exported"))
 
 
@@ -45,13 +52,16 @@ def main() -> int:
     samebits, folder = Path(sys.argv[1]), Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
-    for name in EXPERIMENTS:
-        done = subprocess.run([samebits, "train", f"configs/{name}.yaml"], stdout=subprocess.PIPE, text=True)
+    for number, (config, changes) in enumerate(EXPERIMENTS):
+        name = changes.get("name", config)
+        settings = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
+        command = [samebits, "train", f"configs/{config}.yaml", *settings]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
         print(done.stdout, end="")
         if done.returncode != 0:
             print(f"error: [results] {name}: expected exit code 0 of train, got {done.returncode}", file=sys.stderr)
             return 1
-        if name == EXPERIMENTS[0]:
+        if number == 0:
             (folder / "make_train.txt").write_text(done.stdout.replace(f"{Path.cwd()}/", ""))
         rows += rows_of(name, Path("runs") / name / "latest")
     (folder / "results.json").write_text(json.dumps(rows, indent=2) + "\n")
