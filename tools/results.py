@@ -13,7 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-# A configuration, and what is changed in it: the run's name too, then.
+# A configuration, and what is changed in it: the run's name too, then. Of the changed ones accuracy and bits are wanted;
+# `make bench NAME=step` has their times.
 EXPERIMENTS = (
     ("fashion_mnist_cnn_int8", {}),
     ("fashion_mnist_cnn_w4a8", {}),
@@ -30,7 +31,7 @@ def median_step_ms(run: Path, phases: tuple[str, ...]) -> float:
     return min(r["step_ms"] for r in records if r["kind"] == "epoch" and r["phase"] in phases)
 
 
-def rows_of(name: str, run: Path) -> list[dict]:
+def rows_of(name: str, run: Path, with_time: bool) -> list[dict]:
     status = json.loads((run / "status.json").read_text())
     env = json.loads((run / "env.json").read_text())
     machine = f"{env['processor']}, {' '.join(env['features'])}, {env['threads']} threads, LibTorch {env['libtorch']}"
@@ -40,9 +41,10 @@ def rows_of(name: str, run: Path) -> list[dict]:
                 "reference": reference, "ratio": ratio, "machine": machine}
 
     rows = [row(label, "test accuracy", status["accuracy"][key], "%", None, None) for label, key in VARIANTS]
-    fp32 = median_step_ms(run, ("fp32",))
-    qat = median_step_ms(run, ("quantizing", "frozen"))
-    rows.append(row("QAT", "training step", qat, "ms", "FP32 step", qat / fp32))
+    if with_time:
+        fp32 = median_step_ms(run, ("fp32",))
+        qat = median_step_ms(run, ("quantizing", "frozen"))
+        rows.append(row("QAT", "training step", qat, "ms", "FP32 step", qat / fp32))
     for target, differing in status["verify"]["differing"].items():
         rows.append(row(target, "differing logits", differing, f"of {status['verify']['logits']:,}", None, None))
     return rows
@@ -63,7 +65,7 @@ def main() -> int:
             return 1
         if number == 0:
             (folder / "make_train.txt").write_text(done.stdout.replace(f"{Path.cwd()}/", ""))
-        rows += rows_of(name, Path("runs") / name / "latest")
+        rows += rows_of(name, Path("runs") / name / "latest", with_time=not changes)
     (folder / "results.json").write_text(json.dumps(rows, indent=2) + "\n")
     return 0
 
