@@ -138,7 +138,9 @@ void lsq_backward(const Operands& o, kernels::GridTable table) {
   const kernels::LsqArgs args{o.x.const_data_ptr(), o.grad_y.const_data_ptr(), grad_x.mutable_data_ptr()};
   const kernels::LsqLayout layout(table, o.n);
   std::vector<kernels::LsqSums> sums(static_cast<std::size_t>(layout.slots()));
-  in_parallel(layout.slots(), 1, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t slots_of_a_grain =
+      layout.slots() * at::internal::GRAIN_SIZE / std::max<std::int64_t>(o.n, 1);
+  at::parallel_for(0, layout.slots(), slots_of_a_grain + 1, [&](std::int64_t begin, std::int64_t end) {
     kernels::lsq_backward(args, table, o.n, sums.data(), begin, end);
   });
   std::vector<float> grad_scale(static_cast<std::size_t>(table.grids())), grad_zero_point(grad_scale.size());
