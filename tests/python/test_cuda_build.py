@@ -30,6 +30,8 @@ OPERATORS = (
     "fake_quantize_mx",
     "grid_of_range",
     "linear",
+    "linear_int4",
+    "linear_weight_only",
     "min_max",
     "observe",
     "observe_fake_quantize",
