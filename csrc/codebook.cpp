@@ -43,13 +43,6 @@ kernels::Codebook checked(Make make) {
   }
 }
 
-kernels::Codebook checked_codebook(at::ArrayRef<double> values) {
-  return checked([&] {
-    const std::vector<float> floats(values.begin(), values.end());
-    return kernels::make_codebook(floats);
-  });
-}
-
 std::vector<double> values_of(const kernels::Codebook& codebook) {
   return {codebook.values, codebook.values + codebook.size};
 }
@@ -84,6 +77,13 @@ FakeQuantized codebook_autograd(const Tensor& x, const Tensor& scale, at::ArrayR
 }
 
 }  // namespace
+
+kernels::Codebook checked_codebook(at::ArrayRef<double> values) {
+  return checked([&] {
+    const std::vector<float> floats(values.begin(), values.end());
+    return kernels::make_codebook(floats);
+  });
+}
 
 std::vector<double> powers_of_two(int64_t bits) {
   return values_of(checked([&] { return kernels::powers_of_two(static_cast<int>(bits)); }));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "csrc/fake_quantize.h"
+#include "kernels/codebook.h"
 
 namespace samebits::ops {
 
@@ -14,6 +15,9 @@ namespace samebits::ops {
 /// fake_quantize.h. Straight-through gradient for x.
 FakeQuantized fake_quantize_codebook(const at::Tensor& x, const at::Tensor& scale,
                                      at::ArrayRef<double> codebook, int64_t axis = 0, int64_t group_size = 0);
+
+/// The codebook of an operator's argument. Throws c10::Error where kernels::make_codebook refuses it.
+kernels::Codebook checked_codebook(at::ArrayRef<double> values);
 
 /// Values of kernels/codebook.h: 0 and powers of two; sums of two of them; 4-bit NormalFloat. bits: 2..4.
 std::vector<double> powers_of_two(int64_t bits);

@@ -34,21 +34,10 @@ constexpr std::pair<std::string_view, kernels::FloatFormat> kFormats[] = {
     {"e2m3", kernels::kFloat6E2M3}, {"e2m1", kernels::kFloat4E2M1},
 };
 
-kernels::FloatFormat checked_format(std::string_view name, bool saturate) {
-  for (const auto& [known, format] : kFormats) {
-    if (known != name) continue;
-    TORCH_CHECK(saturate || format.nan_code != 0, "[fake_quantize_float] saturate: expected true for ", name,
-                ", which has neither infinity nor NaN, got false; or take e4m3 or e5m2");
-    return format;
-  }
-  TORCH_CHECK(false, "[fake_quantize_float] format: expected e4m3, e5m2, e3m2, e2m3 or e2m1, got \"", name,
-              "\"");
-}
-
 FakeQuantized float_meta(const Tensor& x, const Tensor& scale, std::string_view format, bool saturate,
                          int64_t axis, int64_t group_size) {
   float_type("fake_quantize_float", "x", x);
-  checked_format(format, saturate);
+  checked_float_format(format, saturate);
   check_grid_shapes({"fake_quantize_float", "", scale, Tensor(), -128, 127, axis, group_size}, x);
   return empty_fake_quantized(x);
 }
@@ -56,7 +45,7 @@ FakeQuantized float_meta(const Tensor& x, const Tensor& scale, std::string_view 
 FakeQuantized float_cpu(const Tensor& x_any, const Tensor& scale, std::string_view format_name, bool saturate,
                         int64_t axis, int64_t group_size) {
   const kernels::FloatType type = float_type("fake_quantize_float", "x", x_any);
-  const kernels::FloatFormat format = checked_format(format_name, saturate);
+  const kernels::FloatFormat format = checked_float_format(format_name, saturate);
   const auto overflow = saturate ? kernels::Overflow::kSaturate : kernels::Overflow::kToSpecial;
   const Tensor x = x_any.contiguous(), no_zero_point;
   const Grids grids =
@@ -77,6 +66,17 @@ FakeQuantized float_autograd(const Tensor& x, const Tensor& scale, std::string_v
 }
 
 }  // namespace
+
+kernels::FloatFormat checked_float_format(std::string_view name, bool saturate) {
+  for (const auto& [known, format] : kFormats) {
+    if (known != name) continue;
+    TORCH_CHECK(saturate || format.nan_code != 0, "[fake_quantize_float] saturate: expected true for ", name,
+                ", which has neither infinity nor NaN, got false; or take e4m3 or e5m2");
+    return format;
+  }
+  TORCH_CHECK(false, "[fake_quantize_float] format: expected e4m3, e5m2, e3m2, e2m3 or e2m1, got \"", name,
+              "\"");
+}
 
 TORCH_LIBRARY_IMPL(samebits, CPU, library) {
   library.impl("fake_quantize_float", float_cpu);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "csrc/fake_quantize.h"
+#include "kernels/float_format.h"
 
 namespace samebits::ops {
 
@@ -15,5 +16,9 @@ namespace samebits::ops {
 /// axis and group_size as in fake_quantize.h. Straight-through gradient for x.
 FakeQuantized fake_quantize_float(const at::Tensor& x, const at::Tensor& scale, std::string_view format,
                                   bool saturate = true, int64_t axis = 0, int64_t group_size = 0);
+
+/// The format of an operator's arguments. Throws c10::Error on another name, and on a format that has to
+/// saturate.
+kernels::FloatFormat checked_float_format(std::string_view name, bool saturate);
 
 }  // namespace samebits::ops

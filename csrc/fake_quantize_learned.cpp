@@ -51,20 +51,6 @@ using Gradients = std::tuple<Tensor, Tensor, Tensor>;
 
 constexpr char kOp[] = "fake_quantize_learned";
 
-/// What shapes and dtypes tell. A trained zero point stands in as integers of its shape.
-void check_shapes(const Tensor& x, const Tensor& scale, const Tensor& zero_point, int64_t qmin, int64_t qmax,
-                  int64_t axis, int64_t group_size) {
-  float_type(kOp, "x", x);
-  const at::ScalarType type = zero_point.scalar_type();
-  TORCH_CHECK(type == at::kInt || type == at::kFloat,
-              "[fake_quantize_learned] zero_point: expected int32 (fixed) or float32 (trained), got ",
-              c10::getDtypeNames(type).first, "; call .to(torch::kInt) or .to(torch::kFloat)");
-  const Tensor integers = type == at::kInt ? zero_point : at::empty_like(zero_point, at::kInt);
-  check_grid_shapes({kOp, "", scale, integers, qmin, qmax, axis, group_size}, x);
-  TORCH_CHECK(qmax > 0, "[fake_quantize_learned] qmax: expected a value > 0, got ", qmax,
-              "; the gradient of scale is divided by its root");
-}
-
 /// The int32 zero points that are used.
 Tensor integer_zero_point(const Tensor& zero_point_any, int64_t qmin, int64_t qmax) {
   if (zero_point_any.scalar_type() == at::kInt) return zero_point_any;
@@ -94,20 +80,20 @@ void check_scale_values(const Tensor& scale_any) {
 
 FakeQuantized learned_meta(const Tensor& x, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
                            int64_t qmax, int64_t axis, int64_t group_size) {
-  check_shapes(x, scale, zero_point, qmin, qmax, axis, group_size);
+  check_learned_shapes(x, scale, zero_point, qmin, qmax, axis, group_size);
   return empty_fake_quantized(x);
 }
 
 FakeQuantized learned_cpu(const Tensor& x, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
                           int64_t qmax, int64_t axis, int64_t group_size) {
-  check_shapes(x, scale, zero_point, qmin, qmax, axis, group_size);
+  check_learned_shapes(x, scale, zero_point, qmin, qmax, axis, group_size);
   check_scale_values(scale);
   return fake_quantize(x, scale, integer_zero_point(zero_point, qmin, qmax), qmin, qmax, axis, group_size);
 }
 
 Gradients backward_meta(const Tensor& grad_y, const Tensor& x, const Tensor& scale, const Tensor& zero_point,
                         int64_t qmin, int64_t qmax, int64_t axis, int64_t group_size) {
-  check_shapes(x, scale, zero_point, qmin, qmax, axis, group_size);
+  check_learned_shapes(x, scale, zero_point, qmin, qmax, axis, group_size);
   check_dtype("fake_quantize_learned_backward", "grad_y", grad_y, x.scalar_type());
   TORCH_CHECK(grad_y.sizes() == x.sizes(),
               "[fake_quantize_learned_backward] grad_y: expected the shape of x, ", x.sizes(), ", got ",
@@ -167,6 +153,20 @@ FakeQuantized learned_autograd(const Tensor& x, const Tensor& scale, const Tenso
 }
 
 }  // namespace
+
+/// A trained zero point stands in as integers of its shape.
+void check_learned_shapes(const Tensor& x, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
+                          int64_t qmax, int64_t axis, int64_t group_size) {
+  float_type(kOp, "x", x);
+  const at::ScalarType type = zero_point.scalar_type();
+  TORCH_CHECK(type == at::kInt || type == at::kFloat,
+              "[fake_quantize_learned] zero_point: expected int32 (fixed) or float32 (trained), got ",
+              c10::getDtypeNames(type).first, "; call .to(torch::kInt) or .to(torch::kFloat)");
+  const Tensor integers = type == at::kInt ? zero_point : at::empty_like(zero_point, at::kInt);
+  check_grid_shapes({kOp, "", scale, integers, qmin, qmax, axis, group_size}, x);
+  TORCH_CHECK(qmax > 0, "[fake_quantize_learned] qmax: expected a value > 0, got ", qmax,
+              "; the gradient of scale is divided by its root");
+}
 
 TORCH_LIBRARY_IMPL(samebits, CPU, library) {
   library.impl("fake_quantize_learned", learned_cpu);

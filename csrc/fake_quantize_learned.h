@@ -23,4 +23,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> fake_quantize_learned_backward(
     const at::Tensor& grad_y, const at::Tensor& x, const at::Tensor& scale, const at::Tensor& zero_point,
     int64_t qmin, int64_t qmax, int64_t axis = 0, int64_t group_size = 0);
 
+/// What shapes and dtypes tell of either call. Throws c10::Error.
+void check_learned_shapes(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& zero_point,
+                          int64_t qmin, int64_t qmax, int64_t axis, int64_t group_size);
+
 }  // namespace samebits::ops

@@ -170,26 +170,11 @@ void in_regions(int64_t m, const kernels::Int4Shape& shape, Run run) {
   });
 }
 
-Tensor int4_meta(const Tensor& x_codes, const Tensor& x_scale, const Tensor& x_zero_point,
-                 const Tensor& levels, const Tensor& scale, const Tensor& zero_levels, int64_t out_features,
-                 int64_t group_size, const OptionalTensor& bias, bool relu) {
-  check_dtype("linear_int4", "x_codes", x_codes, at::kChar);
-  TORCH_CHECK(x_scale.numel() == 1, "[linear_int4] x_scale: expected 1 element, got ", x_scale.numel());
-  check_grid_shapes({"linear_int4", "x_", x_scale, x_zero_point, -128, 127}, x_codes);
-  const Int4Call call{"linear_int4", "x_codes",    x_codes,    levels, scale,
-                      zero_levels,   out_features, group_size, bias,   relu};
-  const Tensor y = empty_output(call);
-  TORCH_CHECK(call.shape().depth() <= kernels::kMaxInt4Depth,
-              "[linear_int4] in_features: expected <= ", kernels::kMaxInt4Depth, " for sums in int32, got ",
-              call.shape().depth(), "; use groups, or split the layer");
-  return y;
-}
-
 Tensor int4_cpu(const Tensor& x_any, const Tensor& x_scale, const Tensor& x_zero_point, const Tensor& levels,
                 const Tensor& scale, const Tensor& zero_levels, int64_t out_features, int64_t group_size,
                 const OptionalTensor& bias, bool relu) {
-  const Tensor y = int4_meta(x_any, x_scale, x_zero_point, levels, scale, zero_levels, out_features,
-                             group_size, bias, relu);
+  const Tensor y = empty_linear_int4(x_any, x_scale, x_zero_point, levels, scale, zero_levels, out_features,
+                                     group_size, bias, relu);
   const Grids grid = checked_grids({"linear_int4", "x_", x_scale, x_zero_point, -128, 127}, x_any);
   const Tensor x = x_any.contiguous();
   const Int4Call call{"linear_int4", "x_codes",    x,          levels, scale,
@@ -203,17 +188,11 @@ Tensor int4_cpu(const Tensor& x_any, const Tensor& x_scale, const Tensor& x_zero
   return y;
 }
 
-Tensor weight_only_meta(const Tensor& x, const Tensor& levels, const Tensor& scale, const Tensor& zero_levels,
-                        int64_t out_features, int64_t group_size, const OptionalTensor& bias, bool relu) {
-  float_type("linear_weight_only", "x", x);
-  return empty_output(
-      {"linear_weight_only", "x", x, levels, scale, zero_levels, out_features, group_size, bias, relu});
-}
-
 Tensor weight_only_cpu(const Tensor& x_any, const Tensor& levels, const Tensor& scale,
                        const Tensor& zero_levels, int64_t out_features, int64_t group_size,
                        const OptionalTensor& bias, bool relu) {
-  const Tensor y = weight_only_meta(x_any, levels, scale, zero_levels, out_features, group_size, bias, relu);
+  const Tensor y =
+      empty_linear_weight_only(x_any, levels, scale, zero_levels, out_features, group_size, bias, relu);
   const Tensor x = x_any.contiguous();
   const Int4Call call{"linear_weight_only", "x",          x,          levels, scale,
                       zero_levels,          out_features, group_size, bias,   relu};
@@ -244,6 +223,29 @@ void refuse_gradients(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 
 }  // namespace
 
+Tensor empty_linear_int4(const Tensor& x_codes, const Tensor& x_scale, const Tensor& x_zero_point,
+                         const Tensor& levels, const Tensor& scale, const Tensor& zero_levels,
+                         int64_t out_features, int64_t group_size, const OptionalTensor& bias, bool relu) {
+  check_dtype("linear_int4", "x_codes", x_codes, at::kChar);
+  TORCH_CHECK(x_scale.numel() == 1, "[linear_int4] x_scale: expected 1 element, got ", x_scale.numel());
+  check_grid_shapes({"linear_int4", "x_", x_scale, x_zero_point, -128, 127}, x_codes);
+  const Int4Call call{"linear_int4", "x_codes",    x_codes,    levels, scale,
+                      zero_levels,   out_features, group_size, bias,   relu};
+  const Tensor y = empty_output(call);
+  TORCH_CHECK(call.shape().depth() <= kernels::kMaxInt4Depth,
+              "[linear_int4] in_features: expected <= ", kernels::kMaxInt4Depth, " for sums in int32, got ",
+              call.shape().depth(), "; use groups, or split the layer");
+  return y;
+}
+
+Tensor empty_linear_weight_only(const Tensor& x, const Tensor& levels, const Tensor& scale,
+                                const Tensor& zero_levels, int64_t out_features, int64_t group_size,
+                                const OptionalTensor& bias, bool relu) {
+  float_type("linear_weight_only", "x", x);
+  return empty_output(
+      {"linear_weight_only", "x", x, levels, scale, zero_levels, out_features, group_size, bias, relu});
+}
+
 PackedInt4Weight pack_int4_weight(const Tensor& codes, const Tensor& scale, const OptionalTensor& zero_point,
                                   int64_t qmin, int64_t group_size) {
   static const auto op = find_op<PackSignature>("samebits::pack_int4_weight");
@@ -272,8 +274,8 @@ TORCH_LIBRARY_IMPL(samebits, CPU, library) {
 }
 TORCH_LIBRARY_IMPL(samebits, Meta, library) {
   library.impl("pack_int4_weight", pack_meta);
-  library.impl("linear_int4", int4_meta);
-  library.impl("linear_weight_only", weight_only_meta);
+  library.impl("linear_int4", empty_linear_int4);
+  library.impl("linear_weight_only", empty_linear_weight_only);
 }
 TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
   for (const char* name : {"linear_int4", "linear_weight_only"})

@@ -33,4 +33,15 @@ at::Tensor linear_int4(const at::Tensor& x_codes, const at::Tensor& x_scale, con
 at::Tensor linear_weight_only(const at::Tensor& x, const PackedInt4Weight& weight,
                               const std::optional<at::Tensor>& bias = std::nullopt, bool relu = false);
 
+/// y of either product, not written yet, where x is. Throws c10::Error on what shapes and dtypes tell.
+at::Tensor empty_linear_int4(const at::Tensor& x_codes, const at::Tensor& x_scale,
+                             const at::Tensor& x_zero_point, const at::Tensor& levels,
+                             const at::Tensor& packed_scale, const at::Tensor& zero_levels,
+                             int64_t out_features, int64_t group_size, const std::optional<at::Tensor>& bias,
+                             bool relu);
+at::Tensor empty_linear_weight_only(const at::Tensor& x, const at::Tensor& levels,
+                                    const at::Tensor& packed_scale, const at::Tensor& zero_levels,
+                                    int64_t out_features, int64_t group_size,
+                                    const std::optional<at::Tensor>& bias, bool relu);
+
 }  // namespace samebits::ops

@@ -32,22 +32,15 @@ constexpr std::pair<std::string_view, kernels::MxFormat> kFormats[] = {
     {"e2m3", kernels::kMxFloat6E2M3}, {"e2m1", kernels::kMxFloat4E2M1}, {"int8", kernels::kMxInt8},
 };
 
-kernels::MxFormat checked_format(std::string_view name) {
-  for (const auto& [known, format] : kFormats)
-    if (known == name) return format;
-  TORCH_CHECK(false, "[fake_quantize_mx] format: expected e4m3, e5m2, e3m2, e2m3, e2m1 or int8, got \"", name,
-              "\"");
-}
-
 FakeQuantized mx_meta(const Tensor& x, std::string_view format) {
   float_type("fake_quantize_mx", "x", x);
-  checked_format(format);
+  checked_mx_format(format);
   return empty_fake_quantized(x);
 }
 
 FakeQuantized mx_cpu(const Tensor& x_any, std::string_view format_name) {
   const kernels::FloatType type = float_type("fake_quantize_mx", "x", x_any);
-  const kernels::MxFormat format = checked_format(format_name);
+  const kernels::MxFormat format = checked_mx_format(format_name);
   const Tensor x = x_any.contiguous();
   auto [y, clip_mask, saw_nan] = empty_fake_quantized(x);
   saw_nan.fill_(false);
@@ -76,6 +69,13 @@ FakeQuantized mx_autograd(const Tensor& x, std::string_view format) {
 }
 
 }  // namespace
+
+kernels::MxFormat checked_mx_format(std::string_view name) {
+  for (const auto& [known, format] : kFormats)
+    if (known == name) return format;
+  TORCH_CHECK(false, "[fake_quantize_mx] format: expected e4m3, e5m2, e3m2, e2m3, e2m1 or int8, got \"", name,
+              "\"");
+}
 
 TORCH_LIBRARY_IMPL(samebits, CPU, library) {
   library.impl("fake_quantize_mx", mx_cpu);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "csrc/fake_quantize.h"
+#include "kernels/mx.h"
 
 namespace samebits::ops {
 
@@ -13,5 +14,8 @@ namespace samebits::ops {
 /// 1 where an element saturated; saw_nan, whose whole block becomes NaN. `format`: "e4m3", "e5m2", "e3m2",
 /// "e2m3", "e2m1" or "int8". Straight-through gradient for x.
 FakeQuantized fake_quantize_mx(const at::Tensor& x, std::string_view format);
+
+/// The format of an operator's argument. Throws c10::Error on another name.
+kernels::MxFormat checked_mx_format(std::string_view name);
 
 }  // namespace samebits::ops

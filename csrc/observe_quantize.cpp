@@ -44,21 +44,6 @@ void check_state(const char* op, const char* name, const Tensor& tensor, at::Sca
               ": expected a buffer, got a tensor that requires grad; it is written in place");
 }
 
-void check_call(const char* op, const Tensor& x, const MovingGrid& state, const MovingGridRule& rule) {
-  float_type(op, "x", x);
-  check_code_range(op, "qmin, qmax", rule.qmin, rule.qmax);
-  check_state(op, "min", state.min, at::kFloat);
-  check_state(op, "max", state.max, at::kFloat);
-  check_state(op, "batches", state.batches, at::kLong);
-  check_state(op, "scale", state.scale, at::kFloat);
-  check_state(op, "zero_point", state.zero_point, at::kInt);
-  TORCH_CHECK(0.0 < rule.averaging && rule.averaging <= 1.0, "[", op,
-              "] averaging: expected a value above 0 and at most 1, got ", rule.averaging);
-  TORCH_CHECK(!rule.symmetric || (rule.qmin < 0 && rule.qmax > 0), "[", op,
-              "] qmin, qmax: expected qmin < 0 < qmax for a symmetric grid, got ", rule.qmin, " and ",
-              rule.qmax);
-}
-
 /// The element of a state tensor.
 template <class T>
 T& element(const Tensor& tensor) {
@@ -133,8 +118,8 @@ Quantized empty_codes(const Tensor& x) {
 Quantized codes_meta(const Tensor& x, const Tensor& min, const Tensor& max, const Tensor& batches,
                      const Tensor& scale, const Tensor& zero_point, double averaging, int64_t qmin,
                      int64_t qmax, bool symmetric, bool /*relu_input*/) {
-  check_call("observe_quantize", x, {min, max, batches, scale, zero_point},
-             {averaging, qmin, qmax, symmetric});
+  check_observe_quantize("observe_quantize", x, {min, max, batches, scale, zero_point},
+                         {averaging, qmin, qmax, symmetric});
   return empty_codes(x);
 }
 
@@ -143,7 +128,7 @@ Quantized codes_cpu(const Tensor& x_any, const Tensor& min, const Tensor& max, c
                     int64_t qmax, bool symmetric, bool relu_input) {
   const MovingGrid state{min, max, batches, scale, zero_point};
   const MovingGridRule rule{averaging, qmin, qmax, symmetric};
-  check_call("observe_quantize", x_any, state, rule);
+  check_observe_quantize("observe_quantize", x_any, state, rule);
   const Tensor x = x_any.contiguous();
   auto [codes, clip_mask, saw_nan] = empty_codes(x);
   const kernels::QuantizeArgs args{.x = x.const_data_ptr(),
@@ -161,8 +146,8 @@ Quantized codes_cpu(const Tensor& x_any, const Tensor& min, const Tensor& max, c
 FakeQuantized reals_meta(const Tensor& x, const Tensor& min, const Tensor& max, const Tensor& batches,
                          const Tensor& scale, const Tensor& zero_point, double averaging, int64_t qmin,
                          int64_t qmax, bool symmetric) {
-  check_call("observe_fake_quantize", x, {min, max, batches, scale, zero_point},
-             {averaging, qmin, qmax, symmetric});
+  check_observe_quantize("observe_fake_quantize", x, {min, max, batches, scale, zero_point},
+                         {averaging, qmin, qmax, symmetric});
   return empty_fake_quantized(x);
 }
 
@@ -171,7 +156,7 @@ FakeQuantized reals_cpu(const Tensor& x_any, const Tensor& min, const Tensor& ma
                         int64_t qmax, bool symmetric) {
   const MovingGrid state{min, max, batches, scale, zero_point};
   const MovingGridRule rule{averaging, qmin, qmax, symmetric};
-  check_call("observe_fake_quantize", x_any, state, rule);
+  check_observe_quantize("observe_fake_quantize", x_any, state, rule);
   const Tensor x = x_any.contiguous();
   auto [y, clip_mask, saw_nan] = empty_fake_quantized(x);
   const kernels::FakeQuantizeArgs args{x.const_data_ptr(), y.mutable_data_ptr(),
@@ -194,6 +179,22 @@ FakeQuantized reals_autograd(const Tensor& x, const Tensor& min, const Tensor& m
 }
 
 }  // namespace
+
+void check_observe_quantize(const char* op, const Tensor& x, const MovingGrid& state,
+                            const MovingGridRule& rule) {
+  float_type(op, "x", x);
+  check_code_range(op, "qmin, qmax", rule.qmin, rule.qmax);
+  check_state(op, "min", state.min, at::kFloat);
+  check_state(op, "max", state.max, at::kFloat);
+  check_state(op, "batches", state.batches, at::kLong);
+  check_state(op, "scale", state.scale, at::kFloat);
+  check_state(op, "zero_point", state.zero_point, at::kInt);
+  TORCH_CHECK(0.0 < rule.averaging && rule.averaging <= 1.0, "[", op,
+              "] averaging: expected a value above 0 and at most 1, got ", rule.averaging);
+  TORCH_CHECK(!rule.symmetric || (rule.qmin < 0 && rule.qmax > 0), "[", op,
+              "] qmin, qmax: expected qmin < 0 < qmax for a symmetric grid, got ", rule.qmin, " and ",
+              rule.qmax);
+}
 
 Quantized observe_quantize(const Tensor& x, const MovingGrid& state, const MovingGridRule& rule,
                            bool relu_input) {

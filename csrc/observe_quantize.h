@@ -26,11 +26,16 @@ struct MovingGridRule {
 /// quantize on `state`'s grid; then the range of x moves the state. The first batch, which has none before
 /// it, is put on the grid of its own range, in two passes. With relu_input: of max(x, 0), the mask stopping
 /// what the relu stops. NaNs are left out of the range and raise the flag; no element, no change. Throws
-/// c10::Error, and leaves the state as it was, on an infinity in x.
+/// c10::Error, and leaves the state as it was, on an infinity in x; on CUDA, where nothing waits, that raises
+/// the flag instead.
 Quantized observe_quantize(const at::Tensor& x, const MovingGrid& state, const MovingGridRule& rule,
                            bool relu_input = false);
 
 /// The same with fake_quantize and its straight-through gradient.
 FakeQuantized observe_fake_quantize(const at::Tensor& x, const MovingGrid& state, const MovingGridRule& rule);
+
+/// What shapes, dtypes and the rule tell of either call. Throws c10::Error.
+void check_observe_quantize(const char* op, const at::Tensor& x, const MovingGrid& state,
+                            const MovingGridRule& rule);
 
 }  // namespace samebits::ops

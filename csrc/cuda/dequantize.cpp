@@ -4,8 +4,8 @@
 #include <torch/library.h>
 
 #include "csrc/check.h"
+#include "csrc/cuda/device_grids.h"
 #include "csrc/cuda/launch.h"
-#include "csrc/grids.h"
 #include "kernels/cuda/dequantize.h"
 
 namespace samebits::ops {
@@ -13,20 +13,16 @@ namespace {
 
 using at::Tensor;
 
-Tensor dequantize_cuda(const Tensor& codes_any, const Tensor& scale_any, const Tensor& zero_point_any, int64_t axis,
+Tensor dequantize_cuda(const Tensor& codes_any, const Tensor& scale, const Tensor& zero_point, int64_t axis,
                        int64_t group_size, std::optional<at::ScalarType> dtype) {
   check_dtype("dequantize", "codes", codes_any, at::kChar);
   const c10::cuda::CUDAGuard guard(codes_any.device());
-  const Tensor codes = codes_any.contiguous(), scale = scale_any.contiguous();
-  const Tensor zero_point = zero_point_any.contiguous();
-  kernels::GridTable table =
-      grid_table_shape({"dequantize", "", scale, zero_point, -128, 127, axis, group_size}, codes);
-  table.scale = scale.const_data_ptr<float>();
-  table.zero_point = zero_point.const_data_ptr<int32_t>();
+  const Tensor codes = codes_any.contiguous();
+  const DeviceGridTable grids({"dequantize", "", scale, zero_point, -128, 127, axis, group_size}, codes);
   const Tensor y = at::empty_like(codes, codes.options().dtype(dtype.value_or(at::kFloat)));
-  check_launch("dequantize",
-               kernels::cuda::launch_dequantize(codes.const_data_ptr<int8_t>(), y.mutable_data_ptr(), table,
-                                                codes.numel(), float_type("dequantize", "dtype", y), current_stream()));
+  check_launch("dequantize", kernels::cuda::launch_dequantize(
+                                 codes.const_data_ptr<int8_t>(), y.mutable_data_ptr(), grids.table,
+                                 codes.numel(), float_type("dequantize", "dtype", y), current_stream()));
   return y;
 }
 

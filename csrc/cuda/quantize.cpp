@@ -4,8 +4,8 @@
 #include <torch/library.h>
 
 #include "csrc/check.h"
+#include "csrc/cuda/device_grids.h"
 #include "csrc/cuda/launch.h"
-#include "csrc/grids.h"
 #include "kernels/cuda/quantize.h"
 
 namespace samebits::ops {
@@ -13,21 +13,17 @@ namespace {
 
 using at::Tensor;
 
-Quantized quantize_cuda(const Tensor& x_any, const Tensor& scale_any, const Tensor& zero_point_any,
-                        int64_t qmin, int64_t qmax, int64_t axis, int64_t group_size) {
-  check_dtype("quantize", "x", x_any, at::kFloat);
+Quantized quantize_cuda(const Tensor& x_any, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
+                        int64_t qmax, int64_t axis, int64_t group_size) {
+  const kernels::FloatType type = float_type("quantize", "x", x_any);
   const c10::cuda::CUDAGuard guard(x_any.device());
-  const Tensor x = x_any.contiguous(), scale = scale_any.contiguous(),
-               zero_point = zero_point_any.contiguous();
-  kernels::GridTable table =
-      grid_table_shape({"quantize", "", scale, zero_point, qmin, qmax, axis, group_size}, x);
-  table.scale = scale.const_data_ptr<float>();
-  table.zero_point = zero_point.const_data_ptr<int32_t>();
+  const Tensor x = x_any.contiguous();
+  const DeviceGridTable grids({"quantize", "", scale, zero_point, qmin, qmax, axis, group_size}, x);
   const Tensor codes = at::empty_like(x, x.options().dtype(at::kChar)), clip_mask = empty_clip_mask(x);
   const Tensor saw_nan = lowered_flag(x);
   const kernels::QuantizeArgs args{x.const_data_ptr(), codes.mutable_data_ptr<int8_t>(),
-                                   clip_mask.mutable_data_ptr<uint8_t>()};
-  check_launch("quantize", kernels::cuda::launch_quantize(args, table, x.numel(),
+                                   clip_mask.mutable_data_ptr<uint8_t>(), type};
+  check_launch("quantize", kernels::cuda::launch_quantize(args, grids.table, x.numel(),
                                                           saw_nan.mutable_data_ptr<int>(), current_stream()));
   return {codes, clip_mask, saw_nan.to(at::kBool)};
 }
