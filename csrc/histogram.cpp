@@ -64,10 +64,7 @@ Tensor number(const Tensor& like, at::ScalarType type) {
 }
 
 Tensor observe_meta(const Tensor& x, const Tensor& counts, const Tensor& range) {
-  float_type("observe_histogram", "x", x);
-  check_histogram("observe_histogram", counts, range);
-  TORCH_CHECK(counts.is_contiguous() && range.is_contiguous(),
-              "[observe_histogram] counts, range: expected contiguous tensors; they are written in place");
+  check_observe_histogram(x, counts, range);
   return number(x, at::kBool);
 }
 
@@ -89,10 +86,7 @@ Tensor observe_cpu(const Tensor& x_any, const Tensor& counts, const Tensor& rang
   const Tensor x = x_any.contiguous();
   const auto [min, max, saw_nan] = min_max(x);
   const float low = min.item<float>(), high = max.item<float>();
-  TORCH_CHECK(low > high || (std::isfinite(low) && std::isfinite(high)),
-              "[observe_histogram] x: expected finite values, got ", low, " to ", high,
-              "; look at the batch and the learning rate");
-  kernels::Histogram histogram = kernels::widened(histogram_of(counts, range), {low, high});
+  kernels::Histogram histogram = widened_histogram(counts, range, low, high);
   if (!histogram.range.is_empty()) count_all(x, histogram);
   std::copy(histogram.counts.begin(), histogram.counts.end(), counts.mutable_data_ptr<int64_t>());
   range.mutable_data_ptr<float>()[0] = histogram.range.low;
@@ -138,6 +132,20 @@ std::tuple<Tensor, Tensor, Tensor> least_error_cpu(const Tensor& counts, const T
 }
 
 }  // namespace
+
+void check_observe_histogram(const Tensor& x, const Tensor& counts, const Tensor& range) {
+  float_type("observe_histogram", "x", x);
+  check_histogram("observe_histogram", counts, range);
+  TORCH_CHECK(counts.is_contiguous() && range.is_contiguous(),
+              "[observe_histogram] counts, range: expected contiguous tensors; they are written in place");
+}
+
+kernels::Histogram widened_histogram(const Tensor& counts, const Tensor& range, float low, float high) {
+  TORCH_CHECK(low > high || (std::isfinite(low) && std::isfinite(high)),
+              "[observe_histogram] x: expected finite values, got ", low, " to ", high,
+              "; look at the batch and the learning rate");
+  return kernels::widened(histogram_of(counts, range), {low, high});
+}
 
 TORCH_LIBRARY_IMPL(samebits, CPU, library) {
   library.impl("observe_histogram", observe_cpu);

@@ -5,6 +5,8 @@
 
 #include <tuple>
 
+#include "kernels/histogram.h"
+
 namespace samebits::ops {
 
 /// Counts the elements of x (float32, bfloat16 or float16) into `counts` (int64 [2048]) over `range` (float32
@@ -23,5 +25,13 @@ std::tuple<at::Tensor, at::Tensor> percentile_range(const at::Tensor& counts, co
 std::tuple<at::Tensor, at::Tensor, at::Tensor> least_error_range(const at::Tensor& counts,
                                                                  const at::Tensor& range, int64_t qmin,
                                                                  int64_t qmax, bool symmetric);
+
+/// What shapes and dtypes tell of observe_histogram. Throws c10::Error.
+void check_observe_histogram(const at::Tensor& x, const at::Tensor& counts, const at::Tensor& range);
+
+/// The histogram of CPU tensors, wide enough for values from `low` to `high` (none where low > high). Throws
+/// c10::Error where these are not finite.
+kernels::Histogram widened_histogram(const at::Tensor& counts, const at::Tensor& range, float low,
+                                     float high);
 
 }  // namespace samebits::ops

@@ -6,6 +6,7 @@
 #include <torch/autograd.h>
 #include <torch/library.h>
 
+#include <array>
 #include <cstddef>
 #include <map>
 #include <mutex>
@@ -246,6 +247,29 @@ variable_list backward_f32(const SavedLayer& saved, const Tensor& grad_any, bool
   return {grad_x, grad_weight, grad_bias, {}};
 }
 
+/// linear_backward, for callers of the operator. A gradient that is not wanted is an empty tensor.
+std::tuple<Tensor, Tensor, Tensor> linear_backward_cuda(
+    const Tensor& grad_y, const Tensor& x_codes, const Tensor& clip_mask, const Tensor& x_scale,
+    const Tensor& x_zero_point, int64_t x_qmin, int64_t x_qmax, const Tensor& weight,
+    const Tensor& weight_scale, const OptionalTensor& weight_zero_point, int64_t weight_qmin,
+    int64_t weight_qmax, int64_t group_size, std::string_view backward, std::array<bool, 3> wanted) {
+  TORCH_CHECK(backward_mode("linear_backward", backward) == BackwardMode::kFloat32,
+              "[linear_backward] backward: expected f32 on CUDA, got \"", backward, "\"");
+  const c10::cuda::CUDAGuard guard(grad_y.device());
+  const SavedLayer saved{
+      .x_codes = x_codes,
+      .clip_mask = clip_mask,
+      .x_grid = {x_scale, x_zero_point, x_qmin, x_qmax},
+      .weight = weight,
+      .weight_grid = {weight_scale, weight_zero_point, weight_qmin, weight_qmax, group_size},
+      .backward = BackwardMode::kFloat32};
+  const variable_list gradients = backward_f32(saved, grad_y, wanted[0], wanted[1], wanted[2]);
+  const auto defined = [&](const Tensor& gradient) {
+    return gradient.defined() ? gradient : at::empty({0}, grad_y.options());
+  };
+  return {defined(gradients[0]), defined(gradients[1]), defined(gradients[2])};
+}
+
 struct LinearCudaFunction : torch::autograd::Function<LinearCudaFunction> {
   static variable_list forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
                                const OptionalTensor& bias, const LayerArguments& arguments) {
@@ -283,6 +307,7 @@ LayerOutputs linear_autograd_cuda(const Tensor& x, const Tensor& weight, const O
 
 TORCH_LIBRARY_IMPL(samebits, CUDA, library) {
   library.impl("linear", linear_cuda);
+  library.impl("linear_backward", linear_backward_cuda);
 }
 // In place of the Autograd kernel of csrc/linear.cpp, whose backward is the CPU's.
 TORCH_LIBRARY_IMPL(samebits, AutogradCUDA, library) {
