@@ -107,8 +107,7 @@ struct MxArgs {
 /// Computes blocks [begin, end); with a mask, `begin` is a multiple of rows.block_step().
 /// fake_quantize_backward is the straight-through gradient. Returns whether it met a NaN: its block gets
 /// kMxNaNScale, NaN as every y, codes 0 and mask bits 1. 16-bit x are widened, and y is rounded to `type`
-/// once more. Does not allocate or throw. Every implementation gives the same bits. 0.5 to 0.9 ns an element
-/// on one core of AVX2 or AVX-512, in cache.
+/// once more. Does not allocate or throw. Every implementation gives the same bits.
 bool fake_quantize_mx(const MxArgs& args, const MxFormat& format, const MxRows& rows, std::int64_t begin,
                       std::int64_t end);
 
