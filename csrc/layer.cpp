@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "csrc/check.h"
+#include "csrc/clip_mask_threads.h"
 #include "csrc/grids.h"
 #include "kernels/dequantize.h"
 #include "kernels/fake_quantize.h"
@@ -29,13 +30,6 @@ void check_bias(const LayerArguments& a) {
   check_dtype(a.op, "bias", *a.bias, at::kFloat);
   TORCH_CHECK(a.bias->dim() == 1 && a.bias->size(0) == a.weight.size(0), "[", a.op, "] bias: expected ",
               a.weight.size(0), " values, one an output, got shape ", a.bias->sizes());
-}
-
-/// Splits n elements by whole mask bytes: every `begin` is a multiple of 8.
-template <class Body>
-void parallel_bytes(int64_t n, const Body& body) {
-  at::parallel_for(0, (n + 7) / 8, at::internal::GRAIN_SIZE / 8,
-                   [&](int64_t first, int64_t last) { body(8 * first, std::min(8 * last, n)); });
 }
 
 /// The mask, or nothing where it has no 1.
@@ -105,7 +99,7 @@ LayerOutput quantized_input(const LayerArguments& a, const kernels::AffineGrid& 
                                    .fold_relu = a.options.relu_input};
   kernels::MinMax range;
   std::mutex merging;
-  parallel_bytes(x.numel(), [&](int64_t begin, int64_t end) {
+  for_each_mask_bytes(x.numel(), [&](int64_t begin, int64_t end) {
     kernels::MinMax part;
     if (a.options.observe)
       part = kernels::observe_quantize_run(args, grid, begin, end);
@@ -181,8 +175,9 @@ RebuiltWeight weight_reals(const SavedLayer& saved, Workspace purpose) {
   const kernels::FakeQuantizeArgs args{.x = weight.const_data_ptr<float>(),
                                        .y = reals.mutable_data_ptr<float>(),
                                        .clip_mask = mask.mutable_data_ptr<uint8_t>()};
-  parallel_bytes(weight.numel(),
-                 [&](int64_t begin, int64_t end) { kernels::fake_quantize(args, grids.table, begin, end); });
+  for_each_mask_bytes(weight.numel(), [&](int64_t begin, int64_t end) {
+    kernels::fake_quantize(args, grids.table, begin, end);
+  });
   return {reals, mask_or_none(mask)};
 }
 
@@ -194,7 +189,7 @@ RebuiltWeight weight_codes(const SavedLayer& saved) {
   auto* data = codes.mutable_data_ptr<int8_t>();
   const kernels::QuantizeArgs args{
       .x = weight.const_data_ptr<float>(), .codes = data, .clip_mask = mask.mutable_data_ptr<uint8_t>()};
-  parallel_bytes(weight.numel(), [&](int64_t begin, int64_t end) {
+  for_each_mask_bytes(weight.numel(), [&](int64_t begin, int64_t end) {
     kernels::quantize(args, grids.table, begin, end);
     if (!is_affine(saved.weight_grid)) return;
     kernels::for_each_run(grids.table, begin, end, [&](int64_t first, int64_t last, int64_t index) {
@@ -221,7 +216,7 @@ void apply_clip_mask(Tensor& grad, const Tensor& clip_mask) {
   grad = grad.contiguous();
   float* data = grad.mutable_data_ptr<float>();
   const uint8_t* mask = clip_mask.const_data_ptr<uint8_t>();
-  parallel_bytes(grad.numel(), [&](int64_t begin, int64_t end) {
+  for_each_mask_bytes(grad.numel(), [&](int64_t begin, int64_t end) {
     kernels::fake_quantize_backward(data, mask, data, begin, end);
   });
 }

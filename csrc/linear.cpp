@@ -2,12 +2,12 @@
 // arithmetic is in csrc/linear_backward.cpp.
 #include "csrc/linear.h"
 
-#include <ATen/Parallel.h>
 #include <torch/autograd.h>
 #include <torch/library.h>
 
 #include "csrc/check.h"
 #include "csrc/layer_gradients.h"
+#include "csrc/region_threads.h"
 
 namespace samebits::ops {
 
@@ -50,10 +50,8 @@ void multiply(const kernels::PreparedWeights& weights, const kernels::LayerTerms
   float* y = out.y.mutable_data_ptr<float>();
   const int8_t* codes = out.x_codes.const_data_ptr<int8_t>();
   const int64_t m = out.y.numel() / weights.n;
-  const int64_t parts = m * weights.n * weights.k < (1 << 17) ? 1 : at::get_num_threads();
-  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t part = begin; part < end; ++part)
-      kernels::linear(weights, terms, codes, y, kernels::gemm_region(m, weights.n, part, parts));
+  for_each_part(m * weights.n * weights.k, [&](int64_t part, int64_t parts) {
+    kernels::linear(weights, terms, codes, y, kernels::gemm_region(m, weights.n, part, parts));
   });
 }
 

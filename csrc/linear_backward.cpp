@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "csrc/grids.h"
+#include "csrc/region_threads.h"
 #include "kernels/dequantize.h"
 #include "kernels/fake_quantize.h"
 #include "kernels/gemm_bf16.h"
@@ -139,10 +140,8 @@ kernels::Bf16* data_of(const Tensor& tensor) {
 }
 
 void multiply(const kernels::GemmBf16Args& args) {
-  const int64_t parts = args.rows * args.columns * args.depth < (1 << 17) ? 1 : at::get_num_threads();
-  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t part = begin; part < end; ++part)
-      kernels::gemm_bf16(args, kernels::gemm_bf16_region(args.rows, args.columns, part, parts));
+  for_each_part(args.rows * args.columns * args.depth, [&](int64_t part, int64_t parts) {
+    kernels::gemm_bf16(args, kernels::gemm_bf16_region(args.rows, args.columns, part, parts));
   });
 }
 
@@ -284,10 +283,8 @@ Tensor grad_x_int8(const Call& c, const RebuiltWeight& weight) {
       .output_stride = c.k,
       .epilogue = {.terms = {no_correction.const_data_ptr<int32_t>(), scale.const_data_ptr<float>(), nullptr},
                    .channels_are_rows = true}};
-  const int64_t parts = c.m * c.k * c.n < (1 << 17) ? 1 : at::get_num_threads();
-  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t part = begin; part < end; ++part)
-      kernels::gemm_int8(args, kernels::gemm_region(c.m, c.k, part, parts));
+  for_each_part(c.m * c.k * c.n, [&](int64_t part, int64_t parts) {
+    kernels::gemm_int8(args, kernels::gemm_region(c.m, c.k, part, parts));
   });
   apply_clip_mask(grad_x, c.saved.clip_mask);
   return grad_x;
