@@ -1,5 +1,5 @@
 # What kernels, runtime and their tests need when another processor is the target: headers and sources of this machine's
-# packages, none of its libraries. Highway is headers alone there (kernels/isa.cpp asks its library on x86-64 only).
+# packages, none of its libraries. Highway is headers alone there (kernels/common/isa.cpp asks its library on x86-64 only).
 set(SAMEBITS_GOOGLETEST_SOURCE /usr/src/googletest CACHE PATH "GoogleTest's sources")
 
 # A folder with links to the headers: /usr/include itself would put this machine's C library before the target's.

@@ -3,10 +3,10 @@
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/samebits)
 
-install(TARGETS samebits_flags samebits_kernels samebits_runtime EXPORT samebitsRuntimeTargets
+install(TARGETS samebits_flags samebits_kernels samebits_io samebits_graph samebits_runtime EXPORT samebitsRuntimeTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT samebitsRuntimeTargets NAMESPACE samebits:: DESTINATION ${package_dir})
-set(layers kernels runtime)
+set(layers kernels io graph runtime)
 if(SAMEBITS_TORCH)
   install(TARGETS samebits_ops samebits_lib EXPORT samebitsTorchTargets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -15,7 +15,7 @@ if(SAMEBITS_TORCH)
   install(EXPORT samebitsTorchTargets NAMESPACE samebits:: DESTINATION ${package_dir})
   install(FILES cmake/LibTorch.cmake DESTINATION ${package_dir})
   install(DIRECTORY include/samebits DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-  list(APPEND layers csrc torch_ext)
+  list(APPEND layers export csrc torch_ext)
 endif()
 
 # Headers say "torch_ext/prepare.h", as in the source tree: this folder is on the include path of every target.

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <atomic>
 
-#include "kernels/conv2d.h"
-#include "kernels/linear.h"
-#include "kernels/quantize.h"
-#include "runtime/error.h"
+#include "graph/shapes.h"
+#include "io/error.h"
+#include "kernels/conv/conv2d.h"
+#include "kernels/matmul/linear.h"
+#include "kernels/quantize/quantize.h"
 #include "runtime/operators.h"
 #include "runtime/plan.h"
-#include "runtime/shapes.h"
 #include "runtime/thread_pool.h"
 
 namespace samebits::runtime {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/graph.h"
+#include "graph/graph.h"
 
 namespace samebits::runtime {
 

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "runtime/graph.h"
+#include "graph/graph.h"
 
 namespace samebits::runtime {
 

@@ -42,8 +42,7 @@ std::optional<std::size_t> layer_behind(const Graph& graph, const Wiring& wiring
   const auto keeps_order = [](Op op) {
     return op == Op::kMaxPool2d || op == Op::kFlatten || op == Op::kRelu;
   };
-  while (node.has_value() && keeps_order(graph.nodes[*node].op))
-    node = only_reader(wiring, *node + 1);
+  while (node.has_value() && keeps_order(graph.nodes[*node].op)) node = only_reader(wiring, *node + 1);
   return node.has_value() && is_layer(graph.nodes[*node].op) ? node : std::nullopt;
 }
 

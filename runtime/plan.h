@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "runtime/graph.h"
+#include "graph/graph.h"
 
 namespace samebits::runtime {
 

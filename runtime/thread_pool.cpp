@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "runtime/error.h"
+#include "io/error.h"
 
 namespace samebits::runtime {
 namespace {

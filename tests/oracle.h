@@ -144,8 +144,8 @@ inline std::vector<float> linear(const std::vector<std::int8_t>& x_codes, std::i
   return y;
 }
 
-/// A product of codes a[m][k] and b[n][k] with what follows it: gemm_int8.h. `correction` and `scale` hold a value a
-/// channel, by groups first; `bias` too, or is empty.
+/// A product of codes a[m][k] and b[n][k] with what follows it: gemm_int8.h. `correction` and `scale` hold a
+/// value a channel, by groups first; `bias` too, or is empty.
 struct Gemm {
   std::int64_t m, n, k;
   std::int64_t group_size = 0;  // 0: no groups
@@ -157,7 +157,8 @@ struct Gemm {
 
   std::int64_t sum(std::int64_t row, std::int64_t column, std::int64_t first, std::int64_t last) const {
     std::int64_t total = 0;
-    for (std::int64_t i = first; i < last && i < k; ++i) total += std::int64_t{a[row * k + i]} * b[column * k + i];
+    for (std::int64_t i = first; i < last && i < k; ++i)
+      total += std::int64_t{a[row * k + i]} * b[column * k + i];
     return total;
   }
   /// Before the relu.
@@ -172,8 +173,8 @@ struct Gemm {
   float after_relu(float y) const { return relu && y < 0 ? 0.0f : y; }
 };
 
-/// fl(a * b + c), one rounding: the exact sum rounded to odd in double, whose 53 bits make the second rounding
-/// harmless.
+/// fl(a * b + c), one rounding: the exact sum rounded to odd in double, whose 53 bits make the second
+/// rounding harmless.
 inline float fused(float a, float b, float c) {
   const double product = double{a} * double{b};  // exact
   double sum = product + double{c};

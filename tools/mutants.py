@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""mutants.py [--kernel STEM]... [--folder cuda|cpu|reference|common] [--limit N] [--list]: do the tests notice a broken kernel?
+"""mutants.py [--kernel STEM]... [--folder cuda|cpu|reference|shared] [--limit N] [--list]: do the tests notice a broken kernel?
 
 Copies the tree to build/mutants, breaks one place of one kernel source at a time (OPERATORS below), rebuilds that kernel's
 test and runs it. Prints a line for each mutant and the counts of each file. A mutant that survives is a missing test, or is
@@ -89,14 +89,15 @@ def tests_of(path: str, files: set[str], declared: dict[str, list[str]]) -> list
     if path in declared:
         return declared[path]
     stem = Path(path).name.split(".")[0]
-    folder = "cuda_emulator" if path.startswith("kernels/cuda/") else "kernels"
-    name = f"{folder}/{stem}"
+    theme = path.split("/")[1]
+    name = f"cuda_kernels/{stem}" if folder_of(path) == "cuda" else f"kernels/{theme}/{stem}"
     return [name] if f"tests/{name}_test.cpp" in files else []
 
 
 def folder_of(path: str) -> str:
+    """kernels/THEME/cuda/x.cu: cuda; kernels/THEME/x.h, which all processors share: shared."""
     parts = path.split("/")
-    return parts[1] if len(parts) == 3 else "common"
+    return parts[2] if len(parts) > 3 else "shared"
 
 
 def mutable_lines(source: str) -> list[int]:
@@ -238,7 +239,7 @@ def run_all(mutants: list[Mutant], tree: Tree, equivalents: list[dict]) -> list[
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="tools/mutants.py", description="Do the tests notice a broken kernel?")
     parser.add_argument("--kernel", action="append", metavar="STEM", help="kernel sources of this stem; default: all")
-    parser.add_argument("--folder", choices=("cuda", "cpu", "reference", "common"), help="of kernels/; default: all")
+    parser.add_argument("--folder", choices=("cuda", "cpu", "reference", "shared"), help="of kernels/; default: all")
     parser.add_argument("--limit", type=int, default=12, metavar="N", help="mutants a file; 0: all; default: %(default)s")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="of the build; default: %(default)s")
     parser.add_argument("--list", action="store_true", help="print the mutants and stop")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """ptxas.py [--nvcc PATH] [--json FILE] [--text FILE] [KERNEL...]: what ptxas makes of the CUDA kernels, without a GPU.
 
-Compiles kernels/cuda/*.cu (or the named stems) for sm_80, sm_90 and sm_100 and prints, for each kernel and architecture,
+Compiles kernels/*/cuda/*.cu (or the named stems) for sm_80, sm_90 and sm_100 and prints, for each kernel and architecture,
 registers a thread, shared memory a block, spilled bytes and theoretical occupancy: the share of a multiprocessor's warps
 that fit at once, from the limits of the CUDA C++ Programming Guide ("Compute Capabilities"). Also looks for PTX instructions
 that the numerics contract forbids. Exit: 0 all is well, 1 a kernel spills, lacks __launch_bounds__ or has such an
@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ROOT / "kernels" / "cuda"
+SOURCES = ROOT / "kernels"
+COMMON = SOURCES / "common" / "cuda"
 FUSED_BY_CONTRACT = {"gemm_float_int4"}  # stems whose kernels fuse where docs/numerics.md says so, by __fmaf_rn
 
 
@@ -98,7 +99,7 @@ def parse(report: str) -> list[Usage]:
 
 def compile_one(nvcc: str, source: Path, directory: Path) -> list[Usage]:
     gencode = [f"-gencode=arch=compute_{sm[3:]},code={sm}" for sm in ARCHITECTURES]
-    command = [nvcc, "--options-file", SOURCES / "nvcc.options", *gencode, "-Xptxas", "-v", f"-I{ROOT}"]
+    command = [nvcc, "--options-file", COMMON / "nvcc.options", *gencode, "-Xptxas", "-v", f"-I{ROOT}"]
     run = subprocess.run([*command, "-c", source, "-o", directory / "kernel.o"], capture_output=True, text=True)
     if run.returncode != 0:
         sys.exit(f"error: [ptxas] {source.relative_to(ROOT)}: expected to compile, got:\n{run.stderr}")
@@ -112,20 +113,20 @@ def forbidden_instructions(ptx: str) -> list[str]:
 
 def ptx_of(nvcc: str, source: Path, directory: Path) -> str:
     target = directory / "kernel.ptx"
-    command = [nvcc, "--options-file", SOURCES / "nvcc.options", "-arch=sm_90", f"-I{ROOT}", "-ptx", source, "-o", target]
+    command = [nvcc, "--options-file", COMMON / "nvcc.options", "-arch=sm_90", f"-I{ROOT}", "-ptx", source, "-o", target]
     subprocess.run(command, check=True, capture_output=True)
     return target.read_text(encoding="utf-8")
 
 
 def threads_of_a_block() -> int:
-    text = (SOURCES / "launch.h").read_text(encoding="utf-8")
+    text = (COMMON / "launch.h").read_text(encoding="utf-8")
     return int(re.search(r"constexpr int kThreads = (\d+);", text)[1])
 
 
 def kernels_without_bounds() -> list[str]:
     """Kernels of which the compiler does not know the block size, and may give them too many registers to run."""
     found = []
-    for source in sorted(SOURCES.glob("*.cu*")):
+    for source in sorted(SOURCES.glob("*/cuda/*.cu*")):
         for kernel in re.finditer(r"__global__\s+void\s+(\S+)", source.read_text(encoding="utf-8")):
             if not kernel[1].startswith("__launch_bounds__(kThreads)"):
                 found.append(f"{source.name}: {kernel[1].split('(')[0]}")
@@ -194,14 +195,14 @@ def find_nvcc(given: str | None) -> str:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="tools/ptxas.py", description="What ptxas makes of the CUDA kernels.")
-    parser.add_argument("kernels", nargs="*", metavar="KERNEL", help="stems of kernels/cuda/*.cu; default: all")
+    parser.add_argument("kernels", nargs="*", metavar="KERNEL", help="stems of kernels/*/cuda/*.cu; default: all")
     parser.add_argument("--nvcc", help="default: the one on the path, or /usr/local/cuda/bin/nvcc")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     parser.add_argument("--text", type=Path, metavar="FILE", help="also write a shorter table there: the worst of a kernel's instances")
     options = parser.parse_args(arguments)
-    known = {source.stem: source for source in sorted(SOURCES.glob("*.cu"))}
+    known = {source.stem: source for source in sorted(SOURCES.glob("*/cuda/*.cu"))}
     if unknown := set(options.kernels) - set(known):
-        parser.error(f"expected stems of kernels/cuda/*.cu ({', '.join(known)}), got {', '.join(sorted(unknown))}")
+        parser.error(f"expected stems of kernels/*/cuda/*.cu ({', '.join(known)}), got {', '.join(sorted(unknown))}")
     nvcc = find_nvcc(options.nvcc)
     version = re.search(r"release [\d.]+, V([\d.]+)", subprocess.check_output([nvcc, "--version"], text=True))[1]
     usages: list[Usage] = []

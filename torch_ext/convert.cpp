@@ -7,11 +7,11 @@
 #include <optional>
 #include <set>
 
-#include "runtime/package.h"
-#include "torch_ext/export_onnx.h"
-#include "torch_ext/qat_conv2d.h"
-#include "torch_ext/qat_linear.h"
-#include "torch_ext/trace.h"
+#include "export/onnx/export_onnx.h"
+#include "graph/package.h"
+#include "torch_ext/graph/trace.h"
+#include "torch_ext/modules/qat_conv2d.h"
+#include "torch_ext/modules/qat_linear.h"
 
 namespace samebits {
 namespace {

@@ -1,5 +1,5 @@
-// How the library calls a user's model: torch::nn::Module has no forward of its own, so templates at the surface wrap
-// the model's and everything below takes this.
+// How the library calls a user's model: torch::nn::Module has no forward of its own, so templates at the
+// surface wrap the model's and everything below takes this.
 #pragma once
 
 #include <torch/nn.h>
@@ -15,7 +15,8 @@ struct ModelRef {
   std::function<torch::Tensor(const torch::Tensor&)> forward;
 };
 
-/// `model` is a module with forward(Tensor) -> Tensor, or the holder of one (torch::nn::Sequential, QATLinear).
+/// `model` is a module with forward(Tensor) -> Tensor, or the holder of one (torch::nn::Sequential,
+/// QATLinear).
 template <class Model>
 ModelRef model_ref(Model& model) {
   if constexpr (std::is_base_of_v<torch::nn::Module, Model>) {

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/atomic_file.h"
-#include "runtime/safetensors.h"
+#include "io/atomic_file.h"
+#include "io/safetensors.h"
 #include "torch_ext/verify.h"
 
 namespace samebits {
@@ -27,7 +27,8 @@ class TemporaryFolder {
   TemporaryFolder() {
     std::string pattern = (fs::temp_directory_path() / "samebits-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr)
-      throw runtime::WriteError("[onnx] " + pattern + ": expected to make a folder, got: " + std::strerror(errno));
+      throw runtime::WriteError("[onnx] " + pattern +
+                                ": expected to make a folder, got: " + std::strerror(errno));
     path_ = pattern;
   }
   ~TemporaryFolder() {
@@ -102,9 +103,9 @@ torch::Tensor run_onnx(const fs::path& file, const torch::Tensor& x_any) {
   const fs::path input_path = folder.path() / "x.safetensors", output_path = folder.path() / "y.safetensors";
   runtime::write_safetensors(input_path, input);
   const fs::path log = folder.path() / "log.txt";
-  const int code = run({python(), "-m", "samebits.onnx_runner", file.string(), input_path.string(),
-                        output_path.string()},
-                       log);
+  const int code =
+      run({python(), "-m", "samebits.onnx_runner", file.string(), input_path.string(), output_path.string()},
+          log);
   if (code == 3) throw MissingDependency(file_text(log));
   if (code != 0)
     throw std::runtime_error("[onnx] " + file.string() + ": expected onnxruntime to run it, got exit code " +

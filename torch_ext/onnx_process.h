@@ -8,7 +8,8 @@
 namespace samebits {
 
 /// The output of an ONNX file for x [n, ...]: python/samebits/onnx_runner.py on temporary files. Throws
-/// std::runtime_error with what Python printed, MissingDependency (verify.h) when onnxruntime or Python is not there.
+/// std::runtime_error with what Python printed, MissingDependency (verify.h) when onnxruntime or Python is
+/// not there.
 torch::Tensor run_onnx(const std::filesystem::path& file, const torch::Tensor& x);
 
 }  // namespace samebits

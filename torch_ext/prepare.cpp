@@ -6,9 +6,9 @@
 #include <sstream>
 #include <utility>
 
-#include "torch_ext/layer_watch.h"
-#include "torch_ext/qat_conv2d.h"
-#include "torch_ext/qat_linear.h"
+#include "torch_ext/modules/layer_watch.h"
+#include "torch_ext/modules/qat_conv2d.h"
+#include "torch_ext/modules/qat_linear.h"
 
 namespace samebits {
 namespace {

@@ -1,5 +1,6 @@
-// Turns a float model into one that observes and then trains on integers: every QATLinear and QATConv2d below the
-// model gets its scheme, and torch::nn::Linear and Conv2d inside a Sequential are replaced, parameters and all.
+// Turns a float model into one that observes and then trains on integers: every QATLinear and QATConv2d below
+// the model gets its scheme, and torch::nn::Linear and Conv2d inside a Sequential are replaced, parameters
+// and all.
 #pragma once
 
 #include <torch/nn.h>
@@ -8,20 +9,20 @@
 #include <string>
 #include <vector>
 
+#include "torch_ext/config/qconfig.h"
 #include "torch_ext/forward.h"
-#include "torch_ext/qat_layer.h"
-#include "torch_ext/qconfig.h"
+#include "torch_ext/modules/qat_layer.h"
 
 namespace samebits {
 
 /// One layer that prepare() met.
 struct LayerStatus {
-  std::string path;     // "features.0"
-  std::string kind;     // "linear", "conv2d", or the float module's name
-  std::string weight;   // "int4 groups of 32"; empty when skipped
-  std::string input;    // "int8 affine"
+  std::string path;    // "features.0"
+  std::string kind;    // "linear", "conv2d", or the float module's name
+  std::string weight;  // "int4 groups of 32"; empty when skipped
+  std::string input;   // "int8 affine"
   bool converted = false;
-  std::string note;     // why skipped; what was changed
+  std::string note;  // why skipped; what was changed
 };
 
 /// A prepared model's layers: what prepare() returns. Shares the layers with the model.
@@ -47,10 +48,10 @@ class Prepared {
   std::vector<LayerStatus> statuses_;
 };
 
-/// Sets up every layer by `config` and leaves it observing; after `observe_steps` training forwards a layer computes
-/// on integers (0: only when told). Runs `example` once, in eval mode. Throws c10::Error when a layer is not reached
-/// by it, or a torch::nn::Linear or Conv2d cannot be converted, unless the configuration skips it; the model computes
-/// what it did before then.
+/// Sets up every layer by `config` and leaves it observing; after `observe_steps` training forwards a layer
+/// computes on integers (0: only when told). Runs `example` once, in eval mode. Throws c10::Error when a
+/// layer is not reached by it, or a torch::nn::Linear or Conv2d cannot be converted, unless the configuration
+/// skips it; the model computes what it did before then.
 Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tensor& example,
                  std::int64_t observe_steps = 200);
 template <class Model>

@@ -5,11 +5,11 @@
 #include <map>
 #include <sstream>
 
+#include "graph/package.h"
 #include "runtime/interpreter.h"
-#include "runtime/package.h"
-#include "torch_ext/layer_watch.h"
+#include "torch_ext/modules/layer_watch.h"
+#include "torch_ext/modules/qat_layer.h"
 #include "torch_ext/onnx_process.h"
-#include "torch_ext/qat_layer.h"
 
 namespace samebits {
 namespace {
@@ -38,7 +38,8 @@ torch::Tensor tensor_of(const runtime::Array& array) {
 }
 
 /// Which layer's output is the first to differ between the training forward and the package, for one batch.
-std::string first_differing_layer(const ModelRef& model, runtime::Interpreter& interpreter, const torch::Tensor& x) {
+std::string first_differing_layer(const ModelRef& model, runtime::Interpreter& interpreter,
+                                  const torch::Tensor& x) {
   std::map<std::string, torch::Tensor> outputs;
   {
     const LayerWatch watch([&](const QATLayer& layer, const torch::Tensor&, const torch::Tensor& y) {
@@ -68,7 +69,8 @@ void compare(const torch::Tensor& expected, const torch::Tensor& got, VerifyRepo
                              c10::str(expected.sizes()) + ", got " + c10::str(got.sizes()));
   const Differences d = differences(expected, got.const_data_ptr<float>());
   if (d.count > 0 && report.differing == 0) {
-    const std::int64_t width = std::max<std::int64_t>(expected.numel() / std::max<std::int64_t>(expected.size(0), 1), 1);
+    const std::int64_t width =
+        std::max<std::int64_t>(expected.numel() / std::max<std::int64_t>(expected.size(0), 1), 1);
     std::ostringstream text;
     text.precision(9);
     text << "image " << report.images + d.first / width << ", logit " << d.first % width << ": expected "

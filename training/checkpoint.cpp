@@ -10,8 +10,8 @@
 #include <set>
 #include <stdexcept>
 
-#include "runtime/error.h"
-#include "runtime/safetensors.h"
+#include "io/error.h"
+#include "io/safetensors.h"
 #include "training/optimizer.h"
 
 namespace samebits::training {

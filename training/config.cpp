@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "torch_ext/qconfig_yaml.h"
+#include "torch_ext/config/qconfig_yaml.h"
 
 namespace samebits::training {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "torch_ext/qconfig.h"
-#include "torch_ext/yaml_reader.h"
+#include "torch_ext/config/qconfig.h"
+#include "torch_ext/config/yaml_reader.h"
 
 namespace samebits::training {
 

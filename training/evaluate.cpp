@@ -4,8 +4,8 @@
 
 #include <functional>
 
+#include "graph/package.h"
 #include "runtime/interpreter.h"
-#include "runtime/package.h"
 #include "torch_ext/forward.h"
 
 namespace samebits::training {

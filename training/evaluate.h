@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "training/dataset.h"
-#include "training/models.h"
+#include "training/data/dataset.h"
+#include "training/models/models.h"
 
 namespace samebits::training {
 

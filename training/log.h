@@ -1,5 +1,5 @@
-// Messages of the executable, on stderr; results go to stdout. A file of its own because LibTorch brings another fmt
-// than the one spdlog was built with: no file sees both.
+// Messages of the executable, on stderr; results go to stdout. A file of its own because LibTorch brings
+// another fmt than the one spdlog was built with: no file sees both.
 #pragma once
 
 #include <string>

@@ -10,9 +10,9 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "csrc/implementations.h"
-#include "kernels/isa.h"
-#include "runtime/atomic_file.h"
+#include "csrc/common/implementations.h"
+#include "io/atomic_file.h"
+#include "kernels/common/isa.h"
 
 namespace samebits::training {
 namespace {

@@ -10,11 +10,11 @@
 #include <map>
 #include <vector>
 
-#include "csrc/implementations.h"
-#include "torch_ext/layer_watch.h"
+#include "csrc/common/implementations.h"
+#include "torch_ext/modules/layer_watch.h"
 #include "training/interrupt.h"
-#include "training/layer_report.h"
 #include "training/optimizer.h"
+#include "training/report/layer_report.h"
 
 namespace samebits::training {
 namespace {

@@ -9,12 +9,12 @@
 
 #include "torch_ext/prepare.h"
 #include "training/checkpoint.h"
-#include "training/dataset.h"
+#include "training/data/dataset.h"
 #include "training/evaluate.h"
-#include "training/models.h"
-#include "training/progress.h"
+#include "training/models/models.h"
+#include "training/report/progress.h"
+#include "training/report/tensorboard.h"
 #include "training/run_directory.h"
-#include "training/tensorboard.h"
 
 namespace samebits::training {
 

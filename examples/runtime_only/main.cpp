@@ -1,8 +1,8 @@
 // Runs the package that examples/consumer wrote, on the torch-free runtime: runtime_only NAME.samebits
 #include <iostream>
 
+#include "graph/package.h"
 #include "runtime/interpreter.h"
-#include "runtime/package.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "torch_ext/qat_linear.h"
+#include "torch_ext/modules/qat_linear.h"
 
 namespace samebits::benchmark {
 

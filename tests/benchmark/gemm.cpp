@@ -1,13 +1,13 @@
 // INT8 products with their fused epilogues: every implementation of gemm_int8, at::_int_mm and the float32
 // at::mm of the same shape side by side, and each implementation's share of what its instruction can do.
-#include "kernels/gemm_int8.h"
+#include "kernels/matmul/gemm_int8.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
 #include <string>
 
-#include "kernels/aligned_vector.h"
+#include "kernels/common/aligned_vector.h"
 #include "tests/benchmark/int8_peak.h"
 #include "tests/benchmark/measure.h"
 

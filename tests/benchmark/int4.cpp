@@ -7,7 +7,7 @@
 #include <memory>
 #include <numeric>
 
-#include "kernels/gemm_int4.h"
+#include "kernels/matmul/gemm_int4.h"
 #include "tests/benchmark/measure.h"
 
 namespace samebits::benchmark {

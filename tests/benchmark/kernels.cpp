@@ -10,16 +10,16 @@
 #include <functional>
 #include <memory>
 
-#include "kernels/codebook.h"
-#include "kernels/dequantize.h"
-#include "kernels/fake_quantize.h"
-#include "kernels/fake_quantize_float.h"
-#include "kernels/lsq.h"
-#include "kernels/moving_average.h"
-#include "kernels/mx.h"
-#include "kernels/observe_quantize.h"
-#include "kernels/pack_int4.h"
-#include "kernels/quantize.h"
+#include "kernels/formats/codebook.h"
+#include "kernels/formats/fake_quantize_float.h"
+#include "kernels/formats/mx.h"
+#include "kernels/formats/pack_int4.h"
+#include "kernels/observe/moving_average.h"
+#include "kernels/observe/observe_quantize.h"
+#include "kernels/quantize/dequantize.h"
+#include "kernels/quantize/fake_quantize.h"
+#include "kernels/quantize/lsq.h"
+#include "kernels/quantize/quantize.h"
 #include "tests/benchmark/measure.h"
 
 namespace samebits::benchmark {

@@ -12,8 +12,8 @@ namespace {
 
 std::atomic<std::int64_t> live = 0, peak = 0;
 
-/// Forwards to the allocator that was there before. The size of a block is asked of malloc: LibTorch's CPU allocator
-/// takes its memory from posix_memalign.
+/// Forwards to the allocator that was there before. The size of a block is asked of malloc: LibTorch's CPU
+/// allocator takes its memory from posix_memalign.
 class CountingAllocator : public c10::Allocator {
  public:
   explicit CountingAllocator(c10::Allocator* inner) : inner_(inner) {}
@@ -27,7 +27,9 @@ class CountingAllocator : public c10::Allocator {
     return {data, data, &release, c10::DeviceType::CPU};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &release; }
-  void copy_data(void* to, const void* from, std::size_t count) const override { default_copy_data(to, from, count); }
+  void copy_data(void* to, const void* from, std::size_t count) const override {
+    default_copy_data(to, from, count);
+  }
 
  private:
   static void release(void* data) {
@@ -46,8 +48,14 @@ void count_memory() {
   c10::SetCPUAllocator(&allocator, /*priority=*/100);
 }
 
-std::int64_t live_bytes() { return live; }
-std::int64_t peak_bytes() { return peak; }
-void reset_peak() { peak = live.load(); }
+std::int64_t live_bytes() {
+  return live;
+}
+std::int64_t peak_bytes() {
+  return peak;
+}
+void reset_peak() {
+  peak = live.load();
+}
 
 }  // namespace samebits::benchmark

@@ -10,7 +10,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "runtime/atomic_file.h"
+#include "io/atomic_file.h"
 #include "training/run_directory.h"
 
 namespace samebits::benchmark {

@@ -8,11 +8,11 @@
 
 #include <memory>
 
-#include "csrc/workspace.h"
+#include "csrc/layers/workspace.h"
 #include "include/samebits/samebits.h"
 #include "tests/benchmark/live_memory.h"
 #include "tests/benchmark/measure.h"
-#include "training/models.h"
+#include "training/models/models.h"
 
 namespace samebits::benchmark {
 namespace {

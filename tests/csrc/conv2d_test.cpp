@@ -1,6 +1,6 @@
-// csrc/conv2d.h against the oracle forward and against torch's autograd on the float surrogate backward;
-// threads, Meta tensors, and the text of every error.
-#include "csrc/conv2d.h"
+// csrc/layers/conv2d.h against the oracle forward and against torch's autograd on the float surrogate
+// backward; threads, Meta tensors, and the text of every error.
+#include "csrc/layers/conv2d.h"
 
 #include "tests/csrc/layer_test.h"
 

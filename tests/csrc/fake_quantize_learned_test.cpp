@@ -1,6 +1,6 @@
-// csrc/fake_quantize_learned.h against LSQ+ written in torch's own double operators, against fake_quantize,
-// and by bits over threads.
-#include "csrc/fake_quantize_learned.h"
+// csrc/quantize/fake_quantize_learned.h against LSQ+ written in torch's own double operators, against
+// fake_quantize, and by bits over threads.
+#include "csrc/quantize/fake_quantize_learned.h"
 
 #include "tests/csrc/op_test.h"
 

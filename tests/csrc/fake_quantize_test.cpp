@@ -1,6 +1,6 @@
-// csrc/fake_quantize.h against the oracle: every layout of grids and memory, the straight-through gradient,
-// threads, Meta tensors, and the text of every error.
-#include "csrc/fake_quantize.h"
+// csrc/quantize/fake_quantize.h against the oracle: every layout of grids and memory, the straight-through
+// gradient, threads, Meta tensors, and the text of every error.
+#include "csrc/quantize/fake_quantize.h"
 
 #include "tests/csrc/op_test.h"
 

@@ -2,13 +2,13 @@
 // rounded once more where it returns reals; and autocast gives the bits of .float() arguments.
 #include <ATen/autocast_mode.h>
 
-#include "csrc/conv2d.h"
-#include "csrc/dequantize.h"
-#include "csrc/fake_quantize.h"
-#include "csrc/linear.h"
-#include "csrc/min_max.h"
-#include "csrc/quantize.h"
-#include "csrc/relu.h"
+#include "csrc/float/relu.h"
+#include "csrc/layers/conv2d.h"
+#include "csrc/layers/linear.h"
+#include "csrc/observe/min_max.h"
+#include "csrc/quantize/dequantize.h"
+#include "csrc/quantize/fake_quantize.h"
+#include "csrc/quantize/quantize.h"
 #include "tests/csrc/op_test.h"
 
 namespace samebits::ops {

@@ -1,8 +1,8 @@
 // linear and conv2d under one signature, for the tests of what both do alike.
 #pragma once
 
-#include "csrc/conv2d.h"
-#include "csrc/linear.h"
+#include "csrc/layers/conv2d.h"
+#include "csrc/layers/linear.h"
 #include "tests/csrc/layer_test.h"
 
 namespace samebits::ops {

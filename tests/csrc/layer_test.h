@@ -2,7 +2,7 @@
 // and in the oracle's, and the weight and input as a float layer would see them.
 #pragma once
 
-#include "csrc/layer.h"
+#include "csrc/layers/layer.h"
 #include "tests/csrc/op_test.h"
 #include "tests/kernels/layers.h"
 

@@ -1,6 +1,6 @@
-// csrc/linear_int4.h against the oracle: packed weights of every kind, both products, threads, Meta tensors,
-// and what they refuse.
-#include "csrc/linear_int4.h"
+// csrc/layers/linear_int4.h against the oracle: packed weights of every kind, both products, threads, Meta
+// tensors, and what they refuse.
+#include "csrc/layers/linear_int4.h"
 
 #include "tests/csrc/op_test.h"
 

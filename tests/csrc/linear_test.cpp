@@ -1,6 +1,6 @@
-// csrc/linear.h against the oracle forward and against torch's autograd on the float surrogate backward;
-// threads, Meta tensors, and the text of every error.
-#include "csrc/linear.h"
+// csrc/layers/linear.h against the oracle forward and against torch's autograd on the float surrogate
+// backward; threads, Meta tensors, and the text of every error.
+#include "csrc/layers/linear.h"
 
 #include "tests/csrc/layer_test.h"
 

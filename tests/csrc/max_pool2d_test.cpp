@@ -1,6 +1,6 @@
-// csrc/max_pool2d.h against torch's max_pool2d: values and gradients by bits; ties, NaN, Meta tensors, and
-// the text of every error.
-#include "csrc/max_pool2d.h"
+// csrc/layers/max_pool2d.h against torch's max_pool2d: values and gradients by bits; ties, NaN, Meta tensors,
+// and the text of every error.
+#include "csrc/layers/max_pool2d.h"
 
 #include "tests/csrc/op_test.h"
 

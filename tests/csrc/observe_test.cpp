@@ -1,10 +1,10 @@
 // The operators that look at values: observe, observe_quantize, observe_fake_quantize, observe_histogram,
 // percentile_range and least_error_range.
-#include "csrc/observe.h"
+#include "csrc/observe/observe.h"
 
-#include "csrc/histogram.h"
-#include "csrc/min_max.h"
-#include "csrc/observe_quantize.h"
+#include "csrc/observe/histogram.h"
+#include "csrc/observe/min_max.h"
+#include "csrc/observe/observe_quantize.h"
 #include "tests/csrc/op_test.h"
 
 namespace samebits::ops {

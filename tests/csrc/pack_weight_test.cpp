@@ -1,4 +1,4 @@
-// csrc/pack_weight.h: grids and codes against the oracle's for every granularity, what is not finite,
+// csrc/layers/pack_weight.h: grids and codes against the oracle's for every granularity, what is not finite,
 // and the text of every error.
 #include "tests/csrc/layer_cases.h"
 

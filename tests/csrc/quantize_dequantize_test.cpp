@@ -1,10 +1,10 @@
 // The operators between values, ranges, grids and codes: quantize, quantize_stochastic, dequantize, min_max,
 // grid_of_range, pack_int4.
-#include "csrc/quantize.h"
-#include "csrc/dequantize.h"
-#include "csrc/min_max.h"
-#include "csrc/pack_int4.h"
-#include "csrc/stochastic.h"
+#include "csrc/quantize/quantize.h"
+#include "csrc/formats/pack_int4.h"
+#include "csrc/observe/min_max.h"
+#include "csrc/quantize/dequantize.h"
+#include "csrc/quantize/stochastic.h"
 #include "tests/csrc/op_test.h"
 
 namespace samebits::ops {

@@ -1,5 +1,5 @@
-// csrc/relu.h against at::relu: values and gradients to the bit, in every memory layout.
-#include "csrc/relu.h"
+// csrc/float/relu.h against at::relu: values and gradients to the bit, in every memory layout.
+#include "csrc/float/relu.h"
 
 #include "tests/csrc/op_test.h"
 

@@ -1,7 +1,7 @@
 // Fuzzes the grids that are not uniform: codebooks, small floats, and microscaling blocks.
-#include "kernels/codebook.h"
-#include "kernels/fake_quantize_float.h"
-#include "kernels/mx.h"
+#include "kernels/formats/codebook.h"
+#include "kernels/formats/fake_quantize_float.h"
+#include "kernels/formats/mx.h"
 #include "tests/fuzz/tensors.h"
 
 namespace samebits::fuzz {

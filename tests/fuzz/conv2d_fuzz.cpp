@@ -1,8 +1,8 @@
 // Fuzzes whole convolutions against the oracle, as conv2d chooses its implementations itself (tools/fuzz.py
 // runs this target once for each SAMEBITS_ISA), and max pools against their reference.
-#include "kernels/conv2d.h"
+#include "kernels/conv/conv2d.h"
 
-#include "kernels/max_pool.h"
+#include "kernels/conv/max_pool.h"
 #include "tests/fuzz/fuzz_case.h"
 #include "tests/oracle.h"
 

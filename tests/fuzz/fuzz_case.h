@@ -17,8 +17,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "kernels/grid_table.h"
-#include "kernels/implementation.h"
+#include "kernels/common/grid_table.h"
+#include "kernels/common/implementation.h"
 
 namespace samebits::fuzz {
 

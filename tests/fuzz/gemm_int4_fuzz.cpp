@@ -1,6 +1,6 @@
 // Fuzzes the products with 4-bit weights, of codes and of floats: groups of every length, parts of the
 // output.
-#include "kernels/gemm_int4.h"
+#include "kernels/matmul/gemm_int4.h"
 
 #include "tests/fuzz/tensors.h"
 

@@ -1,5 +1,5 @@
 // Fuzzes gemm_int8: shapes around every tile, regions, gaps between rows, groups, and every way to end.
-#include "kernels/gemm_int8.h"
+#include "kernels/matmul/gemm_int8.h"
 
 #include "tests/fuzz/fuzz_case.h"
 

@@ -1,10 +1,10 @@
 // Fuzzes what looks at tensors: observation, histograms, the gradients of learned scales, and the epilogues
 // of layers.
-#include "kernels/observe.h"
+#include "kernels/observe/observe.h"
 
-#include "kernels/epilogue.h"
-#include "kernels/histogram.h"
-#include "kernels/lsq.h"
+#include "kernels/matmul/epilogue.h"
+#include "kernels/observe/histogram.h"
+#include "kernels/quantize/lsq.h"
 #include "tests/fuzz/tensors.h"
 
 namespace samebits::fuzz {

@@ -1,14 +1,14 @@
 // Fuzzes layouts: 4-bit codes and other programs' files, operands of the bfloat16 products, and what conv2d
 // arranges before it multiplies.
-#include "kernels/depthwise.h"
-#include "kernels/gemm_bf16.h"
-#include "kernels/gemm_int8.h"
-#include "kernels/gradient.h"
-#include "kernels/int4_layouts.h"
-#include "kernels/pack_bf16.h"
-#include "kernels/pack_int4.h"
-#include "kernels/pack_patches.h"
-#include "kernels/strided_rows.h"
+#include "kernels/conv/depthwise.h"
+#include "kernels/conv/pack_patches.h"
+#include "kernels/conv/strided_rows.h"
+#include "kernels/formats/int4_layouts.h"
+#include "kernels/formats/pack_int4.h"
+#include "kernels/matmul/gemm_bf16.h"
+#include "kernels/matmul/gemm_int8.h"
+#include "kernels/matmul/pack_bf16.h"
+#include "kernels/quantize/gradient.h"
 #include "tests/fuzz/fuzz_case.h"
 
 namespace samebits::fuzz {

@@ -5,11 +5,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "graph/package.h"
+#include "graph/package_json.h"
+#include "graph/shapes.h"
+#include "io/safetensors.h"
 #include "runtime/interpreter.h"
-#include "runtime/package.h"
-#include "runtime/package_json.h"
-#include "runtime/safetensors.h"
-#include "runtime/shapes.h"
 #include "tests/fuzz/fuzz_case.h"
 
 namespace samebits::fuzz {

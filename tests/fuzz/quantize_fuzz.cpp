@@ -1,12 +1,12 @@
 // Fuzzes the affine family: quantize, fake_quantize and its gradient, dequantize, stochastic rounding, relu,
 // and what observes while it quantizes. Every float type, granularity and split, in place too.
-#include "kernels/dequantize.h"
-#include "kernels/fake_quantize.h"
-#include "kernels/min_max.h"
-#include "kernels/observe_quantize.h"
-#include "kernels/quantize.h"
-#include "kernels/relu.h"
-#include "kernels/stochastic.h"
+#include "kernels/float/relu.h"
+#include "kernels/observe/min_max.h"
+#include "kernels/observe/observe_quantize.h"
+#include "kernels/quantize/dequantize.h"
+#include "kernels/quantize/fake_quantize.h"
+#include "kernels/quantize/quantize.h"
+#include "kernels/quantize/stochastic.h"
 #include "tests/fuzz/tensors.h"
 
 namespace samebits::fuzz {

@@ -1,7 +1,7 @@
 // Tensors of any float type and their grids, for the fuzz targets of element-wise kernels.
 #pragma once
 
-#include "kernels/float_type.h"
+#include "kernels/common/float_type.h"
 #include "tests/fuzz/fuzz_case.h"
 
 namespace samebits::fuzz {

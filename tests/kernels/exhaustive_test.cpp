@@ -13,8 +13,8 @@
 #include <mutex>
 #include <thread>
 
-#include "kernels/fake_quantize.h"
-#include "kernels/quantize.h"
+#include "kernels/quantize/fake_quantize.h"
+#include "kernels/quantize/quantize.h"
 #include "tests/kernels/affine_cases.h"
 
 namespace samebits::kernels {

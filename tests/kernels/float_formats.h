@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "kernels/float_format.h"
+#include "kernels/formats/float_format.h"
 #include "tests/format_oracle.h"
 #include "tests/kernels/affine_cases.h"
 #include "tests/kernels/stored.h"

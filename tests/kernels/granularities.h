@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "kernels/grid_table.h"
+#include "kernels/common/grid_table.h"
 #include "tests/kernels/kernel_test.h"
 
 namespace samebits::kernels {

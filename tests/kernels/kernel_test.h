@@ -15,9 +15,9 @@
 #include <type_traits>
 #include <vector>
 
-#include "kernels/affine.h"
-#include "kernels/implementation.h"
-#include "kernels/isa.h"
+#include "kernels/common/affine.h"
+#include "kernels/common/implementation.h"
+#include "kernels/common/isa.h"
 #include "tests/oracle.h"
 
 namespace samebits::kernels {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "kernels/linear.h"
+#include "kernels/matmul/linear.h"
 #include "tests/kernels/kernel_test.h"
 
 namespace samebits::kernels {

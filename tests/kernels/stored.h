@@ -1,9 +1,10 @@
-// Tensors of any float type for tests: encoded and decoded by the oracle, never by kernels/float_type.h.
+// Tensors of any float type for tests: encoded and decoded by the oracle, never by
+// kernels/common/float_type.h.
 #pragma once
 
 #include <vector>
 
-#include "kernels/float_type.h"
+#include "kernels/common/float_type.h"
 #include "tests/kernels/kernel_test.h"
 
 namespace samebits::kernels {

@@ -1,5 +1,5 @@
-// The order of sums that kernels/chunked_sum.h documents, written a second time, and numbers whose sums show
-// it.
+// The order of sums that kernels/common/chunked_sum.h documents, written a second time, and numbers whose
+// sums show it.
 #pragma once
 
 #include <bit>

@@ -54,7 +54,7 @@ def test_every_kernel_says_its_block_size_to_the_compiler():
 
 def test_mutants_break_code_and_nothing_else():
     for folder in ("cuda", "reference"):
-        for source in sorted((ROOT / "kernels" / folder).glob("*.c*")):
+        for source in sorted((ROOT / "kernels").glob(f"*/{folder}/*.c*")):
             path = str(source.relative_to(ROOT))
             lines = source.read_text(encoding="utf-8").split("\n")
             for mutant in mutants.mutants_of(path, ["a/test"], limit=0):
@@ -63,7 +63,7 @@ def test_mutants_break_code_and_nothing_else():
 
 
 def test_mutants_are_the_same_each_time_and_of_many_kinds():
-    path = "kernels/cuda/quads.cuh"
+    path = "kernels/common/cuda/quads.cuh"
     first, second = (mutants.mutants_of(path, ["a/test"], limit=12) for _ in range(2))
     assert first == second
     assert len(first) == 12

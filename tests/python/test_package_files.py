@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save
 
 GOLDEN = Path(__file__).resolve().parents[1] / "data" / "golden.samebits"
 
-# The codes of golden_graph() in tests/runtime/package_test.cpp, as a user of the format would unpack them.
+# The codes of golden_graph() in tests/graph/package_test.cpp, as a user of the format would unpack them.
 FC1 = np.array([[-8, 7, 0, 1, -1], [2, -2, 3, -3, 4], [-4, 5, -5, 6, -6]], np.int8)
 FC2 = np.array([[127, -127, 0], [1, -1, 100]], np.int8)
 TENSORS = {

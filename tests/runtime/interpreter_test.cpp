@@ -7,9 +7,9 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/runtime/graphs.h"
+#include "tests/graph/graphs.h"
+#include "tests/io/test_files.h"
 #include "tests/runtime/interpreter_oracle.h"
-#include "tests/runtime/test_files.h"
 
 namespace samebits::runtime {
 namespace {
@@ -39,7 +39,8 @@ void expect_same_bits(const Array& actual, const Array& expected) {
         << "element " << i << ": " << actual.values[i] << " instead of " << expected.values[i];
 }
 
-/// Every node's output has the oracle's bits, and the result without watching them too, for batches of 0, 1 and 5 images at 1, 2 and 3 threads.
+/// Every node's output has the oracle's bits, and the result without watching them too, for batches of 0, 1
+/// and 5 images at 1, 2 and 3 threads.
 void expect_as_oracle(const Graph& graph) {
   for (const std::int64_t batch : {0, 1, 5}) {
     const Array x = random_input(graph, batch, 3);

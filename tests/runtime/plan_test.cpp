@@ -9,7 +9,7 @@
 #include <map>
 
 #include "runtime/interpreter.h"
-#include "tests/runtime/graphs.h"
+#include "tests/graph/graphs.h"
 #include "tests/runtime/interpreter_oracle.h"
 
 namespace samebits::runtime {

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <set>
 
-#include "tests/runtime/test_files.h"
+#include "tests/io/test_files.h"
 
 namespace samebits::runtime {
 namespace {

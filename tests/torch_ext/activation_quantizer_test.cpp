@@ -1,10 +1,10 @@
 // The quantizer of a layer's input: its states, its observers against values computed by hand, what it
 // refuses, and that save and load carry it.
-#include "torch_ext/activation_quantizer.h"
+#include "torch_ext/quantizer/activation_quantizer.h"
 
 #include <sstream>
 
-#include "csrc/linear.h"
+#include "csrc/layers/linear.h"
 #include "tests/torch_ext/models.h"
 
 namespace samebits {

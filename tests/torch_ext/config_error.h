@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "torch_ext/yaml_reader.h"
+#include "torch_ext/config/yaml_reader.h"
 
 namespace samebits {
 

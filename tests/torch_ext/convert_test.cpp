@@ -2,7 +2,7 @@
 #include "torch_ext/convert.h"
 
 #include "tests/torch_ext/models.h"
-#include "torch_ext/relu.h"
+#include "torch_ext/modules/relu.h"
 #include "torch_ext/verify.h"
 
 namespace samebits {

@@ -5,8 +5,8 @@
 #include "tests/torch_ext/graph_oracle.h"
 #include "tests/torch_ext/models.h"
 #include "torch_ext/convert.h"
-#include "torch_ext/max_pool2d.h"
-#include "torch_ext/relu.h"
+#include "torch_ext/modules/max_pool2d.h"
+#include "torch_ext/modules/relu.h"
 
 namespace samebits {
 namespace {

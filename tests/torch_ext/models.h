@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "tests/oracle.h"
+#include "torch_ext/modules/qat_conv2d.h"
+#include "torch_ext/modules/qat_linear.h"
 #include "torch_ext/prepare.h"
-#include "torch_ext/qat_conv2d.h"
-#include "torch_ext/qat_linear.h"
 
 namespace samebits {
 

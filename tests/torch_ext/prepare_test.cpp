@@ -3,7 +3,7 @@
 #include "torch_ext/prepare.h"
 
 #include "tests/torch_ext/models.h"
-#include "torch_ext/qconfig_yaml.h"
+#include "torch_ext/config/qconfig_yaml.h"
 
 namespace samebits {
 namespace {

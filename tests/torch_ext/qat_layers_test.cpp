@@ -1,9 +1,9 @@
 // QATLinear and QATConv2d: equal to torch's layers while float, the grid of the weight, the integer forward
 // against the operators, and errors with the layer's name.
-#include "csrc/conv2d.h"
-#include "csrc/linear.h"
+#include "csrc/layers/conv2d.h"
+#include "csrc/layers/linear.h"
 #include "tests/torch_ext/models.h"
-#include "torch_ext/layer_watch.h"
+#include "torch_ext/modules/layer_watch.h"
 
 namespace samebits {
 namespace {

@@ -1,4 +1,4 @@
-#include "torch_ext/qconfig.h"
+#include "torch_ext/config/qconfig.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "tests/torch_ext/config_error.h"
-#include "torch_ext/qconfig_yaml.h"
+#include "torch_ext/config/qconfig_yaml.h"
 
 namespace samebits {
 namespace {

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/graph.h"
+#include "graph/graph.h"
 #include "runtime/interpreter.h"
 
 namespace samebits {

@@ -5,9 +5,9 @@
 
 #include <sstream>
 
-#include "csrc/workspace.h"
+#include "csrc/layers/workspace.h"
 #include "tests/torch_ext/models.h"
-#include "torch_ext/max_pool2d.h"
+#include "torch_ext/modules/max_pool2d.h"
 
 namespace samebits {
 namespace {

@@ -2,8 +2,8 @@
 // and named.
 #include "torch_ext/verify.h"
 
+#include "graph/package.h"
 #include "runtime/interpreter.h"
-#include "runtime/package.h"
 #include "tests/torch_ext/models.h"
 #include "torch_ext/convert.h"
 

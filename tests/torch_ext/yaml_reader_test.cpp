@@ -1,4 +1,4 @@
-#include "torch_ext/yaml_reader.h"
+#include "torch_ext/config/yaml_reader.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,12 +3,12 @@
 
 #include <functional>
 
-#include "runtime/atomic_file.h"
-#include "runtime/safetensors.h"
+#include "io/atomic_file.h"
+#include "io/safetensors.h"
 #include "tests/training/output_folder.h"
 #include "tests/training/training_test.h"
 #include "torch_ext/prepare.h"
-#include "training/models.h"
+#include "training/models/models.h"
 #include "training/optimizer.h"
 
 namespace samebits::training {

@@ -1,6 +1,6 @@
-// training/dataset.h: what a batch holds, and that order and augmentation depend on seed, epoch and step
+// training/data/dataset.h: what a batch holds, and that order and augmentation depend on seed, epoch and step
 // alone.
-#include "training/dataset.h"
+#include "training/data/dataset.h"
 
 #include <cmath>
 #include <set>

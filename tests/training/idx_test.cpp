@@ -1,5 +1,5 @@
 // Every way in which an IDX file can be wrong, with the whole message, and the real data set.
-#include "training/idx.h"
+#include "training/data/idx.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

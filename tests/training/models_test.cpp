@@ -1,5 +1,5 @@
-// training/models.h: which layers a configuration makes, and the sizes between them.
-#include "training/models.h"
+// training/models/models.h: which layers a configuration makes, and the sizes between them.
+#include "training/models/models.h"
 
 #include "tests/training/training_test.h"
 

@@ -1,5 +1,5 @@
 // The exact text of the progress line, on a terminal and in a file, under a clock that the test moves.
-#include "training/progress.h"
+#include "training/report/progress.h"
 
 #include <gtest/gtest.h>
 

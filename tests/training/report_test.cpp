@@ -1,6 +1,6 @@
 // What the report's page must hold, for a whole run and for runs of which little is known. Well-formedness is
 // checked by tests/python/test_report.py on the pages that this test writes.
-#include "training/report.h"
+#include "training/report/report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 #include <fstream>
 
 #include "tests/training/output_folder.h"
-#include "training/report_charts.h"
+#include "training/report/report_charts.h"
 
 namespace samebits::training {
 namespace {

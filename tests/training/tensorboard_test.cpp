@@ -1,6 +1,6 @@
 // The frames of an event file, byte for byte. tests/python/test_tensorboard.py reads the same file with
 // TensorBoard.
-#include "training/tensorboard.h"
+#include "training/report/tensorboard.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // How numbers and text are written, at the edges where a digit or a unit changes.
-#include "training/text.h"
+#include "training/report/text.h"
 
 #include <gtest/gtest.h>
 

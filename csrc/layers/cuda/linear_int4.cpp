@@ -1,0 +1,128 @@
+// samebits::linear_int4 and linear_weight_only on CUDA. They take the packing of pack_int4_weight, so that a
+// packed weight moves between devices, and unpack it to one byte a level, row-major, in every call. Checks of
+// shapes only, because a look at grids would wait for the device.
+#include "csrc/layers/linear_int4.h"
+
+#include <torch/library.h>
+
+#include "csrc/common/check.h"
+#include "csrc/common/cuda/launch.h"
+#include "csrc/quantize/cuda/device_grids.h"
+#include "kernels/matmul/cuda/gemm_float_int4.h"
+#include "kernels/matmul/cuda/gemm_int4.h"
+
+namespace samebits::ops {
+namespace {
+
+using at::Tensor;
+using kernels::Int4Shape;
+using OptionalTensor = std::optional<Tensor>;
+
+/// Levels [n][k], one byte each, of lines as kernels/formats/pack_int4.h orders them.
+Tensor row_major_levels(const Tensor& packed, const Int4Shape& shape) {
+  constexpr int64_t kQuad = 4;
+  const Tensor bytes =
+      packed.reshape({shape.blocks(), shape.groups(), shape.lines(), Int4Shape::kColumns, kQuad});
+  const Tensor quads = at::stack({bytes.bitwise_and(15), bytes.bitwise_right_shift(4)}, 4);
+  return quads.permute({0, 3, 1, 2, 4, 5})
+      .reshape({shape.blocks() * Int4Shape::kColumns, shape.groups(), shape.lines() * Int4Shape::kLineDepth})
+      .narrow(0, 0, shape.n)
+      .narrow(2, 0, shape.depth())
+      .reshape({shape.n, shape.groups() * shape.depth()})
+      .narrow(1, 0, shape.k)
+      .contiguous()
+      .view(at::kChar);
+}
+
+/// Terms [n][groups] of [blocks][groups][16].
+Tensor row_major_terms(const Tensor& packed, const Int4Shape& shape) {
+  return packed.reshape({shape.blocks(), shape.groups(), Int4Shape::kColumns})
+      .transpose(1, 2)
+      .reshape({shape.blocks() * Int4Shape::kColumns, shape.groups()})
+      .narrow(0, 0, shape.n)
+      .contiguous();
+}
+
+/// A packed weight as the kernels take it, and what keeps its arrays alive. Levels are its codes; that of the
+/// real 0 is their zero point.
+struct DeviceWeight {
+  Tensor levels, scale, zero_point;
+  kernels::cuda::RowMajorWeight weight;
+
+  DeviceWeight(const char* op, const Tensor& x, const Tensor& packed, const Tensor& packed_scale,
+               const Tensor& zero_levels, const Int4Shape& shape) {
+    check_device(op, "", "levels", packed, x);
+    check_device(op, "", "packed_scale", packed_scale, x);
+    check_device(op, "", "zero_levels", zero_levels, x);
+    levels = row_major_levels(packed, shape);
+    scale = row_major_terms(packed_scale, shape);
+    zero_point = zero_levels.numel() == 0 ? at::full_like(scale, kernels::PackedInt4{}.zero, at::kInt)
+                                          : row_major_terms(zero_levels, shape).to(at::kInt);
+    weight = {levels.const_data_ptr(), kernels::cuda::CodeFormat::kInt8, shape, scale.const_data_ptr<float>(),
+              zero_point.const_data_ptr<int32_t>()};
+  }
+};
+
+/// y with the bias, which `holder` keeps.
+kernels::Int4Output output_of(const char* op, const Tensor& y, const OptionalTensor& bias, bool relu,
+                              Tensor& holder) {
+  if (bias.has_value()) {
+    check_device(op, "", "bias", *bias, y);
+    holder = bias->contiguous();
+  }
+  return {y.mutable_data_ptr<float>(), y.size(-1),
+          holder.defined() ? holder.const_data_ptr<float>() : nullptr, relu};
+}
+
+Tensor linear_int4_cuda(const Tensor& x_any, const Tensor& x_scale, const Tensor& x_zero_point,
+                        const Tensor& levels, const Tensor& packed_scale, const Tensor& zero_levels,
+                        int64_t out_features, int64_t group_size, const OptionalTensor& bias, bool relu) {
+  constexpr char kOp[] = "linear_int4";
+  const c10::cuda::CUDAGuard guard(x_any.device());
+  const Tensor y = empty_linear_int4(x_any, x_scale, x_zero_point, levels, packed_scale, zero_levels,
+                                     out_features, group_size, bias, relu);
+  const Tensor x = x_any.contiguous();
+  const DeviceGridTable grid({kOp, "x_", x_scale, x_zero_point, -128, 127}, x);
+  const Int4Shape shape{out_features, x.size(-1), group_size};
+  const DeviceWeight weight(kOp, x, levels, packed_scale, zero_levels, shape);
+  Tensor bias_holder;
+  const kernels::cuda::GemmCodesArgs args{.a = x.const_data_ptr<int8_t>(),
+                                          .a_stride = shape.k,
+                                          .m = y.numel() / shape.n,
+                                          .a_scale = grid.table.scale,
+                                          .a_zero_point = grid.table.zero_point,
+                                          .b = weight.weight,
+                                          .output = output_of(kOp, y, bias, relu, bias_holder)};
+  check_launch(kOp, kernels::cuda::launch_gemm_codes(args, current_stream()));
+  return y;
+}
+
+Tensor linear_weight_only_cuda(const Tensor& x_any, const Tensor& levels, const Tensor& packed_scale,
+                               const Tensor& zero_levels, int64_t out_features, int64_t group_size,
+                               const OptionalTensor& bias, bool relu) {
+  constexpr char kOp[] = "linear_weight_only";
+  const c10::cuda::CUDAGuard guard(x_any.device());
+  const Tensor y = empty_linear_weight_only(x_any, levels, packed_scale, zero_levels, out_features,
+                                            group_size, bias, relu);
+  const Tensor x = x_any.contiguous();
+  const Int4Shape shape{out_features, x.size(-1), group_size};
+  const DeviceWeight weight(kOp, x, levels, packed_scale, zero_levels, shape);
+  Tensor bias_holder;
+  const kernels::cuda::GemmFloatArgs args{.x = x.const_data_ptr(),
+                                          .x_type = float_type(kOp, "x", x),
+                                          .x_stride = shape.k,
+                                          .m = y.numel() / shape.n,
+                                          .b = weight.weight,
+                                          .output = output_of(kOp, y, bias, relu, bias_holder)};
+  check_launch(kOp, kernels::cuda::launch_gemm_float_int4(args, current_stream()));
+  return y;
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(samebits, CUDA, library) {
+  library.impl("linear_int4", linear_int4_cuda);
+  library.impl("linear_weight_only", linear_weight_only_cuda);
+}
+
+}  // namespace samebits::ops

@@ -1,0 +1,155 @@
+// torch operator over kernels/conv/max_pool.h: schema, checks, CPU, Meta, autograd.
+#include "csrc/layers/max_pool2d.h"
+
+#include <ATen/Parallel.h>
+#include <torch/autograd.h>
+#include <torch/library.h>
+
+#include "csrc/common/check.h"
+#include "kernels/conv/max_pool.h"
+
+namespace samebits::ops {
+
+using at::IntArrayRef;
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+TORCH_LIBRARY_FRAGMENT(samebits, library) {
+  library.def(
+      "max_pool2d(Tensor x, int[2] kernel, int[2] stride, int[2] padding) -> (Tensor y, Tensor argmax)");
+  library.def(
+      "max_pool2d_backward(Tensor grad_y, Tensor argmax, int[2] x_size, int[2] kernel, int[2] stride, int[2] "
+      "padding) -> Tensor");
+}
+
+namespace {
+
+using Pooled = std::tuple<Tensor, Tensor>;
+
+void check_pair(const char* argument, IntArrayRef values, int64_t least) {
+  TORCH_CHECK(values.size() == 2 && values[0] >= least && values[1] >= least, "[max_pool2d] ", argument,
+              ": expected 2 integers >= ", least, ", got ", values);
+}
+
+kernels::MaxPoolShape checked_shape(const Tensor& x, IntArrayRef kernel, IntArrayRef stride,
+                                    IntArrayRef padding) {
+  check_dtype("max_pool2d", "x", x, at::kFloat);
+  TORCH_CHECK(x.dim() == 4, "[max_pool2d] x: expected [n, channels, height, width], got shape ", x.sizes());
+  check_pair("kernel", kernel, 1);
+  check_pair("stride", stride, 1);
+  check_pair("padding", padding, 0);
+  TORCH_CHECK(kernel[0] <= 255 && kernel[1] <= 255 && kernel[0] * kernel[1] <= 255,
+              "[max_pool2d] kernel: expected at most 255 elements, got ", kernel, "; use torch::max_pool2d");
+  for (const int i : {0, 1}) {
+    TORCH_CHECK(2 * padding[i] <= kernel[i], "[max_pool2d] padding: expected at most half of the kernel ",
+                kernel, ", got ", padding);
+    TORCH_CHECK(x.size(2 + i) + 2 * padding[i] >= kernel[i], "[max_pool2d] x: expected at least ", kernel,
+                " padded pixels, got shape ", x.sizes(), " and padding ", padding);
+  }
+  return {.height = x.size(2),
+          .width = x.size(3),
+          .kernel_height = kernel[0],
+          .kernel_width = kernel[1],
+          .stride_height = stride[0],
+          .stride_width = stride[1],
+          .padding_height = padding[0],
+          .padding_width = padding[1]};
+}
+
+Pooled max_pool2d_meta(const Tensor& x, IntArrayRef kernel, IntArrayRef stride, IntArrayRef padding) {
+  const kernels::MaxPoolShape shape = checked_shape(x, kernel, stride, padding);
+  const std::vector<int64_t> sizes = {x.size(0), x.size(1), shape.out_height(), shape.out_width()};
+  return {at::empty(sizes, x.options()), at::empty(sizes, x.options().dtype(at::kByte))};
+}
+
+/// Calls body(begin, end) for planes, several threads at once.
+template <class Body>
+void parallel_planes(const kernels::MaxPoolShape& shape, int64_t planes, const Body& body) {
+  const int64_t work = shape.out_size() * shape.kernel_height * shape.kernel_width;
+  at::parallel_for(0, planes, 1 + at::internal::GRAIN_SIZE / std::max<int64_t>(work, 1), body);
+}
+
+Pooled max_pool2d_cpu(const Tensor& x_any, IntArrayRef kernel, IntArrayRef stride, IntArrayRef padding) {
+  const auto [y, argmax] = max_pool2d_meta(x_any, kernel, stride, padding);
+  const kernels::MaxPoolShape shape = checked_shape(x_any, kernel, stride, padding);
+  const Tensor x = x_any.contiguous();
+  const float* from = x.const_data_ptr<float>();
+  float* to = y.mutable_data_ptr<float>();
+  auto* places = argmax.mutable_data_ptr<uint8_t>();
+  parallel_planes(shape, x.size(0) * x.size(1), [&](int64_t begin, int64_t end) {
+    kernels::max_pool(shape, from, to, places, begin, end);
+  });
+  return {y, argmax};
+}
+
+using BackwardSignature = Tensor(const Tensor&, const Tensor&, IntArrayRef, IntArrayRef, IntArrayRef,
+                                 IntArrayRef);
+
+Tensor max_pool2d_backward_meta(const Tensor& grad_y, const Tensor&, IntArrayRef x_size, IntArrayRef,
+                                IntArrayRef, IntArrayRef) {
+  return at::empty({grad_y.size(0), grad_y.size(1), x_size[0], x_size[1]}, grad_y.options());
+}
+
+Tensor max_pool2d_backward_cpu(const Tensor& grad_any, const Tensor& argmax, IntArrayRef x_size,
+                               IntArrayRef kernel, IntArrayRef stride, IntArrayRef padding) {
+  const kernels::MaxPoolShape shape{x_size[0], x_size[1], kernel[0],  kernel[1],
+                                    stride[0], stride[1], padding[0], padding[1]};
+  const Tensor grad_y = grad_any.contiguous();
+  const Tensor grad_x = max_pool2d_backward_meta(grad_y, argmax, x_size, kernel, stride, padding);
+  const float* from = grad_y.const_data_ptr<float>();
+  const auto* places = argmax.const_data_ptr<uint8_t>();
+  float* to = grad_x.mutable_data_ptr<float>();
+  parallel_planes(shape, grad_y.size(0) * grad_y.size(1), [&](int64_t begin, int64_t end) {
+    kernels::max_pool_backward(shape, from, places, to, begin, end);
+  });
+  return grad_x;
+}
+
+struct MaxPool2dFunction : torch::autograd::Function<MaxPool2dFunction> {
+  static variable_list forward(AutogradContext* context, const Tensor& x, IntArrayRef kernel,
+                               IntArrayRef stride, IntArrayRef padding) {
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const auto [y, argmax] = ops::max_pool2d(x, kernel, stride, padding);
+    context->save_for_backward({argmax});
+    context->mark_non_differentiable({argmax});
+    context->saved_data["window"] = std::vector<int64_t>{x.size(2), x.size(3), kernel[0],  kernel[1],
+                                                         stride[0], stride[1], padding[0], padding[1]};
+    return {y, argmax};
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    const std::vector<int64_t> w = context->saved_data["window"].toIntVector();
+    const auto pair = [&](std::size_t i) { return IntArrayRef(w).slice(i, 2); };
+    static const auto op = find_op<BackwardSignature>("samebits::max_pool2d_backward");
+    return {
+        op.call(grads[0], context->get_saved_variables()[0], pair(0), pair(2), pair(4), pair(6)), {}, {}, {}};
+  }
+};
+
+Pooled max_pool2d_autograd(const Tensor& x, IntArrayRef kernel, IntArrayRef stride, IntArrayRef padding) {
+  const variable_list out = MaxPool2dFunction::apply(x, kernel, stride, padding);
+  return {out[0], out[1]};
+}
+
+}  // namespace
+
+Pooled max_pool2d(const Tensor& x, IntArrayRef kernel, IntArrayRef stride, IntArrayRef padding) {
+  static const auto op =
+      find_op<Pooled(const Tensor&, IntArrayRef, IntArrayRef, IntArrayRef)>("samebits::max_pool2d");
+  return op.call(x, kernel, stride, padding);
+}
+
+TORCH_LIBRARY_IMPL(samebits, CPU, library) {
+  library.impl("max_pool2d", max_pool2d_cpu);
+  library.impl("max_pool2d_backward", max_pool2d_backward_cpu);
+}
+TORCH_LIBRARY_IMPL(samebits, Meta, library) {
+  library.impl("max_pool2d", max_pool2d_meta);
+  library.impl("max_pool2d_backward", max_pool2d_backward_meta);
+}
+TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
+  library.impl("max_pool2d", max_pool2d_autograd);
+}
+
+}  // namespace samebits::ops

@@ -1,0 +1,79 @@
+#include "export/onnx/onnx_builder.h"
+
+#include <bit>
+#include <utility>
+
+namespace samebits {
+
+static_assert(std::endian::native == std::endian::little, "raw_data of ONNX tensors is little-endian");
+
+OnnxBuilder::OnnxBuilder(onnx::GraphProto& graph, std::set<std::string> taken)
+    : graph_(graph), taken_(std::move(taken)) {}
+
+std::string OnnxBuilder::fresh(const std::string& what) {
+  std::string name = layer_ + "/" + what;
+  while (!taken_.insert(name).second) name += "_";
+  return name;
+}
+
+std::string OnnxBuilder::add(const char* op, std::vector<std::string> inputs, const std::string& what) {
+  std::string output = fresh(what);
+  onnx::NodeProto& node = *graph_.add_node();
+  node.set_op_type(op);
+  node.set_name(output);
+  for (std::string& input : inputs) node.add_input(std::move(input));
+  node.add_output(output);
+  return output;
+}
+
+onnx::AttributeProto& OnnxBuilder::attribute(const char* name) {
+  onnx::AttributeProto& attribute = *last().add_attribute();
+  attribute.set_name(name);
+  return attribute;
+}
+
+void OnnxBuilder::set(const char* name, std::int64_t value) {
+  onnx::AttributeProto& proto = attribute(name);
+  proto.set_type(onnx::AttributeProto::INT);
+  proto.set_i(value);
+}
+
+void OnnxBuilder::set(const char* name, std::span<const std::int64_t> values) {
+  onnx::AttributeProto& proto = attribute(name);
+  proto.set_type(onnx::AttributeProto::INTS);
+  for (const std::int64_t value : values) proto.add_ints(value);
+}
+
+onnx::TensorProto& OnnxBuilder::tensor(const std::string& what, int data_type, const Shape& shape) {
+  onnx::TensorProto& tensor = *graph_.add_initializer();
+  tensor.set_name(fresh(what));
+  tensor.set_data_type(data_type);
+  for (const std::int64_t size : shape) tensor.add_dims(size);
+  return tensor;
+}
+
+std::string OnnxBuilder::constant(const std::string& what, std::span<const float> values,
+                                  const Shape& shape) {
+  onnx::TensorProto& proto = tensor(what, onnx::TensorProto::FLOAT, shape);
+  proto.set_raw_data(values.data(), values.size_bytes());
+  return proto.name();
+}
+
+std::string OnnxBuilder::constant(const std::string& what, std::span<const std::int64_t> values) {
+  onnx::TensorProto& proto =
+      tensor(what, onnx::TensorProto::INT64, {static_cast<std::int64_t>(values.size())});
+  proto.set_raw_data(values.data(), values.size_bytes());
+  return proto.name();
+}
+
+std::string OnnxBuilder::codes(const std::string& what, std::span<const std::int32_t> values,
+                               std::int32_t offset, bool is_unsigned, const Shape& shape) {
+  const auto type = is_unsigned ? onnx::TensorProto::UINT8 : onnx::TensorProto::INT8;
+  onnx::TensorProto& proto = tensor(what, type, shape);
+  std::string& bytes = *proto.mutable_raw_data();
+  bytes.reserve(values.size());
+  for (const std::int32_t value : values) bytes.push_back(static_cast<char>(value + offset));
+  return proto.name();
+}
+
+}  // namespace samebits

@@ -1,0 +1,54 @@
+// Nodes and constants of one ONNX graph under construction: names that cannot collide, tensors in
+// little-endian raw form. Knows nothing of quantization; export_onnx.cpp does.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/shapes.h"
+#include "onnx.pb.h"
+
+namespace samebits {
+
+class OnnxBuilder {
+ public:
+  using Shape = runtime::Shape;
+
+  /// `graph` must outlive the builder. `taken`: names that only output() may write.
+  OnnxBuilder(onnx::GraphProto& graph, std::set<std::string> taken);
+
+  /// Names from now on start with "LAYER/".
+  void start_layer(const std::string& layer) { layer_ = layer; }
+
+  /// Adds a node whose one output is a new value "LAYER/what", and returns that name.
+  std::string add(const char* op, std::vector<std::string> inputs, const std::string& what);
+  /// The node added last, for its attributes, more outputs, or another name of its output.
+  onnx::NodeProto& last() { return *graph_.mutable_node(graph_.node_size() - 1); }
+  /// Makes the last node write the value `name`, which `taken` holds.
+  void write_to(const std::string& name) { last().set_output(0, name); }
+  /// A new value name "LAYER/what".
+  std::string fresh(const std::string& what);
+
+  void set(const char* attribute, std::int64_t value);
+  void set(const char* attribute, std::span<const std::int64_t> values);
+
+  /// Constants "LAYER/what"; an empty shape is a scalar.
+  std::string constant(const std::string& what, std::span<const float> values, const Shape& shape);
+  std::string constant(const std::string& what, std::span<const std::int64_t> values);
+  /// The bytes value + offset, as UINT8 or INT8.
+  std::string codes(const std::string& what, std::span<const std::int32_t> values, std::int32_t offset,
+                    bool is_unsigned, const Shape& shape);
+
+ private:
+  onnx::TensorProto& tensor(const std::string& what, int data_type, const Shape& shape);
+  onnx::AttributeProto& attribute(const char* name);
+
+  onnx::GraphProto& graph_;
+  std::set<std::string> taken_;
+  std::string layer_;
+};
+
+}  // namespace samebits

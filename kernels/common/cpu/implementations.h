@@ -1,0 +1,32 @@
+// The implementation list of a kernel that Highway compiled once for every target, in HWY_ONCE code only.
+#pragma once
+
+#include "hwy/highway.h"
+#include "kernels/common/implementation.h"
+#include "kernels/common/isa.h"
+
+#if HWY_TARGETS & HWY_AVX3
+#define SAMEBITS_AVX512_ENTRY(function) {"avx512", N_AVX3::function, isa::why_not_avx512},
+#else
+#define SAMEBITS_AVX512_ENTRY(function)
+#endif
+#if HWY_TARGETS & HWY_AVX2
+#define SAMEBITS_AVX2_ENTRY(function) {"avx2", N_AVX2::function, isa::why_not_avx2},
+#else
+#define SAMEBITS_AVX2_ENTRY(function)
+#endif
+#if HWY_TARGETS & HWY_NEON
+#define SAMEBITS_NEON_ENTRY(function) {"neon", N_NEON::function, isa::why_not_neon},
+#else
+#define SAMEBITS_NEON_ENTRY(function)
+#endif
+
+/// Best first, reference last. `function` has the same name in every target's namespace and in reference::.
+#define SAMEBITS_IMPLEMENTATIONS(function)                     \
+  {                                                            \
+    SAMEBITS_AVX512_ENTRY(function)                            \
+    SAMEBITS_AVX2_ENTRY(function)                              \
+    SAMEBITS_NEON_ENTRY(function) {                            \
+      "reference", reference::function, isa::why_not_reference \
+    }                                                          \
+  }

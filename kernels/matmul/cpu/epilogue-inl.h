@@ -1,0 +1,119 @@
+// kernels/matmul/gemm_int8.h's epilogue with Highway, for a row of 16 sums that stand in memory. Included by
+// files that foreach_target compiles, or by one that compiles Highway's static target alone.
+#if defined(SAMEBITS_GEMM_EPILOGUE_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef SAMEBITS_GEMM_EPILOGUE_INL_H
+#undef SAMEBITS_GEMM_EPILOGUE_INL_H
+#else
+#define SAMEBITS_GEMM_EPILOGUE_INL_H
+#endif
+
+#include <cstring>
+
+#include "hwy/highway.h"
+#include "kernels/common/cpu/affine-inl.h"
+#include "kernels/matmul/cpu/block_terms.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace samebits::kernels::HWY_NAMESPACE {
+
+using SumTag = hn::Rebind<std::int32_t, FloatTag>;
+
+HWY_INLINE std::int64_t float_lanes() {
+  return static_cast<std::int64_t>(hn::Lanes(FloatTag()));
+}
+
+/// float(sum - correction) * scale for the lanes from `lane` on.
+HWY_INLINE Floats scaled_sums(const std::int32_t* sums, const BlockTerms& terms, std::int64_t lane) {
+  const SumTag i32;
+  const auto exact = hn::Sub(hn::LoadU(i32, sums + lane), hn::Load(i32, terms.correction + lane));
+  return hn::Mul(hn::ConvertTo(FloatTag(), exact), hn::Load(FloatTag(), terms.scale + lane));
+}
+
+/// Adds a group's part: totals += float(sum - correction) * scale.
+HWY_INLINE void add_group(const std::int32_t* sums, const BlockTerms& terms, float* totals) {
+  for (std::int64_t lane = 0; lane < kColumnBlock; lane += float_lanes()) {
+    const auto before = hn::LoadU(FloatTag(), totals + lane);
+    hn::StoreU(hn::Add(before, scaled_sums(sums, terms, lane)), FloatTag(), totals + lane);
+  }
+}
+
+/// y of the sums, before the relu.
+HWY_INLINE void scale_sums(const std::int32_t* sums, const BlockTerms& terms, float* y) {
+  for (std::int64_t lane = 0; lane < kColumnBlock; lane += float_lanes())
+    hn::StoreU(hn::Add(scaled_sums(sums, terms, lane), hn::Load(FloatTag(), terms.bias + lane)), FloatTag(),
+               y + lane);
+}
+
+/// y of a row's totals over the groups, in place.
+HWY_INLINE void end_groups(float* totals, float x_scale, const BlockTerms& terms) {
+  for (std::int64_t lane = 0; lane < kColumnBlock; lane += float_lanes()) {
+    const auto scaled = hn::Mul(hn::LoadU(FloatTag(), totals + lane), hn::Set(FloatTag(), x_scale));
+    hn::StoreU(hn::Add(scaled, hn::Load(FloatTag(), terms.bias + lane)), FloatTag(), totals + lane);
+  }
+}
+
+/// y = max(y, 0) in place; returns 16 bits, 1 where y <= 0.
+HWY_INLINE unsigned relu_row(float* y) {
+  const auto zero = hn::Zero(FloatTag());
+  unsigned clipped = 0;
+  for (std::int64_t lane = 0; lane < kColumnBlock; lane += float_lanes()) {
+    const auto value = hn::LoadU(FloatTag(), y + lane);
+    clipped |= mask_bits(hn::Le(value, zero)) << lane;
+    hn::StoreU(hn::IfThenZeroElse(hn::Lt(value, zero), value), FloatTag(), y + lane);
+  }
+  return clipped;
+}
+
+/// Codes of 16 floats; returns 16 bits, 1 where y is NaN.
+HWY_INLINE unsigned quantize_row(const float* y, const AffineGrid& scalar_grid, std::int8_t* codes) {
+  const VectorGrid grid = vector_grid(scalar_grid);
+  unsigned nans = 0;
+  for (std::int64_t lane = 0; lane < kColumnBlock; lane += float_lanes()) {
+    const auto position = grid_position(hn::LoadU(FloatTag(), y + lane), grid);
+    const auto is_nan = hn::IsNaN(position);
+    nans |= mask_bits(is_nan) << lane;
+    store_codes(code_at(position, is_nan, grid), codes + lane);
+  }
+  return nans;
+}
+
+/// Writes `count` elements of what the y of 16 columns become. Returns whether one of them is NaN (kCodes
+/// only).
+HWY_INLINE bool store_row(const GemmInt8Args& args, float* y, std::int64_t row, std::int64_t column,
+                          std::int64_t count) {
+  const GemmEpilogue& epilogue = args.epilogue;
+  const unsigned present = (1u << count) - 1u;
+  if (epilogue.relu) {
+    const unsigned clipped = relu_row(y) & present;
+    const std::uint8_t bytes[2] = {static_cast<std::uint8_t>(clipped),
+                                   static_cast<std::uint8_t>(clipped >> 8)};
+    if (epilogue.relu_mask != nullptr)
+      std::memcpy(epilogue.relu_mask + row * ((args.n + 7) / 8) + column / 8, bytes, (count + 7) / 8);
+  }
+  const std::int64_t to = row * args.output_stride + column;
+  if (epilogue.output == GemmOutput::kFloat) {
+    std::memcpy(static_cast<float*>(args.output) + to, y, count * sizeof(float));
+    return false;
+  }
+  std::int8_t codes[kColumnBlock];
+  const unsigned nans = quantize_row(y, epilogue.grid, codes);
+  std::memcpy(static_cast<std::int8_t*>(args.output) + to, codes, count);
+  return (nans & present) != 0;
+}
+
+/// The same of sums that are not in groups; kInt32 too.
+HWY_INLINE bool store_sums(const GemmInt8Args& args, const std::int32_t* sums, const BlockTerms& terms,
+                           std::int64_t row, std::int64_t column, std::int64_t count) {
+  if (args.epilogue.output == GemmOutput::kInt32) {
+    std::int32_t* to = static_cast<std::int32_t*>(args.output) + row * args.output_stride + column;
+    std::memcpy(to, sums, count * sizeof(std::int32_t));
+    return false;
+  }
+  alignas(64) float y[kColumnBlock];
+  scale_sums(sums, args.epilogue.channels_are_rows ? row_terms(args.epilogue.terms, row) : terms, y);
+  return store_row(args, y, row, column, count);
+}
+
+}  // namespace samebits::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

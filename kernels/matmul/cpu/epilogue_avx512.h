@@ -1,0 +1,174 @@
+// kernels/matmul/gemm_int8.h's epilogue on 16 sums in an AVX-512 register: what amx.cpp and avx512_vnni.cpp
+// share. Included inside neither file's own target region; it opens its own.
+#pragma once
+
+#include <immintrin.h>
+
+#include <limits>
+
+#include "kernels/matmul/cpu/quotient.h"
+#include "kernels/matmul/cpu/target.h"
+#include "kernels/matmul/gemm_int8.h"
+
+SAMEBITS_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq")
+namespace samebits::kernels::avx512 {
+
+/// The terms of 16 neighbouring columns. Columns from `count` on are in no lane.
+struct VectorTerms {
+  __m512i correction;
+  __m512 scale, bias;  // bias: -0 where there is none: adding it changes no value, -0 included
+  __mmask16 lanes;
+};
+
+inline __mmask16 first_lanes(std::int64_t count) {
+  return static_cast<__mmask16>((1u << count) - 1u);
+}
+
+/// The codes of affine.h's grid_position and code_at for 16 floats. Clipping comes first: the quotient is
+/// monotone, and the reals of the first and the last code have their own codes.
+class VectorGrid {
+ public:
+  VectorGrid(const AffineGrid& grid, bool relu)
+      : scale_(_mm512_set1_ps(grid.scale)),
+        reciprocal_(_mm512_set1_ps(1.0f / grid.scale)),
+        zero_point_(_mm512_set1_epi32(grid.zero_point)),
+        corrects_(reciprocal_can_be_corrected(grid.scale)) {
+    const float unit = corrects_ ? grid.scale : 1.0f;  // what is clipped: y or its quotient
+    lowest_ = _mm512_set1_ps(relu ? 0.0f : static_cast<float>(grid.qmin - grid.zero_point) * unit);
+    highest_ = _mm512_set1_ps(static_cast<float>(grid.qmax - grid.zero_point) * unit);
+  }
+
+  /// Codes of y, or of max(y, 0), in 32-bit lanes; zero_point where `ordered` is 0.
+  __m512i codes(__m512 y, __mmask16 ordered) const {
+    const __m512 quotient = corrects_ ? corrected_quotient(clipped(y)) : clipped(_mm512_div_ps(y, scale_));
+    return _mm512_add_epi32(_mm512_maskz_cvtps_epi32(ordered, quotient), zero_point_);
+  }
+
+ private:
+  __m512 clipped(__m512 r) const { return _mm512_max_ps(lowest_, _mm512_min_ps(highest_, r)); }
+  __m512 corrected_quotient(__m512 r) const {
+    const __m512 guess = _mm512_mul_ps(r, reciprocal_);
+    const __m512 near = _mm512_fmadd_ps(_mm512_fnmadd_ps(guess, scale_, r), reciprocal_, guess);
+    return _mm512_fmadd_ps(_mm512_fnmadd_ps(near, scale_, r), reciprocal_, near);
+  }
+
+  __m512 scale_, reciprocal_, lowest_, highest_;
+  __m512i zero_point_;
+  bool corrects_;
+};
+
+/// What becomes of sums, for one call. The output's kind is known at compile time, the rest costs less than a
+/// branch.
+template <GemmOutput Output, bool ChannelsAreRows>
+class Epilogue {
+ public:
+  explicit Epilogue(const GemmInt8Args& args)
+      : args_(args),
+        grid_(args.epilogue.grid, args.epilogue.relu),
+        lowest_(_mm512_set1_ps(args.epilogue.relu ? 0.0f : -std::numeric_limits<float>::infinity())),
+        has_bias_(args.epilogue.terms.bias != nullptr),
+        mask_stride_((args.n + 7) / 8) {}
+
+  VectorTerms terms(std::int64_t group, std::int64_t column, std::int64_t count) const {
+    VectorTerms terms{_mm512_setzero_si512(), _mm512_setzero_ps(), no_bias(), first_lanes(count)};
+    if constexpr (Output == GemmOutput::kInt32 || ChannelsAreRows) return terms;
+    const ChannelTerms& from = args_.epilogue.terms;
+    terms.correction = _mm512_maskz_loadu_epi32(terms.lanes, from.correction + group * args_.n + column);
+    terms.scale = _mm512_maskz_loadu_ps(terms.lanes, from.scale + group * args_.n + column);
+    terms.bias = bias(column, count);
+    return terms;
+  }
+  __m512 bias(std::int64_t column, std::int64_t count) const {
+    return has_bias_ ? _mm512_mask_loadu_ps(no_bias(), first_lanes(count), args_.epilogue.terms.bias + column)
+                     : no_bias();
+  }
+
+  /// float(sum - correction) * scale.
+  static __m512 scaled(__m512i sums, __m512i correction, __m512 scale) {
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(sums, correction)), scale);
+  }
+
+  /// Sums that are not in groups.
+  void store(std::int64_t row, std::int64_t column, __m512i sums, const VectorTerms& terms) {
+    if constexpr (Output == GemmOutput::kInt32) {
+      _mm512_mask_storeu_epi32(at<std::int32_t>(row, column), terms.lanes, sums);
+    } else if constexpr (ChannelsAreRows) {
+      const ChannelTerms& from = args_.epilogue.terms;
+      const __m512 bias = has_bias_ ? _mm512_set1_ps(from.bias[row]) : no_bias();
+      const __m512 y = scaled(sums, _mm512_set1_epi32(from.correction[row]), _mm512_set1_ps(from.scale[row]));
+      store_value(row, column, _mm512_add_ps(y, bias), terms.lanes);
+    } else {
+      const __m512 y = scaled(sums, terms.correction, terms.scale);
+      store_value(row, column, _mm512_add_ps(y, terms.bias), terms.lanes);
+    }
+  }
+
+  /// Totals over groups.
+  void store_total(std::int64_t row, std::int64_t column, __m512 total, __m512 bias, __mmask16 lanes) {
+    const __m512 y = _mm512_mul_ps(total, _mm512_set1_ps(args_.x_scale));
+    store_value(row, column, _mm512_add_ps(y, bias), lanes);
+  }
+
+  /// Asks for the cache lines that store() will write in `count` columns, for writing.
+  void prefetch(std::int64_t row, std::int64_t column, std::int64_t count) const {
+    using Element = std::conditional_t<Output == GemmOutput::kCodes, std::int8_t, float>;
+    for (std::int64_t i = 0; i < count; i += 64 / static_cast<std::int64_t>(sizeof(Element)))
+      __builtin_prefetch(at<Element>(row, column + i), 1, 3);
+  }
+
+  bool saw_nan() const { return nans_ != 0; }
+  void merge_nans(const Epilogue& copy) { nans_ |= copy.nans_; }
+
+ private:
+  template <class T>
+  T* at(std::int64_t row, std::int64_t column) const {
+    return static_cast<T*>(args_.output) + row * args_.output_stride + column;
+  }
+  static __m512 no_bias() { return _mm512_set1_ps(-0.0f); }
+
+  void store_value(std::int64_t row, std::int64_t column, __m512 y, __mmask16 lanes) {
+    if (args_.epilogue.relu_mask != nullptr) {
+      const auto clipped =
+          static_cast<std::uint16_t>(_mm512_mask_cmp_ps_mask(lanes, y, _mm512_setzero_ps(), _CMP_LE_OQ));
+      std::uint8_t* to = args_.epilogue.relu_mask + row * mask_stride_ + column / 8;
+      to[0] = static_cast<std::uint8_t>(clipped);
+      if (lanes > 0xff) to[1] = static_cast<std::uint8_t>(clipped >> 8);
+    }
+    if constexpr (Output == GemmOutput::kFloat) {
+      // The second operand is the result where it is NaN or both are zeros: -0 stays.
+      _mm512_mask_storeu_ps(at<float>(row, column), lanes, _mm512_max_ps(lowest_, y));
+    } else {
+      const __mmask16 ordered = _mm512_cmp_ps_mask(y, y, _CMP_ORD_Q);
+      nans_ |= static_cast<unsigned>(lanes) & ~static_cast<unsigned>(ordered);
+      const __m128i codes = _mm512_cvtepi32_epi8(grid_.codes(y, ordered));
+      _mm_mask_storeu_epi8(at<std::int8_t>(row, column), lanes, codes);
+    }
+  }
+
+  const GemmInt8Args args_;
+  VectorGrid grid_;
+  __m512 lowest_;
+  bool has_bias_;
+  std::int64_t mask_stride_;
+  unsigned nans_ = 0;
+};
+
+/// Runs Gemm<the epilogue of this call>(args, region).
+template <template <class> class Gemm>
+bool run_with_epilogue(const GemmInt8Args& args, const GemmRegion& region) {
+  const bool rows = args.epilogue.channels_are_rows;
+  switch (args.epilogue.output) {
+    case GemmOutput::kInt32:
+      return Gemm<Epilogue<GemmOutput::kInt32, false>>(args, region).run();
+    case GemmOutput::kFloat:
+      return rows ? Gemm<Epilogue<GemmOutput::kFloat, true>>(args, region).run()
+                  : Gemm<Epilogue<GemmOutput::kFloat, false>>(args, region).run();
+    case GemmOutput::kCodes:
+      break;
+  }
+  return rows ? Gemm<Epilogue<GemmOutput::kCodes, true>>(args, region).run()
+              : Gemm<Epilogue<GemmOutput::kCodes, false>>(args, region).run();
+}
+
+}  // namespace samebits::kernels::avx512
+SAMEBITS_END_TARGET

@@ -1,0 +1,69 @@
+// The last step of kernels/matmul/gemm_int4.h for a block of 16 columns: bias, relu, its mask, and the store
+// that stops at column n. Included by the .cpp files that foreach_target compiles.
+#if defined(SAMEBITS_INT4_FINISH_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef SAMEBITS_INT4_FINISH_INL_H
+#undef SAMEBITS_INT4_FINISH_INL_H
+#else
+#define SAMEBITS_INT4_FINISH_INL_H
+#endif
+
+#include <algorithm>
+#include <cstring>
+
+#include "hwy/highway.h"
+#include "kernels/matmul/cpu/int4/quads-inl.h"
+#include "kernels/matmul/gemm_int4.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace samebits::kernels::HWY_NAMESPACE {
+
+/// Mask bits of one vector of sums from `column` on, of which `count` exist. Bits past them are 0.
+HWY_INLINE void store_relu_mask(Floats sums, std::int64_t count, std::int64_t column,
+                                std::uint8_t* mask_row) {
+  std::uint8_t bits[8];  // StoreMaskBits may write 8 bytes
+  hn::StoreMaskBits(
+      f32, hn::And(hn::Le(sums, hn::Zero(f32)), hn::FirstN(f32, static_cast<std::size_t>(count))), bits);
+  if (lanes() == 4 && column % 8 == 4)
+    mask_row[column / 8] = static_cast<std::uint8_t>(mask_row[column / 8] | bits[0] << 4);
+  else
+    std::memcpy(mask_row + column / 8, bits, static_cast<std::size_t>((count + 7) / 8));
+}
+
+/// Ends one vector of sums, those of `row` from `column` on. Columns from n on are neither read nor written.
+HWY_INLINE void finish_sums(const Int4Output& output, std::int64_t n, std::int64_t row, std::int64_t column,
+                            Floats sums) {
+  const std::int64_t count = std::min(lanes(), n - column);
+  if (count <= 0) return;
+  float* y = output.y + row * output.stride + column;
+  HWY_ALIGN float buffer[Int4Shape::kColumns];
+  if (output.bias != nullptr) {
+    const float* bias = output.bias + column;
+    if (count < lanes()) {
+      std::fill(std::copy_n(bias, count, buffer), buffer + Int4Shape::kColumns, 0.0f);
+      bias = buffer;
+    }
+    sums = hn::Add(sums, hn::LoadU(f32, bias));
+  }
+  if (output.relu) {
+    if (output.relu_mask != nullptr)
+      store_relu_mask(sums, count, column, output.relu_mask + row * ((n + 7) / 8));
+    sums = hn::IfThenZeroElse(hn::Lt(sums, hn::Zero(f32)), sums);
+  }
+  if (count == lanes()) {
+    hn::StoreU(sums, f32, y);
+  } else {
+    hn::StoreU(sums, f32, buffer);
+    std::copy_n(buffer, count, y);
+  }
+}
+
+/// Fetches the lines of y that finish_sums will write: from memory they come slower than the sums.
+HWY_INLINE void prefetch_output(const Int4Output& output, std::int64_t n, std::int64_t row, std::int64_t rows,
+                                std::int64_t column) {
+  for (std::int64_t r = row; r < row + rows && column < n; ++r)
+    __builtin_prefetch(output.y + r * output.stride + column, 1);
+}
+
+}  // namespace samebits::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

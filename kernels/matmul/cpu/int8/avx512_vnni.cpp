@@ -1,0 +1,233 @@
+// kernels/matmul/gemm_int8.h with vpdpbusd, which multiplies unsigned by signed codes: a's codes are taken as
+// code + 128, and 128 times the sum of b's column is subtracted, exactly, modulo 2^32. A row of ones next to
+// a's gives these sums.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "kernels/matmul/cpu/epilogue_avx512.h"
+#include "kernels/matmul/cpu/int8/kernels.h"
+#include "kernels/matmul/cpu/scratch.h"
+
+SAMEBITS_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
+namespace samebits::kernels::avx512_vnni {
+namespace {
+
+constexpr int kTileRows = 6, kTileBlocks = 4;  // 24 registers of sums, 4 of b, 1 or 2 of a
+constexpr std::int64_t kTileColumns = kTileBlocks * kColumnBlock;
+constexpr std::int64_t kRowBlockBytes =
+    1 << 20;  // rows of a that all columns use, one panel after another: half of L2
+constexpr std::int64_t kRowBlock = 252;
+
+using Sums = std::int32_t[kTileRows][kTileColumns];
+
+/// A cache line to ask for, and the distance to the next quad's.
+struct Ahead {
+  const std::int8_t* line;
+  std::int64_t step;
+};
+
+/// Where a tile's operands begin: `Rows` rows of unsigned codes, and packed blocks `block_stride` bytes
+/// apart.
+struct TileOperands {
+  const std::uint8_t* a[kTileRows];
+  const std::int8_t* b;
+  std::int64_t block_stride, quads;
+  Ahead ahead;
+};
+
+/// sum += products of 4 neighbouring codes. In assembly, because GCC 12 keeps no 24 sums in registers with
+/// the intrinsic.
+inline void add_quads(__m512i& sum, __m512i a, __m512i b) {
+  __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+}
+
+template <int Rows, int Blocks>
+void multiply_tile(const TileOperands& operands, Sums& sums) {
+  __m512i tile[Rows][Blocks];
+  const std::uint8_t* a[Rows];
+#pragma GCC unroll 6
+  for (int row = 0; row < Rows; ++row) {
+    a[row] = operands.a[row];
+#pragma GCC unroll 4
+    for (int block = 0; block < Blocks; ++block) tile[row][block] = _mm512_setzero_si512();
+  }
+  const std::int8_t *b = operands.b, *ahead = operands.ahead.line;
+  const std::int64_t stride = operands.block_stride, ahead_step = operands.ahead.step;
+  for (std::int64_t quad = 0; quad < operands.quads; ++quad, b += 64, ahead += ahead_step) {
+    __m512i columns[Blocks];
+#pragma GCC unroll 4
+    for (int block = 0; block < Blocks; ++block) columns[block] = _mm512_load_si512(b + block * stride);
+    _mm_prefetch(ahead, _MM_HINT_T1);
+#pragma GCC unroll 6
+    for (int row = 0; row < Rows; ++row) {
+      std::int32_t codes;
+      std::memcpy(&codes, a[row] + 4 * quad, sizeof codes);
+      const __m512i row_codes = _mm512_set1_epi32(codes);
+#pragma GCC unroll 4
+      for (int block = 0; block < Blocks; ++block) add_quads(tile[row][block], row_codes, columns[block]);
+    }
+  }
+#pragma GCC unroll 6
+  for (int row = 0; row < Rows; ++row)
+#pragma GCC unroll 4
+    for (int block = 0; block < Blocks; ++block)
+      _mm512_store_si512(sums[row] + block * kColumnBlock, tile[row][block]);
+}
+
+template <int Rows>
+constexpr std::array<void (*)(const TileOperands&, Sums&), kTileBlocks> kTilesOfRows = {
+    multiply_tile<Rows, 1>, multiply_tile<Rows, 2>, multiply_tile<Rows, 3>, multiply_tile<Rows, 4>};
+constexpr std::array kTiles = {kTilesOfRows<1>, kTilesOfRows<2>, kTilesOfRows<3>,
+                               kTilesOfRows<4>, kTilesOfRows<5>, kTilesOfRows<6>};
+
+/// One call: its arguments, and the block of a's rows that is unsigned at the moment.
+template <class Epilogue>
+class Gemm {
+ public:
+  Gemm(const GemmInt8Args& args, const GemmRegion& region) : args_(args), region_(region), epilogue_(args) {
+    stride_ = padded_depth(args.k) + 64;  // not a power of two: rows would share a cache set
+    block_stride_ = padded_depth(args.k) * kColumnBlock;
+  }
+
+  bool run() {
+    const std::int64_t rows =
+        std::min(region_.row_end - region_.row_begin,
+                 std::clamp<std::int64_t>(kRowBlockBytes / stride_, kTileRows, kRowBlock));
+    ones_ = static_cast<std::uint8_t*>(thread_scratch((rows + 1) * stride_));
+    std::memset(ones_, 1, stride_);
+    for (std::int64_t row = region_.row_begin; row < region_.row_end; row += rows) {
+      row_begin_ = row;
+      row_end_ = std::min(row + rows, region_.row_end);
+      for (std::int64_t each = row_begin_; each < row_end_; ++each) make_unsigned(each);
+      for (std::int64_t column = region_.column_begin; column < region_.column_end; column += kTileColumns)
+        panel(column);
+    }
+    return epilogue_.saw_nan();
+  }
+
+ private:
+  /// Row `row` of a as code + 128; what follows the k-th code meets zeros of b.
+  void make_unsigned(std::int64_t row) {
+    const std::int8_t* from = args_.a + row * args_.a_stride;
+    std::uint8_t* to = unsigned_row(row);
+    const __m512i sign = _mm512_set1_epi8(-128);
+    for (std::int64_t k = 0; k < args_.k; k += 64) {
+      const std::int64_t count = std::min<std::int64_t>(64, args_.k - k);
+      const __m512i codes = _mm512_maskz_loadu_epi8(~std::uint64_t{0} >> (64 - count), from + k);
+      _mm512_store_si512(to + k, _mm512_xor_si512(codes, sign));
+    }
+  }
+  std::uint8_t* unsigned_row(std::int64_t row) const { return ones_ + (1 + row - row_begin_) * stride_; }
+
+  /// All rows of the block by up to 64 columns.
+  void panel(std::int64_t column) {
+    column_ = column;
+    const std::int64_t columns = std::min(kTileColumns, region_.column_end - column);
+    blocks_ = static_cast<int>((columns + kColumnBlock - 1) / kColumnBlock);
+    for (int block = 0; block < blocks_; ++block)
+      counts_[block] = std::min(kColumnBlock, columns - block * kColumnBlock);
+    if (args_.group_size > 0) {
+      for (std::int64_t row = row_begin_; row < row_end_; row += kTileRows - 1)
+        grouped_tile(row, std::min<std::int64_t>(kTileRows - 1, row_end_ - row));
+      return;
+    }
+    for (int block = 0; block < blocks_; ++block)
+      terms_[block] = epilogue_.terms(0, column + block * kColumnBlock, counts_[block]);
+    const std::int64_t quads = (args_.k + 3) / 4;
+    __m512i excess[kTileBlocks];  // what the 128 has added
+    std::int64_t lines_asked = 0;
+    for (std::int64_t row = row_begin_; row < row_end_;) {
+      const bool is_first = row == row_begin_;
+      const std::int64_t rows = std::min<std::int64_t>(is_first ? kTileRows - 1 : kTileRows, row_end_ - row);
+      alignas(64) Sums sums;
+      const bool asks = lines_asked < quads * blocks_;  // for all of the next panel, and no more
+      multiply(row, rows, is_first, 0, quads,
+               {args_.b + packed_index(column + kTileColumns, 0, args_.k) + 64 * lines_asked, asks ? 64 : 0},
+               sums);
+      lines_asked += asks ? quads : 0;
+      if (is_first) load_excess(sums[0], excess);
+      finish_tile(row, rows, sums + (is_first ? 1 : 0), excess);
+      row += rows;
+    }
+  }
+
+  void finish_tile(std::int64_t row, std::int64_t rows, const std::int32_t (*sums)[kTileColumns],
+                   const __m512i (&excess)[kTileBlocks]) {
+    Epilogue epilogue = epilogue_;
+    for (int block = 0; block < blocks_; ++block) {
+      const std::int64_t lane = block * kColumnBlock;
+      const avx512::VectorTerms terms = terms_[block];
+      for (std::int64_t r = 0; r < rows; ++r)
+        epilogue.store(row + r, column_ + lane,
+                       _mm512_sub_epi32(_mm512_load_si512(sums[r] + lane), excess[block]), terms);
+    }
+    epilogue_.merge_nans(epilogue);
+  }
+
+  /// Sums of `rows` rows over `quads` quads from code k on; after the sums of b's columns, if these are
+  /// wanted.
+  void multiply(std::int64_t row, std::int64_t rows, bool with_ones, std::int64_t k, std::int64_t quads,
+                const Ahead& ahead, Sums& sums) const {
+    TileOperands operands{{}, args_.b + packed_index(column_, k, args_.k), block_stride_, quads, ahead};
+    int count = 0;
+    if (with_ones) operands.a[count++] = ones_;
+    for (std::int64_t r = 0; r < rows; ++r) operands.a[count++] = unsigned_row(row + r) + k;
+    kTiles[count - 1][blocks_ - 1](operands, sums);
+  }
+  void load_excess(const std::int32_t* column_sums, __m512i (&excess)[kTileBlocks]) const {
+    for (int block = 0; block < blocks_; ++block)
+      excess[block] = _mm512_slli_epi32(_mm512_load_si512(column_sums + block * kColumnBlock), 7);
+  }
+
+  void grouped_tile(std::int64_t row, std::int64_t rows) {
+    alignas(64) float totals[kTileRows][kTileColumns] = {};
+    for (std::int64_t k = 0; k < args_.k; k += args_.group_size) {
+      const std::int64_t quads = (std::min(args_.group_size, args_.k - k) + 3) / 4;
+      alignas(64) Sums sums;
+      multiply(row, rows, true, k, quads, {args_.b, 0}, sums);
+      __m512i excess[kTileBlocks];
+      load_excess(sums[0], excess);
+      for (int block = 0; block < blocks_; ++block) {
+        const std::int64_t lane = block * kColumnBlock;
+        const avx512::VectorTerms terms =
+            epilogue_.terms(k / args_.group_size, column_ + lane, counts_[block]);
+        for (std::int64_t r = 0; r < rows; ++r) {
+          const __m512i exact = _mm512_sub_epi32(_mm512_load_si512(sums[r + 1] + lane), excess[block]);
+          const __m512 part = Epilogue::scaled(exact, terms.correction, terms.scale);
+          _mm512_store_ps(totals[r] + lane, _mm512_add_ps(_mm512_load_ps(totals[r] + lane), part));
+        }
+      }
+    }
+    for (int block = 0; block < blocks_; ++block) {
+      const std::int64_t lane = block * kColumnBlock;
+      const __m512 bias = epilogue_.bias(column_ + lane, counts_[block]);
+      for (std::int64_t r = 0; r < rows; ++r)
+        epilogue_.store_total(row + r, column_ + lane, _mm512_load_ps(totals[r] + lane), bias,
+                              avx512::first_lanes(counts_[block]));
+    }
+  }
+
+  const GemmInt8Args args_;
+  const GemmRegion region_;
+  Epilogue epilogue_;
+  std::int64_t stride_, block_stride_;
+  std::uint8_t* ones_ = nullptr;  // a row of ones, and then the block's rows
+  std::int64_t row_begin_ = 0, row_end_ = 0, column_ = 0;
+  int blocks_ = 0;
+  std::int64_t counts_[kTileBlocks] = {};
+  avx512::VectorTerms terms_[kTileBlocks];
+};
+
+}  // namespace
+
+bool gemm_int8(const GemmInt8Args& args, const GemmRegion& region) {
+  return avx512::run_with_epilogue<Gemm>(args, region);
+}
+
+}  // namespace samebits::kernels::avx512_vnni
+SAMEBITS_END_TARGET
+#endif  // __x86_64__

@@ -1,0 +1,132 @@
+// kernels/matmul/epilogue.h on CUDA: a thread makes four neighbours of a row, two threads a byte of the
+// relu's mask; and the terms of a layer, a warp a channel.
+#pragma once
+
+#include "kernels/common/affine.h"
+#include "kernels/common/cuda/grids.cuh"
+#include "kernels/common/cuda/quads.cuh"
+#include "kernels/matmul/cuda/epilogue.h"
+
+namespace samebits::kernels::cuda {
+
+/// Threads that a row takes: an even number, so that the two of a mask byte are neighbours.
+SAMEBITS_HOST_DEVICE inline std::int64_t quads_per_row(std::int64_t n) {
+  return (n + 7) / 8 * 2;
+}
+
+/// Four neighbours of a row, `count` of which exist.
+struct RowQuad {
+  std::int64_t row, column;
+  int count;
+};
+
+/// Calls body(quad) for all quads of m rows of n elements, as for_each_quad does: all lanes together.
+template <class Body>
+__device__ void for_each_row_quad(std::int64_t m, std::int64_t n, Body body) {
+  const std::int64_t per_row = quads_per_row(n), quads = m * per_row;
+  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t base = static_cast<std::int64_t>(blockIdx.x) * blockDim.x; base < quads; base += stride) {
+    const std::int64_t i = base + threadIdx.x;
+    // A division in 32 bits is several times cheaper.
+    const std::int64_t row = quads + stride <= UINT32_MAX
+                                 ? static_cast<std::uint32_t>(i) / static_cast<std::uint32_t>(per_row)
+                                 : i / per_row;
+    const std::int64_t column = (i - row * per_row) * 4, left = row < m ? n - column : 0;
+    body(RowQuad{row, column, static_cast<int>(left < 0 ? 0 : left < 4 ? left : 4)});
+  }
+}
+
+/// The terms of a quad's elements, zeros behind `count`.
+struct QuadTerms {
+  std::int32_t correction[4];
+  float scale[4], bias[4];
+};
+__device__ inline QuadTerms terms_of(const EpilogueArgs& args, const RowQuad& quad) {
+  QuadTerms terms{};
+  const ChannelTerms& all = args.terms;
+  if (!args.channels_are_rows) {
+    load_quad(all.correction + quad.column, quad.count, terms.correction);
+    load_quad(all.scale + quad.column, quad.count, terms.scale);
+    if (all.bias != nullptr) load_quad(all.bias + quad.column, quad.count, terms.bias);
+    return terms;
+  }
+  const std::int32_t correction = __ldg(all.correction + quad.row);
+  const float scale = __ldg(all.scale + quad.row);
+  const float bias = all.bias == nullptr ? 0.0f : __ldg(all.bias + quad.row);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) terms.correction[i] = correction, terms.scale[i] = scale, terms.bias[i] = bias;
+  return terms;
+}
+
+/// y of a quad after the relu, whose mask is written. For all lanes of a warp together.
+__device__ inline void values_of(const EpilogueArgs& args, const RowQuad& quad, float (&y)[4]) {
+  unsigned stopped = 0;
+  if (quad.count > 0) {
+    std::int32_t sums[4];
+    load_quad(args.sums + quad.row * args.sums_stride + quad.column, quad.count, sums);
+    const QuadTerms terms = terms_of(args, quad);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      y[i] = static_cast<float>(sums[i] - terms.correction[i]) * terms.scale[i];
+      if (args.terms.bias != nullptr) y[i] = y[i] + terms.bias[i];
+      stopped |= static_cast<unsigned>(y[i] <= 0.0f) << i;
+      if (args.relu && y[i] < 0.0f) y[i] = 0.0f;
+    }
+  }
+  if (args.relu_mask != nullptr)
+    store_clip_bits(args.relu_mask + quad.row * ((args.n + 7) / 8), quad.column, quad.count, stopped);
+}
+
+/// args.output is float. Launch with any number of blocks.
+__global__ void __launch_bounds__(kThreads) epilogue(EpilogueArgs args) {
+  for_each_row_quad(args.m, args.n, [&](const RowQuad& quad) {
+    float y[4] = {};
+    values_of(args, quad, y);
+    if (quad.count == 0) return;
+    store_quad(static_cast<float*>(args.output) + quad.row * args.output_stride + quad.column, quad.count, y);
+  });
+}
+
+/// args.output is int8. Launch with any number of blocks. `saw_nan` is set by the first NaN and never
+/// cleared.
+__global__ void __launch_bounds__(kThreads)
+    epilogue_codes(EpilogueArgs args, GridArrays grid_array, int* saw_nan) {
+  const AffineGrid grid = grid_array.grid(0);
+  for_each_row_quad(args.m, args.n, [&](const RowQuad& quad) {
+    float y[4] = {};
+    values_of(args, quad, y);
+    std::int8_t codes[4];
+    bool has_nan = false;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      codes[i] = static_cast<std::int8_t>(code_at(grid_position(y[i], grid), grid));
+      has_nan = has_nan || (i < quad.count && isnan(y[i]));
+    }
+    if (quad.count > 0)
+      store_quad(static_cast<std::int8_t*>(args.output) + quad.row * args.output_stride + quad.column,
+                 quad.count, codes);
+    report_nan(has_nan, saw_nan);
+  });
+}
+
+/// A warp sums a channel's codes in quads. Launch with any number of blocks.
+__global__ void __launch_bounds__(kThreads) layer_terms(LayerTermsArgs args) {
+  constexpr std::int64_t kWarps = kThreads / 32;
+  const std::int64_t lane = threadIdx.x % 32, stride = static_cast<std::int64_t>(gridDim.x) * kWarps;
+  for (std::int64_t row = blockIdx.x * kWarps + threadIdx.x / 32; row < args.n; row += stride) {
+    const std::int8_t* const codes = args.codes + row * args.codes_stride;
+    std::int32_t sum = 0;
+    for (std::int64_t first = lane * 4; first < args.k; first += 128) {
+      const std::int64_t left = args.k - first;
+      std::int8_t quad[4];
+      load_quad(codes + first, static_cast<int>(left < 4 ? left : 4), quad);
+      sum += quad[0] + quad[1] + quad[2] + quad[3];
+    }
+    for (int apart = 16; apart > 0; apart /= 2) sum += __shfl_xor_sync(kAllLanes, sum, apart);
+    if (lane != 0) continue;
+    args.correction[row] = __ldg(args.x_zero_point) * sum;
+    args.scale[row] = __ldg(args.x_scale) * __ldg(args.weight_scale + (args.has_one_scale ? 0 : row));
+  }
+}
+
+}  // namespace samebits::kernels::cuda

@@ -1,0 +1,38 @@
+// What happens to the gradient of a layer's output before matrices are multiplied: the mask of the layer's
+// own relu, and the sums of its columns, which are the bias gradient.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/common/implementation.h"
+
+namespace samebits::kernels {
+
+/// Rows of g that are summed as one block. Blocks are summed on their own and then added ascending, so that
+/// the bits do not depend on who summed which block.
+constexpr std::int64_t kSumRows = 64;
+constexpr std::int64_t sum_blocks(std::int64_t rows) {
+  return (rows + kSumRows - 1) / kSumRows;
+}
+
+struct MaskAndSumArgs {
+  const float* g;  // [m][n]
+  std::int64_t m, n;
+  const std::uint8_t*
+      relu_mask;      // rows of ceil(n / 8) bytes or null: +0 where bit column % 8 of byte column / 8 is 1
+  float* masked;      // [m][n], may be g; null: not wanted
+  float* block_sums;  // [sum_blocks(m)][n]: 0 + the masked rows of the block, ascending; null: not wanted
+};
+
+/// Rows [begin, end); begin is a multiple of kSumRows, end is too or is m. Every implementation gives the
+/// same bits. Does not allocate or throw.
+void mask_and_sum(const MaskAndSumArgs& args, std::int64_t begin, std::int64_t end);
+
+/// sums[c] = 0 + block_sums[0][c] + block_sums[1][c] + …, ascending, for columns [begin, end).
+void add_block_sums(const float* block_sums, std::int64_t blocks, std::int64_t n, float* sums,
+                    std::int64_t begin, std::int64_t end);
+
+std::span<const Implementation<decltype(mask_and_sum)>> mask_and_sum_implementations();
+
+}  // namespace samebits::kernels

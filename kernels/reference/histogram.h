@@ -1,6 +1,0 @@
-#pragma once
-#include "kernels/histogram.h"
-
-namespace samebits::kernels::reference {
-void count(const void* x, std::int64_t begin, std::int64_t end, Histogram& histogram, FloatType type);
-}

@@ -1,6 +1,0 @@
-#pragma once
-#include "kernels/min_max.h"
-
-namespace samebits::kernels::reference {
-MinMax min_max(const float* x, std::int64_t begin, std::int64_t end);
-}

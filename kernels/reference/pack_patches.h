@@ -1,6 +1,0 @@
-#pragma once
-#include "kernels/pack_patches.h"
-
-namespace samebits::kernels::reference {
-void pack_patches(const PackPatchesArgs& args, std::int64_t n);
-}

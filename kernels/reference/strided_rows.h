@@ -1,6 +1,0 @@
-#pragma once
-#include "kernels/strided_rows.h"
-
-namespace samebits::kernels::reference {
-void copy_strided_rows(const StridedRowsArgs& args);
-}

@@ -1,0 +1,197 @@
+// kernels/observe/cuda/observe_quantize.cu on the emulator: codes, masks, ranges and averaged grids, as the
+// oracle and the CPU have them.
+#include "kernels/observe/cuda/observe_quantize.cu"
+
+#include "tests/cuda_kernels/device_cases.h"
+#include "tests/kernels/affine_cases.h"
+#include "tests/kernels/granularities.h"
+
+namespace samebits::kernels::cuda {
+namespace {
+
+void expect_range(DeviceArray<MinMax>& got, const MinMax& expected) {
+  const MinMax range = got.values()[0];
+  EXPECT_EQ(bits(range.min), bits(expected.min));
+  EXPECT_EQ(bits(range.max), bits(expected.max));
+  EXPECT_EQ(range.saw_nan, expected.saw_nan);
+}
+
+/// Both launchers on x, as views.
+void expect_launches(const std::vector<float>& values, DeviceTable& table, const Expected& expected,
+                     Offsets offsets) {
+  const auto n = std::ssize(values);
+  const MinMax range = kernels::min_max(values.data(), 0, n);
+  auto partials = DeviceArray<MinMax>::uninitialised("partials", kObservePartials);
+  DeviceArray<float> x("x", values, offsets.x);
+  auto codes = DeviceArray<std::int8_t>::uninitialised("codes", n, offsets.y);
+  auto y = DeviceArray<float>::uninitialised("y", n, offsets.y);
+  for (const bool to_codes : {true, false}) {
+    auto mask = DeviceArray<std::uint8_t>::uninitialised("clip_mask", (n + 7) / 8, offsets.y);
+    auto observed = DeviceArray<MinMax>::uninitialised("range", 1);
+    const char* const error =
+        to_codes ? launch_observe_quantize({x.data(), codes.data(), mask.data()}, table.table, n,
+                                           partials.data(), observed.data(), kStream)
+                 : launch_observe_fake_quantize({x.data(), y.data(), mask.data()}, table.table, n,
+                                                partials.data(), observed.data(), kStream);
+    ASSERT_EQ(error, nullptr);
+    expect_range(observed, range);
+    EXPECT_EQ(first_difference(mask, expected.clip_mask), "");
+  }
+  EXPECT_EQ(first_difference(codes, expected.codes), "");
+  EXPECT_EQ(first_difference(y, expected.y), "");
+}
+
+TEST(CudaObserveQuantize, GivesTheBitsOfBothPassesAtEveryCountAndPlacement) {
+  const AffineGrid grid{.scale = 0.1f, .zero_point = -9, .qmin = -100, .qmax = 90};
+  Random random(1);
+  std::vector<std::int64_t> counts(std::begin(kDeviceCounts), std::end(kDeviceCounts));
+  counts.push_back(0);
+  counts.push_back(7000);
+  for (const std::int64_t n : counts) {
+    std::vector<float> x = random_floats(random, n, 16.0f);
+    if (n > 20) x[n - 2] = nans().front();
+    const Expected expected = expect_on(x, grid);
+    DeviceTable table(grid, n);
+    for (const Offsets offsets : kOffsets) {
+      SCOPED_TRACE(testing::Message() << n << " elements, offsets " << offsets.x << " and " << offsets.y);
+      expect_launches(x, table, expected, offsets);
+    }
+  }
+}
+
+TEST(CudaObserveQuantize, GivesEachElementTheGridOfItsChannelOrGroup) {
+  Random random(2);
+  for (const Granularity& c : kGranularities) {
+    SCOPED_TRACE(c.why);
+    const Grids grids(c.grids());
+    DeviceTable table(c.table(), grids.scale, grids.zero_point);
+    const std::vector<float> x = random_floats(random, c.elements(), 20.0f);
+    const Expected expected = expect_by(x, [&](std::int64_t i) { return grids.grid(c.grid_index(i)); });
+    for_each_seed(3, [&] { expect_launches(x, table, expected, {}); });
+  }
+}
+
+TEST(CudaObserveQuantize, SeesAnExtremeAtEveryPlaceOfABlock) {
+  const std::int64_t n = 2100;
+  DeviceTable table(AffineGrid{}, n);
+  for (std::int64_t at = 0; at < n; at += 61) {
+    std::vector<float> x(n, 1.0f);
+    x[at] = at % 2 == 0 ? 9.0f : -9.0f;
+    expect_launches(x, table, expect_on(x, AffineGrid{}), {});
+  }
+}
+
+TEST(CudaObserveQuantize, ObservesTheInputThatItOverwrites) {
+  Random random(3);
+  const std::vector<float> values = random_floats(random, 1500, 300.0f);
+  DeviceTable table(AffineGrid{}, 1500);
+  for_each_seed(3, [&] {
+    DeviceArray<float> x("x", values);
+    auto mask = DeviceArray<std::uint8_t>::uninitialised("clip_mask", 188);
+    auto partials = DeviceArray<MinMax>::uninitialised("partials", kObservePartials);
+    auto range = DeviceArray<MinMax>::uninitialised("range", 1);
+    launch_observe_fake_quantize({x.data(), x.data(), mask.data()}, table.table, 1500, partials.data(),
+                                 range.data(), kStream);
+    expect_range(range, kernels::min_max(values.data(), 0, 1500));
+    EXPECT_EQ(first_difference(x, expect_on(values, AffineGrid{}).y), "");
+  });
+}
+
+TEST(CudaObserveQuantize, FoldsAReluAndWidensThe16BitTypesAsTheCpuDoes) {
+  Random random(5);
+  const AffineGrid grid{.scale = 0.1f, .zero_point = -9};
+  for (const FloatType type : k16BitTypes) {
+    for (const bool fold_relu : {false, true}) {
+      for (const float shift : {0.0f, -20.0f, 20.0f}) {  // both signs, none above 0, none below
+        std::vector<float> values = random_floats(random, 1037, 15.0f);
+        for (float& value : values) value += shift;
+        const std::vector<std::uint16_t> bits = stored_bits(values, type);
+        std::vector<std::int8_t> cpu_codes(1037);
+        std::vector<std::uint8_t> cpu_mask(130);
+        const MinMax cpu = kernels::observe_quantize_run(
+            {bits.data(), cpu_codes.data(), cpu_mask.data(), type, fold_relu}, grid, 0, 1037);
+        DeviceTable table(grid, 1037);
+        DeviceArray<std::uint16_t> x("x", bits);
+        auto codes = DeviceArray<std::int8_t>::uninitialised("codes", 1037);
+        auto mask = DeviceArray<std::uint8_t>::uninitialised("clip_mask", 130);
+        auto partials = DeviceArray<MinMax>::uninitialised("partials", kObservePartials);
+        auto range = DeviceArray<MinMax>::uninitialised("range", 1);
+        launch_observe_quantize({x.data(), codes.data(), mask.data(), type, fold_relu}, table.table, 1037,
+                                partials.data(), range.data(), kStream);
+        EXPECT_EQ(first_difference(codes, cpu_codes), "");
+        EXPECT_EQ(first_difference(mask, cpu_mask), "");
+        expect_range(range, cpu);
+      }
+    }
+  }
+}
+
+struct AverageState {
+  DeviceArray<MovingAverage> average{"average", {MovingAverage{}}};
+  DeviceArray<float> scale{"scale", {7.0f}};
+  DeviceArray<std::int32_t> zero_point{"zero_point", {7}};
+  DeviceArray<int> saw_infinity{"saw_infinity", {0}};
+
+  const char* take(const MinMax& range, float c, bool symmetric) {
+    DeviceArray<MinMax> batch("range", {range});
+    return launch_moving_average(batch.data(), c, -128, 127, symmetric, average.data(), scale.data(),
+                                 zero_point.data(), saw_infinity.data(), kStream);
+  }
+};
+
+TEST(CudaMovingAverage, FollowsBatchesWithTheOraclesBits) {
+  Random random(4);
+  for (const bool symmetric : {false, true}) {
+    AverageState state;
+    float min = 0.0f, max = 0.0f;
+    for (int batch = 0; batch < 20; ++batch) {
+      const std::vector<float> ends = random_floats(random, 2, 3.0f);
+      const float low = std::min(ends[0], ends[1]), high = std::max(ends[0], ends[1]), c = 0.1f;
+      min = batch == 0 ? low : oracle::add(min, oracle::multiply(c, oracle::add(low, -min)));
+      max = batch == 0 ? high : oracle::add(max, oracle::multiply(c, oracle::add(high, -max)));
+      ASSERT_EQ(state.take({low, high, false}, c, symmetric), nullptr);
+      const oracle::Grid expected = oracle::grid_of_range(min, max, -128, 127, symmetric);
+      EXPECT_EQ(bits(state.scale.values()[0]), bits(expected.scale));
+      EXPECT_EQ(state.zero_point.values()[0], expected.zero_point);
+    }
+    EXPECT_EQ(state.average.values()[0].batches, 20);
+  }
+}
+
+TEST(CudaMovingAverage, LeavesEverythingAloneAtAnInfinityAndSaysSo) {
+  for (const MinMax& range : {MinMax{-kInfinity, 1.0f, false}, MinMax{0.0f, kInfinity, true}}) {
+    AverageState state;
+    state.take(range, 0.1f, false);
+    EXPECT_EQ(state.saw_infinity.values()[0], 1);
+    EXPECT_EQ(state.average.values()[0].batches, 0);
+    EXPECT_EQ(state.scale.values()[0], 7.0f);
+    EXPECT_EQ(state.zero_point.values()[0], 7);
+  }
+}
+
+TEST(CudaMovingAverage, TakesAnEmptyBatchForNothing) {
+  AverageState state;
+  state.take({-1.0f, 3.0f, false}, 0.1f, false);
+  const MovingAverage before = state.average.values()[0];
+  const float scale = state.scale.values()[0];
+  state.take(MinMax{}, 0.1f, false);
+  EXPECT_EQ(state.saw_infinity.values()[0], 0);
+  EXPECT_EQ(state.average.values()[0].batches, before.batches);
+  EXPECT_EQ(state.average.values()[0].max, before.max);
+  EXPECT_EQ(bits(state.scale.values()[0]), bits(scale));
+}
+
+TEST(CudaObserveQuantize, ReturnsTheTextOfARefusedLaunchAndStopsThere) {
+  DeviceTable table(AffineGrid{}, 1);
+  const std::uint64_t before = cuda_emulator::launch_count();
+  cuda_emulator::refuse_next_launch();
+  EXPECT_STREQ(launch_observe_quantize({}, table.table, 1, nullptr, nullptr, kStream), kRefused);
+  cuda_emulator::refuse_next_launch();
+  EXPECT_STREQ(launch_observe_fake_quantize({}, table.table, 1, nullptr, nullptr, kStream), kRefused);
+  cuda_emulator::refuse_next_launch();
+  EXPECT_STREQ(AverageState().take(MinMax{}, 0.1f, true), kRefused);
+  EXPECT_EQ(cuda_emulator::launch_count(), before + 3);
+}
+
+}  // namespace
+}  // namespace samebits::kernels::cuda

@@ -1,0 +1,246 @@
+// The form of the files: nodes, types and constants. That engines give the right bits with them is shown by
+// tests/python/test_export_onnx.py.
+#include "export/onnx/export_onnx.h"
+
+#include <gmock/gmock.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "onnx.pb.h"
+#include "tests/torch_ext/random_graph.h"
+
+namespace samebits {
+namespace {
+
+using runtime::Op;
+using testing::ElementsAre;
+
+std::string exported_bytes(const runtime::Graph& graph) {
+  const std::string path = testing::TempDir() + "samebits_export_onnx_test.onnx";
+  export_onnx(graph, path);
+  std::ostringstream bytes;
+  bytes << std::ifstream(path, std::ios::binary).rdbuf();
+  std::filesystem::remove(path);
+  return bytes.str();
+}
+
+onnx::ModelProto exported(const runtime::Graph& graph) {
+  onnx::ModelProto model;
+  EXPECT_TRUE(model.ParseFromString(exported_bytes(graph)));
+  return model;
+}
+
+std::string ops(const runtime::Graph& graph) {
+  const onnx::ModelProto model = exported(graph);
+  std::string text;
+  for (const auto& node : model.graph().node()) text += (text.empty() ? "" : " ") + node.op_type();
+  return text;
+}
+
+/// `model` must outlive the result.
+const onnx::TensorProto& constant(const onnx::ModelProto& model, const std::string& name) {
+  for (const auto& tensor : model.graph().initializer()) {
+    if (tensor.name() == name) return tensor;
+  }
+  throw std::runtime_error("no constant " + name);
+}
+
+template <class T>
+std::vector<T> values(const onnx::TensorProto& tensor) {
+  std::vector<T> result(tensor.raw_data().size() / sizeof(T));
+  std::memcpy(result.data(), tensor.raw_data().data(), tensor.raw_data().size());
+  return result;
+}
+
+/// One linear layer "linear_0": 2 outputs of 3 inputs.
+runtime::Graph small_linear() {
+  GraphBuilder builder("small", 1, {3});
+  builder.add_layer(Op::kLinear, {}, {2, 3});
+  runtime::Node& node = builder.graph.nodes.back();
+  node.input_grid = kernels::AffineGrid{0.1f, 3, -128, 127};
+  node.weight->scale = {0.3f, 0.7f};
+  node.weight->codes = {1, -2, 3, 40, 50, -60};
+  node.bias = {0.5f, -0.5f};
+  return builder.graph;
+}
+
+runtime::Graph one_layer(Op op, const Scheme& scheme, std::int64_t in, const runtime::Window& window = {}) {
+  const bool is_linear = op == Op::kLinear;
+  GraphBuilder builder("one", 7,
+                       is_linear ? std::vector<std::int64_t>{in} : std::vector<std::int64_t>{in, 5, 5});
+  builder.add_layer(op, scheme,
+                    is_linear ? std::vector<std::int64_t>{2, in} : std::vector<std::int64_t>{2, in, 3, 3},
+                    window);
+  return builder.graph;
+}
+
+runtime::Graph one_op(Op op, const runtime::Window& window, std::int64_t start_dim = 1) {
+  GraphBuilder builder("one", 7, {2, 5, 5});
+  builder.add(op, window, "", start_dim);
+  return builder.graph;
+}
+
+TEST(ExportOnnx, DeclaresItsVersionsAndProducer) {
+  const onnx::ModelProto model = exported(small_linear());
+  EXPECT_EQ(model.ir_version(), 10);
+  ASSERT_EQ(model.opset_import_size(), 1);
+  EXPECT_EQ(model.opset_import(0).version(), 21);
+  EXPECT_EQ(model.producer_name(), "samebits");
+  EXPECT_THAT(model.producer_version(), testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
+  EXPECT_EQ(model.graph().name(), "small");
+}
+
+TEST(ExportOnnx, KeepsTheNamesOfInputAndOutputAndADynamicBatch) {
+  const onnx::ModelProto model = exported(small_linear());
+  const auto shape = [](const onnx::ValueInfoProto& value) {
+    std::string text;
+    for (const auto& size : value.type().tensor_type().shape().dim()) {
+      text += " " + (size.has_dim_param() ? size.dim_param() : std::to_string(size.dim_value()));
+    }
+    return value.name() + text;
+  };
+  EXPECT_EQ(shape(model.graph().input(0)), "x batch 3");
+  EXPECT_EQ(shape(model.graph().output(0)), "value_0 batch 2");
+}
+
+TEST(ExportOnnx, WritesEachOpInItsForm) {
+  const Scheme groups{.weight_bits = 4, .granularity = Granularity::kGroup, .group_size = 4};
+  struct Case {
+    const char* why;
+    runtime::Graph graph;
+    std::string ops;
+  };
+  const Case cases[] = {
+      {"linear", one_layer(Op::kLinear, {}, 3), "QuantizeLinear MatMulInteger Cast Mul Add"},
+      {"no bias, no addition", one_layer(Op::kLinear, {.has_bias = false}, 3),
+       "QuantizeLinear MatMulInteger Cast Mul"},
+      {"QuantizeLinear saturates at 8 bits only", one_layer(Op::kLinear, {.x_qmin = -127}, 3),
+       "QuantizeLinear Clip MatMulInteger Cast Mul Add"},
+      {"one Split for three groups", one_layer(Op::kLinear, groups, 9),
+       "QuantizeLinear Split MatMulInteger Cast Mul MatMulInteger Cast Mul Add MatMulInteger Cast Mul Add "
+       "Mul Add"},
+      {"one group needs no Split, and rounds as groups do", one_layer(Op::kLinear, groups, 4),
+       "QuantizeLinear MatMulInteger Cast Mul Mul Add"},
+      {"conv2d", one_layer(Op::kConv2d, {}, 2), "QuantizeLinear ConvInteger Cast Mul Add"},
+      {"relu", one_op(Op::kRelu, {}), "Relu"},
+      {"max pool", one_op(Op::kMaxPool2d, {.kernel = {2, 2}}), "MaxPool"},
+      {"average pool fixes the order of its sum", one_op(Op::kAvgPool2d, {.kernel = {1, 3}}),
+       "Slice Slice Add Slice Add Div Equal Where"},
+      {"padding of an average pool", one_op(Op::kAvgPool2d, {.kernel = {1, 2}, .padding = {0, 1}}),
+       "Pad Slice Slice Add Div Equal Where"},
+      {"flatten", one_op(Op::kFlatten, {}), "Flatten"},
+      {"flatten of the last dimensions", one_op(Op::kFlatten, {}, 2), "Reshape"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    EXPECT_EQ(ops(c.graph), c.ops);
+  }
+}
+
+TEST(ExportOnnx, KeepsABiasOfZeroThatOptimizersWouldDrop) {
+  runtime::Graph graph = small_linear();
+  graph.nodes[0].weight->shape = {1, 3};
+  graph.nodes[0].weight->codes.resize(3);
+  graph.nodes[0].weight->scale.resize(1);
+  graph.nodes[0].bias = {0.0f};
+  EXPECT_EQ(ops(graph), "QuantizeLinear MatMulInteger Cast Mul Equal Where");
+  graph.nodes[0].bias = {-0.0f};  // x + -0 is x
+  EXPECT_EQ(ops(graph), "QuantizeLinear MatMulInteger Cast Mul Add");
+}
+
+TEST(ExportOnnx, StoresCodesMinusZeroPointsTransposedAndScalesRoundedOnce) {
+  runtime::Graph graph = small_linear();
+  runtime::Weight& weight = *graph.nodes[0].weight;
+  weight.bits = 7;
+  weight.qmin = -64;
+  weight.qmax = 63;
+  weight.zero_point = {1, -10};
+  const onnx::ModelProto model = exported(graph);
+  EXPECT_THAT(values<std::int8_t>(constant(model, "linear_0/weight")), ElementsAre(0, 50, -3, 60, 2, -50));
+  EXPECT_THAT(constant(model, "linear_0/weight").dims(), ElementsAre(3, 2));
+  EXPECT_THAT(values<float>(constant(model, "linear_0/scale")), ElementsAre(0.1f * 0.3f, 0.1f * 0.7f));
+  EXPECT_THAT(values<float>(constant(model, "linear_0/bias")), ElementsAre(0.5f, -0.5f));
+  EXPECT_THAT(values<std::uint8_t>(constant(model, "linear_0/x_zero_point")), ElementsAre(131));
+}
+
+TEST(ExportOnnx, RepeatsAScaleOfTheWholeTensorForEveryChannel) {
+  runtime::Graph graph = small_linear();
+  graph.nodes[0].weight->scale = {0.3f};
+  const onnx::ModelProto model = exported(graph);
+  EXPECT_THAT(values<float>(constant(model, "linear_0/scale")), ElementsAre(0.1f * 0.3f, 0.1f * 0.3f));
+}
+
+TEST(ExportOnnx, NeverLetsTwoProductsPass16BitsWithMixedSigns) {
+  struct Case {
+    const char* why;
+    Op op;
+    Scheme scheme;
+    int x_type, weight_type;
+  };
+  constexpr int kInt8 = onnx::TensorProto::INT8, kUint8 = onnx::TensorProto::UINT8;
+  const Case cases[] = {
+      {"2 * 255 * 127 is too much", Op::kLinear, {}, kUint8, kUint8},
+      {"2 * 255 * 63 is not", Op::kLinear, {.weight_bits = 7}, kUint8, kInt8},
+      {"2 * 255 * 64 is not", Op::kLinear, {.weight_bits = 7, .is_narrow = false}, kUint8, kInt8},
+      {"2 * 129 * 127 = 32766 is not", Op::kLinear, {.x_qmin = -2}, kUint8, kInt8},
+      {"2 * 130 * 127 is too much", Op::kLinear, {.x_qmin = -3}, kUint8, kUint8},
+      {"2 * 128 * 254 is too much", Op::kConv2d, {}, kUint8, kUint8},
+      {"2 * 128 * 127 is not", Op::kConv2d, {.weight_bits = 7, .is_narrow = false}, kInt8, kUint8},
+      {"2 * 64 * 254 = 32512 is not", Op::kConv2d, {.x_qmin = -64, .x_qmax = 64}, kInt8, kUint8},
+      {"2 * 65 * 254 is too much", Op::kConv2d, {.x_qmin = -64, .x_qmax = 65}, kUint8, kUint8},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    runtime::Graph graph = one_layer(c.op, c.scheme, 4);
+    runtime::Weight& weight = *graph.nodes[0].weight;
+    weight.codes[0] = static_cast<std::int8_t>(weight.qmin);
+    weight.codes[1] = static_cast<std::int8_t>(weight.qmax);
+    const onnx::ModelProto model = exported(graph);
+    const std::string name = graph.nodes[0].name;
+    EXPECT_EQ(constant(model, name + "/x_zero_point").data_type(), c.x_type);
+    EXPECT_EQ(constant(model, name + "/weight").data_type(), c.weight_type);
+  }
+}
+
+TEST(ExportOnnx, TheBytesDependOnTheGraphAlone) {
+  EXPECT_EQ(exported_bytes(small_linear()), exported_bytes(small_linear()));
+}
+
+TEST(ExportOnnx, GivesItsOwnValuesNamesThatTheGraphDoesNotUse) {
+  runtime::Graph graph = small_linear();
+  graph.output = graph.nodes[0].output = "linear_0/x_codes";
+  const onnx::ModelProto model = exported(graph);
+  std::vector<std::string> outputs;
+  for (const auto& node : model.graph().node()) outputs.push_back(node.output(0));
+  EXPECT_THAT(outputs, ElementsAre("linear_0/x_codes_", "linear_0/sums", "linear_0/sums_float",
+                                   "linear_0/scaled", "linear_0/x_codes"));
+}
+
+std::string error_of(const runtime::Graph& graph, const std::string& path) {
+  try {
+    export_onnx(graph, path);
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(ExportOnnx, RefusesAGraphThatIsNotSound) {
+  runtime::Graph graph = small_linear();
+  graph.nodes[0].weight->scale[1] = 0.0f;
+  const std::string path = testing::TempDir() + "samebits_export_onnx_unsound.onnx";
+  EXPECT_EQ(error_of(graph, path),
+            "[graph] linear_0: weight_scale: expected a finite value >= 2^-126, got 0");
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(ExportOnnx, NamesThePathThatItCannotWrite) {
+  const std::string path = testing::TempDir() + "samebits_no_such_folder/net.onnx";
+  EXPECT_EQ(error_of(small_linear(), path), "[write] " + path + ": No such file or directory");
+}
+
+}  // namespace
+}  // namespace samebits

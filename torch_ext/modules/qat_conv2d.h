@@ -1,0 +1,59 @@
+// QATConv2d: torch::nn::Conv2d that trains on the integers it ships.
+#pragma once
+
+#include <torch/nn.h>
+
+#include "csrc/layers/conv2d.h"
+#include "torch_ext/modules/qat_layer.h"
+#include "torch_ext/modules/scheme_options.h"
+
+namespace samebits {
+
+class QATConv2dOptions : public SchemeOptions<QATConv2dOptions> {
+ public:
+  QATConv2dOptions(std::int64_t in_channels, std::int64_t out_channels, torch::ExpandingArray<2> kernel_size)
+      : in_channels_(in_channels), out_channels_(out_channels), kernel_size_(kernel_size) {}
+  TORCH_ARG(std::int64_t, in_channels);
+  TORCH_ARG(std::int64_t, out_channels);
+  TORCH_ARG(torch::ExpandingArray<2>, kernel_size);
+  TORCH_ARG(torch::ExpandingArray<2>, stride) = 1;
+  TORCH_ARG(torch::ExpandingArray<2>, padding) = 0;
+  TORCH_ARG(torch::ExpandingArray<2>, dilation) = 1;
+  TORCH_ARG(std::int64_t, groups) = 1;
+  TORCH_ARG(bool, bias) = true;
+  /// The layer of max(x, 0): a relu in front that costs neither time nor memory, as the quantizer of x does
+  /// it.
+  TORCH_ARG(bool, relu_input) = false;
+};
+
+class QATConv2dImpl : public QATLayer {
+ public:
+  QATConv2dImpl(std::int64_t in_channels, std::int64_t out_channels, torch::ExpandingArray<2> kernel_size)
+      : QATConv2dImpl(QATConv2dOptions(in_channels, out_channels, kernel_size)) {}
+  /// Parameters are initialized as torch::nn::Conv2d does.
+  explicit QATConv2dImpl(const QATConv2dOptions& options);
+  /// Takes over the parameters of a float layer: the same tensors, so that optimizers stay valid. Throws
+  /// c10::Error for padding that is not zeros of a fixed size.
+  explicit QATConv2dImpl(torch::nn::Conv2dImpl& conv, std::optional<LayerConfig> own_config = std::nullopt,
+                         bool relu_input = false);
+
+  /// x [n, in_channels, height, width] to [n, out_channels, height', width'], float32.
+  torch::Tensor forward(const torch::Tensor& x) { return compute(x); }
+
+  const char* kind() const override { return "conv2d"; }
+  std::int64_t depth() const override { return weight.numel() / weight.size(0); }
+  bool supports_groups() const override { return false; }
+  const ops::Conv2dWindow& window() const { return window_; }
+
+ private:
+  ops::WeightOrder weight_order() const override { return ops::WeightOrder::kConv2d; }
+  torch::Tensor float_product(const torch::Tensor& x) const override;
+  ops::LayerOutput integer_forward(const torch::Tensor& x, const ops::ActivationGrid& x_grid,
+                                   const ops::PackedWeight& packed,
+                                   const ops::LayerOptions& options) const override;
+
+  ops::Conv2dWindow window_;
+};
+TORCH_MODULE(QATConv2d);
+
+}  // namespace samebits

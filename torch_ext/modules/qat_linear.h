@@ -1,0 +1,49 @@
+// QATLinear: torch::nn::Linear that trains on the integers it ships.
+#pragma once
+
+#include <torch/nn.h>
+
+#include "torch_ext/modules/qat_layer.h"
+#include "torch_ext/modules/scheme_options.h"
+
+namespace samebits {
+
+class QATLinearOptions : public SchemeOptions<QATLinearOptions> {
+ public:
+  QATLinearOptions(std::int64_t in_features, std::int64_t out_features)
+      : in_features_(in_features), out_features_(out_features) {}
+  TORCH_ARG(std::int64_t, in_features);
+  TORCH_ARG(std::int64_t, out_features);
+  TORCH_ARG(bool, bias) = true;
+  /// The layer of max(x, 0): a relu in front that costs neither time nor memory, as the quantizer of x does
+  /// it.
+  TORCH_ARG(bool, relu_input) = false;
+};
+
+class QATLinearImpl : public QATLayer {
+ public:
+  QATLinearImpl(std::int64_t in_features, std::int64_t out_features)
+      : QATLinearImpl(QATLinearOptions(in_features, out_features)) {}
+  /// Parameters are initialized as torch::nn::Linear does.
+  explicit QATLinearImpl(const QATLinearOptions& options);
+  /// Takes over the parameters of a float layer: the same tensors, so that optimizers stay valid.
+  explicit QATLinearImpl(torch::nn::LinearImpl& linear, std::optional<LayerConfig> own_config = std::nullopt,
+                         bool relu_input = false);
+
+  /// x [..., in_features] to [..., out_features], float32.
+  torch::Tensor forward(const torch::Tensor& x) { return compute(x); }
+
+  const char* kind() const override { return "linear"; }
+  std::int64_t depth() const override { return weight.size(1); }
+  bool supports_groups() const override { return true; }
+
+ private:
+  ops::WeightOrder weight_order() const override { return ops::WeightOrder::kLinear; }
+  torch::Tensor float_product(const torch::Tensor& x) const override;
+  ops::LayerOutput integer_forward(const torch::Tensor& x, const ops::ActivationGrid& x_grid,
+                                   const ops::PackedWeight& packed,
+                                   const ops::LayerOptions& options) const override;
+};
+TORCH_MODULE(QATLinear);
+
+}  // namespace samebits
