@@ -138,7 +138,7 @@ const char* op_name(Op op) {
     case Op::kAdd:
       return "add";
   }
-  fail("[graph] expected a known op, got ", static_cast<int>(op));
+  io::fail("[graph] expected a known op, got ", static_cast<int>(op));
 }
 
 bool is_layer(Op op) {
@@ -150,7 +150,7 @@ void check_weight_shape(const Node& node) {
   const bool is_linear = node.op == Op::kLinear;
   if (weight.shape.size() != (is_linear ? 2u : 4u))
     fail_node(node, "weight: expected shape ", is_linear ? "[out, in]" : "[out, in / groups, height, width]",
-              ", got ", to_text(weight.shape));
+              ", got ", io::to_text(weight.shape));
   element_count(node.name + ": weight", weight.shape);
   if (weight.group_size == 0) return;
   if (!is_linear) fail_node(node, "weight: expected group_size 0 of a conv2d, got ", weight.group_size);
@@ -161,14 +161,15 @@ void check_weight_shape(const Node& node) {
 
 std::vector<Shape> checked_shapes(const Graph& graph) {
   if (graph.input_shape.size() < 2 || graph.input_shape[0] != -1)
-    throw GraphError(join(graph.input, ": expected an input shape [-1, ...], -1 for the batch, got ",
-                          to_text(graph.input_shape)));
+    throw io::GraphError(io::join(graph.input, ": expected an input shape [-1, ...], -1 for the batch, got ",
+                                  io::to_text(graph.input_shape)));
   elements_per_image(graph.input, graph.input_shape);
   std::vector<Shape> shapes = {graph.input_shape};
   std::map<std::string, std::size_t> values = {{graph.input, 0}};  // place in shapes
   std::set<std::string> names;
   for (const Node& node : graph.nodes) {
-    if (node.name.empty()) throw GraphError(join("node ", names.size(), ": expected a name, got none"));
+    if (node.name.empty())
+      throw io::GraphError(io::join("node ", names.size(), ": expected a name, got none"));
     if (!names.insert(node.name).second)
       fail_node(node, "expected every name once, got two nodes of this name");
     std::vector<Shape> inputs;
@@ -180,15 +181,15 @@ std::vector<Shape> checked_shapes(const Graph& graph) {
       fail_node(node, "expected every value to be made once, got a second \"", node.output, '"');
   }
   if (!values.contains(graph.output))
-    throw GraphError(join("output: expected the name of a value, got \"", graph.output, '"'));
+    throw io::GraphError(io::join("output: expected the name of a value, got \"", graph.output, '"'));
   return shapes;
 }
 
 void check(const Graph& graph) {
   try {
     checked_shapes(graph);
-  } catch (const GraphError& error) {
-    fail("[graph] ", error.what());
+  } catch (const io::GraphError& error) {
+    io::fail("[graph] ", error.what());
   }
 }
 

@@ -52,17 +52,17 @@ Shape scale_shape(const Weight& weight, std::int64_t scale_count) {
   return {weight.shape[0], scale_count / weight.shape[0]};
 }
 
-TensorData codes_tensor(const Weight& weight) {
+io::TensorData codes_tensor(const Weight& weight) {
   const auto count = static_cast<std::int64_t>(weight.codes.size());
   if (weight.bits > kPackedBits) return {"I8", weight.shape, bytes_of(weight.codes)};
-  TensorData tensor{"U8", codes_shape(weight, count), {}};
+  io::TensorData tensor{"U8", codes_shape(weight, count), {}};
   tensor.bytes.resize(static_cast<std::size_t>(tensor.shape[0]));
   kernels::pack_int4(weight.codes.data(), count, tensor.bytes.data());
   return tensor;
 }
 
-SafetensorsFile arrays_of(const Graph& graph) {
-  SafetensorsFile file;
+io::SafetensorsFile arrays_of(const Graph& graph) {
+  io::SafetensorsFile file;
   file.metadata["format"] = "samebits";
   for (const Node& node : graph.nodes) {
     if (!is_layer(node.op)) continue;
@@ -81,24 +81,27 @@ SafetensorsFile arrays_of(const Graph& graph) {
 }
 
 /// Takes the tensor out of the file. The shape must be one of `shapes`.
-TensorData take_tensor(SafetensorsFile& file, const std::string& name, const char* dtype,
-                       const std::vector<Shape>& shapes) {
+io::TensorData take_tensor(io::SafetensorsFile& file, const std::string& name, const char* dtype,
+                           const std::vector<Shape>& shapes) {
   const auto found = file.tensors.find(name);
   std::string expected = dtype;
-  for (const Shape& shape : shapes) expected += (&shape == &shapes.front() ? " " : " or ") + to_text(shape);
-  if (found == file.tensors.end()) throw GraphError(join(name, ": expected ", expected, ", got none"));
-  TensorData tensor = std::move(found->second);
+  for (const Shape& shape : shapes)
+    expected += (&shape == &shapes.front() ? " " : " or ") + io::to_text(shape);
+  if (found == file.tensors.end())
+    throw io::GraphError(io::join(name, ": expected ", expected, ", got none"));
+  io::TensorData tensor = std::move(found->second);
   file.tensors.erase(found);
   if (tensor.dtype != dtype || std::find(shapes.begin(), shapes.end(), tensor.shape) == shapes.end())
-    throw GraphError(join(name, ": expected ", expected, ", got ", tensor.dtype, ' ', to_text(tensor.shape)));
+    throw io::GraphError(
+        io::join(name, ": expected ", expected, ", got ", tensor.dtype, ' ', io::to_text(tensor.shape)));
   return tensor;
 }
 
-void read_codes(SafetensorsFile& file, Node& node) {
+void read_codes(io::SafetensorsFile& file, Node& node) {
   Weight& weight = *node.weight;
   const std::int64_t count = element_count(node.name + ".weight", weight.shape);
   const char* dtype = weight.bits <= kPackedBits ? "U8" : "I8";
-  const TensorData tensor = take_tensor(file, node.name + ".weight", dtype, {codes_shape(weight, count)});
+  const io::TensorData tensor = take_tensor(file, node.name + ".weight", dtype, {codes_shape(weight, count)});
   if (weight.bits > kPackedBits) {
     weight.codes = values_of<std::int8_t>(tensor.bytes);
     return;
@@ -116,14 +119,14 @@ std::vector<Shape> scale_shapes(const Node& node) {
   return {{channels, depth / group_size + (depth % group_size != 0)}};
 }
 
-void read_arrays(SafetensorsFile& file, Node& node, const ArrayFlags& flags) {
+void read_arrays(io::SafetensorsFile& file, Node& node, const ArrayFlags& flags) {
   check_weight_shape(node);
   read_codes(file, node);
   Weight& weight = *node.weight;
-  const TensorData scale = take_tensor(file, node.name + ".weight_scale", "F32", scale_shapes(node));
+  const io::TensorData scale = take_tensor(file, node.name + ".weight_scale", "F32", scale_shapes(node));
   weight.scale = values_of<float>(scale.bytes);
   if (flags.has_zero_point) {
-    const TensorData tensor = take_tensor(file, node.name + ".weight_zero_point", "I8", {scale.shape});
+    const io::TensorData tensor = take_tensor(file, node.name + ".weight_zero_point", "I8", {scale.shape});
     const std::vector<std::int8_t> narrow = values_of<std::int8_t>(tensor.bytes);
     weight.zero_point.assign(narrow.begin(), narrow.end());
   }
@@ -134,13 +137,13 @@ void read_arrays(SafetensorsFile& file, Node& node, const ArrayFlags& flags) {
 std::string read_text(const std::filesystem::path& path) {
   std::error_code error;
   const std::uintmax_t bytes = std::filesystem::file_size(path, error);
-  if (error) fail("[package] ", path.string(), ": ", error.message());
+  if (error) io::fail("[package] ", path.string(), ": ", error.message());
   if (bytes > kMaxGraphBytes)
-    fail("[package] ", path.string(), ": expected at most ", kMaxGraphBytes, " bytes, got ", bytes);
+    io::fail("[package] ", path.string(), ": expected at most ", kMaxGraphBytes, " bytes, got ", bytes);
   std::string text(bytes, '\0');
   std::ifstream input(path, std::ios::binary);
   if (!input.read(text.data(), static_cast<std::streamsize>(bytes)))
-    fail("[package] ", path.string(), ": could not be read");
+    io::fail("[package] ", path.string(), ": could not be read");
   return text;
 }
 
@@ -157,8 +160,8 @@ void check_replaceable(const std::filesystem::path& folder) {
   const bool is_empty =
       std::filesystem::is_directory(folder, error) && std::filesystem::is_empty(folder, error);
   if (!is_package && !is_empty)
-    fail("[package] ", folder.string(),
-         ": expected a package or nothing to replace, got something else; choose another name");
+    io::fail("[package] ", folder.string(),
+             ": expected a package or nothing to replace, got something else; choose another name");
 }
 
 /// Renames `fresh` to `folder`. What stood there is at `fresh` afterwards. Returns false, with errno set,
@@ -170,7 +173,7 @@ bool swap_in(const std::filesystem::path& fresh, const std::filesystem::path& fo
   if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, folder.c_str(), RENAME_EXCHANGE) == 0) return true;
   if (errno != EINVAL && errno != ENOSYS) return false;
   // The file system cannot exchange: the old one steps aside, and comes back when the new one fails.
-  const std::filesystem::path old = temporary_beside(folder);
+  const std::filesystem::path old = io::temporary_beside(folder);
   if (std::rename(folder.c_str(), old.c_str()) != 0) return false;
   const bool is_renamed = std::rename(fresh.c_str(), folder.c_str()) == 0;
   const int cause = errno;
@@ -198,17 +201,17 @@ void save_package(const Graph& graph, const std::filesystem::path& folder_in) {
   try {
     json = to_json(graph);
   } catch (const std::exception& error) {
-    fail("[package] ", folder.string(), ": expected names in UTF-8, got ", shortened(error.what()));
+    io::fail("[package] ", folder.string(), ": expected names in UTF-8, got ", io::shortened(error.what()));
   }
-  const std::string codes = safetensors_bytes(arrays_of(graph), folder / kCodesFile);
-  const Descriptor parent = open_folder_of(folder);
-  const TemporaryFolder fresh{temporary_beside(folder)};
-  if (::mkdir(fresh.path.c_str(), 0777) != 0) fail_write(folder, errno);
-  write_new_file(fresh.path / kGraphFile, json, folder / kGraphFile);
-  write_new_file(fresh.path / kCodesFile, codes, folder / kCodesFile);
-  const Descriptor inside = open_folder_of(fresh.path / kGraphFile);
+  const std::string codes = io::safetensors_bytes(arrays_of(graph), folder / kCodesFile);
+  const io::Descriptor parent = io::open_folder_of(folder);
+  const TemporaryFolder fresh{io::temporary_beside(folder)};
+  if (::mkdir(fresh.path.c_str(), 0777) != 0) io::fail_write(folder, errno);
+  io::write_new_file(fresh.path / kGraphFile, json, folder / kGraphFile);
+  io::write_new_file(fresh.path / kCodesFile, codes, folder / kCodesFile);
+  const io::Descriptor inside = io::open_folder_of(fresh.path / kGraphFile);
   if (::fsync(inside.get()) != 0 || !swap_in(fresh.path, folder) || ::fsync(parent.get()) != 0)
-    fail_write(folder, errno);
+    io::fail_write(folder, errno);
 }
 
 Graph load_package(const std::filesystem::path& folder_in) {
@@ -218,18 +221,19 @@ Graph load_package(const std::filesystem::path& folder_in) {
   try {
     auto [graph, arrays] = from_json(text);
     where = (folder / kCodesFile).string();
-    SafetensorsFile file = read_safetensors(folder / kCodesFile);
+    io::SafetensorsFile file = io::read_safetensors(folder / kCodesFile);
     for (std::size_t i = 0; i < graph.nodes.size(); ++i)
       if (is_layer(graph.nodes[i].op)) read_arrays(file, graph.nodes[i], arrays[i]);
     if (!file.tensors.empty())
-      throw GraphError(file.tensors.begin()->first + ": expected no tensor that graph.json does not name");
+      throw io::GraphError(file.tensors.begin()->first +
+                           ": expected no tensor that graph.json does not name");
     where = folder.string();
     checked_shapes(graph);
     return graph;
-  } catch (const JsonError& error) {
-    fail("[package] ", where, ": ", error.what());
-  } catch (const GraphError& error) {
-    fail("[package] ", where, ": ", error.what());
+  } catch (const io::JsonError& error) {
+    io::fail("[package] ", where, ": ", error.what());
+  } catch (const io::GraphError& error) {
+    io::fail("[package] ", where, ": ", error.what());
   }
 }
 
@@ -238,7 +242,7 @@ std::uintmax_t package_bytes(const std::filesystem::path& folder) {
   for (const char* name : {kGraphFile, kCodesFile}) {
     std::error_code error;
     bytes += std::filesystem::file_size(folder / name, error);
-    if (error) fail("[package] ", (folder / name).string(), ": ", error.message());
+    if (error) io::fail("[package] ", (folder / name).string(), ": ", error.message());
   }
   return bytes;
 }

@@ -26,12 +26,13 @@ class Reader {
   /// `where` begins messages: "conv1.weight".
   Reader(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
     if (!object.is_object())
-      throw GraphError(join(where_.empty() ? "" : where_ + ": ", "expected an object, got ", shown(object)));
+      throw io::GraphError(
+          io::join(where_.empty() ? "" : where_ + ": ", "expected an object, got ", shown(object)));
   }
 
   const Json& value(const char* key) {
     const auto found = object_.find(key);
-    if (found == object_.end()) throw GraphError(join(place(key), ": expected a value, got none"));
+    if (found == object_.end()) throw io::GraphError(io::join(place(key), ": expected a value, got none"));
     read_.insert(key);
     return *found;
   }
@@ -82,24 +83,24 @@ class Reader {
   /// Throws when a key was never asked for.
   void end() const {
     for (const auto& [key, ignored] : object_.items())
-      if (!read_.contains(key)) throw GraphError(join(place(key), ": unknown key"));
+      if (!read_.contains(key)) throw io::GraphError(io::join(place(key), ": unknown key"));
   }
 
   [[noreturn]] void fail_at(const std::string& key, const std::string& expected, const Json& got) const {
-    throw GraphError(join(place(key), ": expected ", expected, ", got ", shown(got)));
+    throw io::GraphError(io::join(place(key), ": expected ", expected, ", got ", shown(got)));
   }
 
  private:
   static constexpr std::int64_t kMaxInt = std::numeric_limits<std::int64_t>::max();
 
-  static std::string shown(const Json& value) { return shortened(value.dump()); }
+  static std::string shown(const Json& value) { return io::shortened(value.dump()); }
   std::string place(const std::string& key) const { return where_.empty() ? key : where_ + "." + key; }
   std::int64_t integer_of(const Json& found, const char* key, std::int64_t low, std::int64_t high) const {
     const bool is_too_large =
         found.is_number_unsigned() && found.get<std::uint64_t>() > std::uint64_t{kMaxInt};
     if (!found.is_number_integer() || is_too_large || found.get<std::int64_t>() < low ||
         found.get<std::int64_t>() > high)
-      fail_at(key, join("an integer in ", low, "..", high), found);
+      fail_at(key, io::join("an integer in ", low, "..", high), found);
     return found.get<std::int64_t>();
   }
 
@@ -198,7 +199,7 @@ Op read_op(Reader& reader) {
 
 Node read_node(const Json& json, std::size_t index, ArrayFlags& flags) {
   // The name is what a user knows the node by; until it is read there is only its place.
-  std::string where = join("nodes[", index, "]");
+  std::string where = io::join("nodes[", index, "]");
   Node node;
   node.name = Reader(json, where).text("name");
   if (!node.name.empty()) where = node.name;
@@ -236,12 +237,12 @@ std::string to_json(const Graph& graph) {
 }
 
 GraphDescription from_json(const std::string& text) {
-  const Json json = parse_json(text);
+  const Json json = io::parse_json(text);
   Reader reader(json, "");
   if (const Json& format = reader.value("format"); format != "samebits")
     reader.fail_at("format", "\"samebits\"", format);
   if (const Json& version = reader.value("version"); version != kVersion)
-    reader.fail_at("version", join(kVersion, ", the one this build reads"), version);
+    reader.fail_at("version", io::join(kVersion, ", the one this build reads"), version);
   GraphDescription description;
   Graph& graph = description.graph;
   graph.name = reader.text("name");

@@ -5,14 +5,15 @@ namespace samebits::runtime {
 namespace {
 
 void check_rank(const Node& node, const Shape& input, std::size_t rank, const char* layout) {
-  if (input.size() != rank) fail_node(node, "expected an input of shape ", layout, ", got ", to_text(input));
+  if (input.size() != rank)
+    fail_node(node, "expected an input of shape ", layout, ", got ", io::to_text(input));
 }
 
 Shape linear_shape(const Node& node, const Shape& input) {
   const Shape& weight = node.weight->shape;
   if (input.size() < 2 || input.back() != weight[1])
     fail_node(node, "expected an input of shape [batch, ..., ", weight[1], "] for its weight, got ",
-              to_text(input));
+              io::to_text(input));
   Shape shape = input;
   shape.back() = weight[0];
   return shape;
@@ -55,7 +56,7 @@ Shape conv2d_shape(const Node& node, const Shape& input) {
   // Divided, not multiplied: sizes come from files.
   if (input[1] % groups != 0 || input[1] / groups != weight[1])
     fail_node(node, "expected ", weight[1], " input channels in each of ", groups,
-              " groups, got an input of ", to_text(input));
+              " groups, got an input of ", io::to_text(input));
   return {input[0], weight[0], window_positions(node, input[2], weight[2], 0),
           window_positions(node, input[3], weight[3], 1)};
 }
@@ -66,7 +67,7 @@ Shape pool_shape(const Node& node, const Shape& input) {
   const Window& window = node.window;
   if (node.op == Op::kAvgPool2d && window.dilation != std::array<std::int64_t, 2>{1, 1})
     fail_node(node, "expected dilation [1, 1] of an average pool, got ",
-              to_text({window.dilation[0], window.dilation[1]}));
+              io::to_text({window.dilation[0], window.dilation[1]}));
   if (window.ceil_mode && node.op == Op::kAvgPool2d)
     fail_node(node, "expected no ceil_mode of an average pool");
   for (std::size_t axis = 0; axis < 2; ++axis) {
@@ -81,7 +82,7 @@ Shape pool_shape(const Node& node, const Shape& input) {
 Shape flatten_shape(const Node& node, const Shape& input) {
   const auto rank = static_cast<std::int64_t>(input.size());
   if (node.start_dim < 1 || node.start_dim >= rank)
-    fail_node(node, "expected start_dim in 1..", rank - 1, " for an input of shape ", to_text(input),
+    fail_node(node, "expected start_dim in 1..", rank - 1, " for an input of shape ", io::to_text(input),
               ", got ", node.start_dim);
   Shape shape(input.begin(), input.begin() + node.start_dim);
   std::int64_t size = 1;
@@ -96,8 +97,8 @@ std::int64_t element_count(const std::string& name, std::span<const std::int64_t
   std::int64_t count = 1;
   for (const std::int64_t size : sizes) {
     if (size < 1 || size > kMaxElements / count)
-      throw GraphError(join(name, ": expected sizes >= 1 of at most ", kMaxElements,
-                            " elements together, got ", to_text({sizes.begin(), sizes.end()})));
+      throw io::GraphError(io::join(name, ": expected sizes >= 1 of at most ", kMaxElements,
+                                    " elements together, got ", io::to_text({sizes.begin(), sizes.end()})));
     count *= size;
   }
   return count;
@@ -120,8 +121,8 @@ Shape output_shape(const Node& node, const std::vector<Shape>& inputs) {
       return flatten_shape(node, inputs[0]);
     case Op::kAdd:
       if (inputs[0] != inputs[1])
-        fail_node(node, "expected two inputs of one shape, got ", to_text(inputs[0]), " and ",
-                  to_text(inputs[1]));
+        fail_node(node, "expected two inputs of one shape, got ", io::to_text(inputs[0]), " and ",
+                  io::to_text(inputs[1]));
       return inputs[0];
     case Op::kRelu:
       return inputs[0];

@@ -21,7 +21,7 @@ constexpr std::int64_t kMaxWindow = std::int64_t{1} << 15;
 /// Throws GraphError: the node's name, then the parts.
 template <class... Parts>
 [[noreturn]] void fail_node(const Node& node, const Parts&... parts) {
-  throw GraphError(join(node.name, ": ", parts...));
+  throw io::GraphError(io::join(node.name, ": ", parts...));
 }
 
 /// The product of `sizes`. Throws GraphError, beginning with `name`, unless every size is >= 1 and the

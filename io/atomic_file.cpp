@@ -6,7 +6,7 @@
 
 #include "io/posix.h"
 
-namespace samebits::runtime {
+namespace samebits::io {
 namespace {
 
 bool write_all(int fd, std::string_view contents) {
@@ -42,4 +42,4 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
   if (::fsync(folder.get()) != 0) fail_write(path, errno);
 }
 
-}  // namespace samebits::runtime
+}  // namespace samebits::io

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string_view>
 
-namespace samebits::runtime {
+namespace samebits::io {
 
 /// A file or folder could not be written: read-only folder, full disk. The text says "[write] PATH: cause"
 /// unless its thrower says more.
@@ -19,4 +19,4 @@ struct WriteError : std::runtime_error {
 /// new file there.
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents);
 
-}  // namespace samebits::runtime
+}  // namespace samebits::io

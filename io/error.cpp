@@ -1,7 +1,7 @@
 // Texts that several messages share.
 #include "io/error.h"
 
-namespace samebits::runtime {
+namespace samebits::io {
 
 std::string to_text(const std::vector<std::int64_t>& shape) {
   std::string text = "[";
@@ -16,4 +16,4 @@ std::string shortened(const std::string& text) {
   return text.substr(0, bytes) + "…";
 }
 
-}  // namespace samebits::runtime
+}  // namespace samebits::io

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace samebits::runtime {
+namespace samebits::io {
 
 /// The parts printed one after another.
 template <class... Parts>
@@ -34,4 +34,4 @@ std::string to_text(const std::vector<std::int64_t>& shape);
 /// What a file said, for a message: cut after about 100 bytes, at a whole UTF-8 character.
 std::string shortened(const std::string& text);
 
-}  // namespace samebits::runtime
+}  // namespace samebits::io

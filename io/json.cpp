@@ -6,7 +6,7 @@
 
 #include "io/error.h"
 
-namespace samebits::runtime {
+namespace samebits::io {
 
 nlohmann::json parse_json(const std::string& text) {
   using Json = nlohmann::json;
@@ -32,4 +32,4 @@ nlohmann::json parse_json(const std::string& text) {
   }
 }
 
-}  // namespace samebits::runtime
+}  // namespace samebits::io

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace samebits::runtime {
+namespace samebits::io {
 
 /// What is wrong with a text, from "expected " on.
 struct JsonError : std::runtime_error {
@@ -16,4 +16,4 @@ struct JsonError : std::runtime_error {
 /// one) or nests deeper than 16 (nlohmann prints and copies recursively).
 nlohmann::json parse_json(const std::string& text);
 
-}  // namespace samebits::runtime
+}  // namespace samebits::io

@@ -16,7 +16,7 @@
 #include "io/atomic_file.h"
 #include "io/error.h"
 
-namespace samebits::runtime {
+namespace samebits::io {
 
 /// Throws WriteError "[write] PATH: cause" for the errno value `error`.
 [[noreturn]] inline void fail_write(const std::filesystem::path& path, int error) {
@@ -64,4 +64,4 @@ inline std::filesystem::path temporary_beside(const std::filesystem::path& path)
 void write_new_file(const std::filesystem::path& file, std::string_view contents,
                     const std::filesystem::path& path);
 
-}  // namespace samebits::runtime
+}  // namespace samebits::io

@@ -15,7 +15,7 @@
 #include "io/error.h"
 #include "io/json.h"
 
-namespace samebits::runtime {
+namespace samebits::io {
 namespace {
 
 using Json = nlohmann::json;
@@ -55,7 +55,7 @@ struct Place {
 
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
-    runtime::fail("[safetensors] ", path.string(), ": ", tensor, ": ", parts...);
+    io::fail("[safetensors] ", path.string(), ": ", tensor, ": ", parts...);
   }
 };
 
@@ -256,4 +256,4 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   return file;
 }
 
-}  // namespace samebits::runtime
+}  // namespace samebits::io

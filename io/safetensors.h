@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace samebits::runtime {
+namespace samebits::io {
 
 /// One tensor: `dtype` is a safetensors name (F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL); `bytes` are
 /// little-endian, row-major, as many as dtype and shape say.
@@ -35,4 +35,4 @@ void write_safetensors(const std::filesystem::path& path, const SafetensorsFile&
 /// unknown dtype, offsets that overlap or leave gaps, sizes that contradict the shape.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);
 
-}  // namespace samebits::runtime
+}  // namespace samebits::io

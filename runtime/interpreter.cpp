@@ -79,7 +79,7 @@ std::int64_t size_of(const Array& array) {
 }
 
 [[noreturn]] void fail_nan(const Node& node) {
-  fail("[runtime] ", node.name, ": input holds NaN; look for it in the model's input, then with on_node");
+  io::fail("[runtime] ", node.name, ": input holds NaN; look for it in the model's input, then with on_node");
 }
 
 /// A value during a run: floats, or int8 codes on the grid of the layer that reads them.
@@ -143,8 +143,8 @@ Interpreter::State::State(Graph graph_in, int thread_count)
     : graph(std::move(graph_in)), threads(thread_count) {
   try {
     shapes = checked_shapes(graph);
-  } catch (const GraphError& error) {
-    fail("[graph] ", error.what());
+  } catch (const io::GraphError& error) {
+    io::fail("[graph] ", error.what());
   }
   for (const Node& node : graph.nodes) layers.push_back(prepare_layer(node));
   folded = make_plan(graph, /*fold=*/true);
@@ -157,12 +157,12 @@ void Interpreter::State::check_input(const Array& x) const {
   const bool fits = x.shape.size() == expected.size() && x.shape[0] >= 0 &&
                     std::equal(x.shape.begin() + 1, x.shape.end(), expected.begin() + 1);
   if (!fits)
-    fail("[runtime] ", graph.input, ": expected shape ", to_text(expected), " with any batch, got ",
-         to_text(x.shape));
+    io::fail("[runtime] ", graph.input, ": expected shape ", io::to_text(expected), " with any batch, got ",
+             io::to_text(x.shape));
   const std::int64_t image = elements_per_image(graph.input, expected);
   if (size_of(x) % image != 0 || size_of(x) / image != x.shape[0])
-    fail("[runtime] ", graph.input, ": expected ", image, " values an image for shape ", to_text(x.shape),
-         ", got ", x.values.size(), " values");
+    io::fail("[runtime] ", graph.input, ": expected ", image, " values an image for shape ",
+             io::to_text(x.shape), ", got ", x.values.size(), " values");
 }
 
 Array Interpreter::State::run(const Array& x, const std::function<void(const Node&, const Array&)>& on_node) {

@@ -27,7 +27,7 @@ void look_for(const Condition& condition) {
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
-  if (threads < 1) fail("[runtime] threads: expected at least 1, got ", threads);
+  if (threads < 1) io::fail("[runtime] threads: expected at least 1, got ", threads);
   errors_.resize(static_cast<std::size_t>(threads));
   for (std::int64_t block = 1; block < threads; ++block)
     workers_.emplace_back([this, block](const std::stop_token& stop) { work(stop, block); });

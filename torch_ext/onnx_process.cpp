@@ -27,8 +27,7 @@ class TemporaryFolder {
   TemporaryFolder() {
     std::string pattern = (fs::temp_directory_path() / "samebits-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr)
-      throw runtime::WriteError("[onnx] " + pattern +
-                                ": expected to make a folder, got: " + std::strerror(errno));
+      throw io::WriteError("[onnx] " + pattern + ": expected to make a folder, got: " + std::strerror(errno));
     path_ = pattern;
   }
   ~TemporaryFolder() {
@@ -98,10 +97,10 @@ torch::Tensor run_onnx(const fs::path& file, const torch::Tensor& x_any) {
   const TemporaryFolder folder;
   const torch::Tensor x = x_any.contiguous();
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(x.const_data_ptr<float>());
-  runtime::SafetensorsFile input;
+  io::SafetensorsFile input;
   input.tensors["x"] = {"F32", x.sizes().vec(), {bytes, bytes + x.nbytes()}};
   const fs::path input_path = folder.path() / "x.safetensors", output_path = folder.path() / "y.safetensors";
-  runtime::write_safetensors(input_path, input);
+  io::write_safetensors(input_path, input);
   const fs::path log = folder.path() / "log.txt";
   const int code =
       run({python(), "-m", "samebits.onnx_runner", file.string(), input_path.string(), output_path.string()},
@@ -110,8 +109,8 @@ torch::Tensor run_onnx(const fs::path& file, const torch::Tensor& x_any) {
   if (code != 0)
     throw std::runtime_error("[onnx] " + file.string() + ": expected onnxruntime to run it, got exit code " +
                              std::to_string(code) + ": " + file_text(log));
-  const runtime::SafetensorsFile output = runtime::read_safetensors(output_path);
-  const runtime::TensorData& y = output.tensors.at("y");
+  const io::SafetensorsFile output = io::read_safetensors(output_path);
+  const io::TensorData& y = output.tensors.at("y");
   torch::Tensor result = torch::empty(y.shape);
   TORCH_CHECK(result.nbytes() == y.bytes.size(), "[onnx] ", file.string(), ": expected float32 results");
   std::memcpy(result.mutable_data_ptr<float>(), y.bytes.data(), y.bytes.size());

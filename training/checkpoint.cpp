@@ -18,8 +18,8 @@ namespace samebits::training {
 namespace {
 
 namespace fs = std::filesystem;
-using runtime::SafetensorsFile;
-using runtime::TensorData;
+using io::SafetensorsFile;
+using io::TensorData;
 
 constexpr const char* kModel = "model.";
 constexpr const char* kOptimizer = "optimizer.";
@@ -79,11 +79,11 @@ void save_checkpoint(const fs::path& path, torch::nn::Module& model, torch::opti
       {"loss_sum", position.loss_sum},
       {"samples",
        position.samples}}.dump();
-  runtime::write_safetensors(path, file);
+  io::write_safetensors(path, file);
 }
 
 TrainingPosition read_position(const fs::path& path) {
-  const SafetensorsFile file = runtime::read_safetensors(path);
+  const SafetensorsFile file = io::read_safetensors(path);
   const auto found = file.metadata.find("position");
   const std::string text = found == file.metadata.end() ? "none" : found->second;
   const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -96,11 +96,11 @@ TrainingPosition read_position(const fs::path& path) {
   throw std::runtime_error(
       "[checkpoint] " + path.string() +
       ": metadata position: expected phase, epoch, step_in_epoch, loss_sum and samples, got " +
-      runtime::shortened(text) + "; is it a checkpoint of samebits train?");
+      io::shortened(text) + "; is it a checkpoint of samebits train?");
 }
 
 void load_model(const fs::path& path, torch::nn::Module& model) {
-  const SafetensorsFile file = runtime::read_safetensors(path);
+  const SafetensorsFile file = io::read_safetensors(path);
   const auto check = [&](bool is_right, const std::string& name, const std::string& expected,
                          const std::string& got) {
     if (!is_right)
@@ -128,7 +128,7 @@ void load_model(const fs::path& path, torch::nn::Module& model) {
 }
 
 void load_optimizer(const fs::path& path, torch::nn::Module& model, torch::optim::Optimizer& optimizer) {
-  const SafetensorsFile file = runtime::read_safetensors(path);
+  const SafetensorsFile file = io::read_safetensors(path);
   std::map<std::string, torch::Tensor> state;
   for (const auto& [name, data] : file.tensors)
     if (name.starts_with(kOptimizer))

@@ -21,7 +21,7 @@ struct TrainingPosition {
   friend bool operator==(const TrainingPosition&, const TrainingPosition&) = default;
 };
 
-/// Writes atomically: on a full disk the file that was there stays. Throws runtime::WriteError "[write] …".
+/// Writes atomically: on a full disk the file that was there stays. Throws io::WriteError "[write] …".
 void save_checkpoint(const std::filesystem::path& path, torch::nn::Module& model,
                      torch::optim::Optimizer& optimizer, const TrainingPosition& position);
 

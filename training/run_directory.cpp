@@ -30,8 +30,8 @@ std::string utc_now() {
 }
 
 [[noreturn]] void fail(const fs::path& path, const std::string& cause) {
-  throw runtime::WriteError("[run] " + path.string() + ": " + cause +
-                            "; choose another folder with --set output=DIR");
+  throw io::WriteError("[run] " + path.string() + ": " + cause +
+                       "; choose another folder with --set output=DIR");
 }
 
 /// A folder that did not exist: two runs of one second get -2, -3, …
@@ -96,7 +96,7 @@ void RunDirectory::append_metric(const ordered_json& record) {
   file << record.dump() << '\n';
   file.flush();
   if (!file)
-    throw runtime::WriteError("[write] " + (path_ / "metrics.jsonl").string() + ": " + std::strerror(errno));
+    throw io::WriteError("[write] " + (path_ / "metrics.jsonl").string() + ": " + std::strerror(errno));
 }
 
 std::vector<ordered_json> RunDirectory::metrics() const {
@@ -129,7 +129,7 @@ ordered_json RunDirectory::read_json(const std::string& name) const {
 }
 
 void RunDirectory::write_text(const std::string& name, const std::string& text) const {
-  runtime::write_file_atomically(path_ / name, text);
+  io::write_file_atomically(path_ / name, text);
 }
 
 ordered_json environment() {

@@ -14,7 +14,7 @@ namespace samebits::training {
 class RunDirectory {
  public:
   /// Makes the folder of a new run and writes config.resolved.yaml and env.json into it. Throws
-  /// runtime::WriteError
+  /// io::WriteError
   /// "[run] PATH: …" when it cannot make it; so do the functions below that write.
   static RunDirectory create(const Config& config);
 

@@ -344,10 +344,10 @@ void export_onnx(const Graph& graph, const std::filesystem::path& path) {
   Writer(graph, shapes, *model.mutable_graph()).write();
   const std::size_t bytes = model.ByteSizeLong();
   if (bytes > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
-    runtime::fail("[onnx] ", path.string(), ": expected a model below 2 GiB, got ", bytes,
-                  " bytes; save a package instead");
+    io::fail("[onnx] ", path.string(), ": expected a model below 2 GiB, got ", bytes,
+             " bytes; save a package instead");
   }
-  runtime::write_file_atomically(path, model.SerializeAsString());
+  io::write_file_atomically(path, model.SerializeAsString());
 }
 
 }  // namespace samebits

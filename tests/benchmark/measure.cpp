@@ -72,7 +72,7 @@ Table::~Table() {
                     {"machine", training::machine_text()}});
     for (const Column& column : row.columns) rows.back()["columns"][column.heading] = column.text;
   }
-  runtime::write_file_atomically(json_path_, rows.dump(2) + "\n");
+  io::write_file_atomically(json_path_, rows.dump(2) + "\n");
 }
 
 }  // namespace samebits::benchmark

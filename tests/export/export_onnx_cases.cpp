@@ -20,8 +20,8 @@ using runtime::Window;
 
 constexpr std::uint64_t kSeed = 20240521;
 
-runtime::TensorData tensor(const runtime::Array& array) {
-  runtime::TensorData data{"F32", array.shape, {}};
+io::TensorData tensor(const runtime::Array& array) {
+  io::TensorData data{"F32", array.shape, {}};
   data.bytes.resize(array.values.size() * sizeof(float));
   if (!array.values.empty()) std::memcpy(data.bytes.data(), array.values.data(), data.bytes.size());
   return data;
@@ -42,8 +42,8 @@ class Cases {
   void end(const GraphBuilder& builder, const runtime::Array& x) {
     const std::filesystem::path stem = folder_ / builder.graph.name;
     export_onnx(builder.graph, stem.string() + ".onnx");
-    runtime::write_safetensors(stem.string() + ".safetensors",
-                               {{{"x", tensor(x)}, {"y", tensor(oracle::run(builder.graph, x))}}, {}});
+    io::write_safetensors(stem.string() + ".safetensors",
+                          {{{"x", tensor(x)}, {"y", tensor(oracle::run(builder.graph, x))}}, {}});
     ++count_;
   }
 

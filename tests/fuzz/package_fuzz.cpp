@@ -36,10 +36,10 @@ void write(const std::filesystem::path& path, const std::string& text) {
 void read_tensors(const std::string& text) {
   const std::filesystem::path path = folder() / "file.safetensors";
   write(path, text);
-  const runtime::SafetensorsFile file = runtime::read_safetensors(path);
-  const std::string bytes = runtime::safetensors_bytes(file, path);
+  const io::SafetensorsFile file = io::read_safetensors(path);
+  const std::string bytes = io::safetensors_bytes(file, path);
   write(path, bytes);
-  expect(runtime::safetensors_bytes(runtime::read_safetensors(path), path) == bytes,
+  expect(io::safetensors_bytes(io::read_safetensors(path), path) == bytes,
          "safetensors: another file when written again");
 }
 

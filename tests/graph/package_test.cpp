@@ -113,7 +113,8 @@ TEST(Package, StoresCodesOfFourBitsAndFewerTwoAByte) {
   for (const WeightKind& kind : kWeightKinds) {
     SCOPED_TRACE(kind.name);
     save_package(one_linear(kind), folder / "a");
-    const TensorData tensor = read_safetensors(folder / "a" / "codes.safetensors").tensors.at("fc.weight");
+    const io::TensorData tensor =
+        io::read_safetensors(folder / "a" / "codes.safetensors").tensors.at("fc.weight");
     EXPECT_EQ(tensor.dtype, kind.bits <= 4 ? "U8" : "I8");
     EXPECT_EQ(tensor.shape,
               kind.bits <= 4 ? (std::vector<std::int64_t>{14}) : (std::vector<std::int64_t>{3, 9}));
@@ -175,19 +176,19 @@ class BadPackage : public testing::Test {
     write_all(package_ / "graph.json", json_);
   }
 
-  void expect_codes_error(const char* why, void (*change)(SafetensorsFile&), const std::string& message) {
+  void expect_codes_error(const char* why, void (*change)(io::SafetensorsFile&), const std::string& message) {
     SCOPED_TRACE(why);
-    SafetensorsFile file = codes_;
+    io::SafetensorsFile file = codes_;
     change(file);
-    write_safetensors(package_ / "codes.safetensors", file);
+    io::write_safetensors(package_ / "codes.safetensors", file);
     EXPECT_EQ(error(), message);
-    write_safetensors(package_ / "codes.safetensors", codes_);
+    io::write_safetensors(package_ / "codes.safetensors", codes_);
   }
 
   TestFolder folder_;
   std::filesystem::path package_ = folder_ / "a";
   std::string json_ = (save_package(golden_graph(), package_), read_all(package_ / "graph.json"));
-  SafetensorsFile codes_ = read_safetensors(package_ / "codes.safetensors");
+  io::SafetensorsFile codes_ = io::read_safetensors(package_ / "codes.safetensors");
 };
 
 TEST_F(BadPackage, IsRefusedWithThePlaceInGraphJson) {
@@ -270,32 +271,32 @@ TEST_F(BadPackage, IsRefusedWhenGraphAndCodesDoNotFit) {
 TEST_F(BadPackage, IsRefusedForEveryTensorThatIsNotAsDescribed) {
   const std::string codes = "[package] a/codes.safetensors: ";
   expect_codes_error(
-      "no weight", [](SafetensorsFile& f) { f.tensors.erase("fc2.weight"); },
+      "no weight", [](io::SafetensorsFile& f) { f.tensors.erase("fc2.weight"); },
       codes + "fc2.weight: expected I8 [2, 3], got none");
   expect_codes_error(
-      "another dtype", [](SafetensorsFile& f) { f.tensors["fc2.weight"].dtype = std::string("U8"); },
+      "another dtype", [](io::SafetensorsFile& f) { f.tensors["fc2.weight"].dtype = std::string("U8"); },
       codes + "fc2.weight: expected I8 [2, 3], got U8 [2, 3]");
   expect_codes_error(
       "transposed",
-      [](SafetensorsFile& f) {
+      [](io::SafetensorsFile& f) {
         f.tensors["fc2.weight"].shape = {3, 2};
       },
       codes + "fc2.weight: expected I8 [2, 3], got I8 [3, 2]");
   expect_codes_error(
-      "no scale", [](SafetensorsFile& f) { f.tensors.erase("fc1.weight_scale"); },
+      "no scale", [](io::SafetensorsFile& f) { f.tensors.erase("fc1.weight_scale"); },
       codes + "fc1.weight_scale: expected F32 [3, 2], got none");
   expect_codes_error(
-      "scales of integers", [](SafetensorsFile& f) { f.tensors["fc2.weight_scale"].dtype = "I32"; },
+      "scales of integers", [](io::SafetensorsFile& f) { f.tensors["fc2.weight_scale"].dtype = "I32"; },
       codes + "fc2.weight_scale: expected F32 [1] or [2], got I32 [2]");
   expect_codes_error(
-      "no zero points", [](SafetensorsFile& f) { f.tensors.erase("fc1.weight_zero_point"); },
+      "no zero points", [](io::SafetensorsFile& f) { f.tensors.erase("fc1.weight_zero_point"); },
       codes + "fc1.weight_zero_point: expected I8 [3, 2], got none");
   expect_codes_error(
       "a scale that is NaN",
-      [](SafetensorsFile& f) { f.tensors["fc2.weight_scale"].bytes = {0, 0, 192, 127, 0, 0, 0, 64}; },
+      [](io::SafetensorsFile& f) { f.tensors["fc2.weight_scale"].bytes = {0, 0, 192, 127, 0, 0, 0, 64}; },
       "[package] a: fc2: weight_scale: expected a finite value >= 2^-126, got nan");
   expect_codes_error(
-      "a zero point outside", [](SafetensorsFile& f) { f.tensors["fc1.weight_zero_point"].bytes[0] = 8; },
+      "a zero point outside", [](io::SafetensorsFile& f) { f.tensors["fc1.weight_zero_point"].bytes[0] = 8; },
       "[package] a: fc1: weight_zero_point: expected a zero point in -8..7, got 8");
 }
 

@@ -6,7 +6,7 @@
 
 #include "tests/io/test_files.h"
 
-namespace samebits::runtime {
+namespace samebits::io {
 namespace {
 
 using testing::ElementsAre;
@@ -74,4 +74,4 @@ TEST(WriteFileAtomically, NamesThePathAndTheCause) {
 }
 
 }  // namespace
-}  // namespace samebits::runtime
+}  // namespace samebits::io

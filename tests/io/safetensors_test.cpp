@@ -5,7 +5,7 @@
 
 #include "tests/io/test_files.h"
 
-namespace samebits::runtime {
+namespace samebits::io {
 namespace {
 
 using testing::ElementsAre;
@@ -238,4 +238,4 @@ TEST(Safetensors, LeavesTheEarlierFileWhenTheDiskIsFull) {
 }
 
 }  // namespace
-}  // namespace samebits::runtime
+}  // namespace samebits::io

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace samebits::runtime {
+namespace samebits {
 
 /// An empty folder that is removed with everything in it at the end.
 class TestFolder {
@@ -87,4 +87,4 @@ class FileSizeLimit {
   rlimit earlier_ = {};
 };
 
-}  // namespace samebits::runtime
+}  // namespace samebits

@@ -51,10 +51,10 @@ class Checkpoint : public testing::Test {
     return training;
   }
 
-  void change(const std::function<void(runtime::SafetensorsFile&)>& edit) {
-    runtime::SafetensorsFile file = runtime::read_safetensors(path_);
+  void change(const std::function<void(io::SafetensorsFile&)>& edit) {
+    io::SafetensorsFile file = io::read_safetensors(path_);
     edit(file);
-    runtime::write_safetensors(path_, file);
+    io::write_safetensors(path_, file);
   }
 
   std::filesystem::path folder_ = output_folder("checkpoint");
@@ -97,7 +97,7 @@ TEST_F(Checkpoint, HasTheSameBytesForTheSameTraining) {
 TEST_F(Checkpoint, NamesItsTensorsAsTheModelDoes) {
   save();
   std::vector<std::string> names;
-  for (const auto& [name, tensor] : runtime::read_safetensors(path_).tensors) names.push_back(name);
+  for (const auto& [name, tensor] : io::read_safetensors(path_).tensors) names.push_back(name);
   EXPECT_THAT(names, testing::IsSupersetOf({"generator", "model.fc1.weight", "model.fc2.bias",
                                             "model.fc1.input.scale", "model.fc1.input.state",
                                             "optimizer.fc1.weight.exp_avg", "optimizer.fc2.bias.step"}));
@@ -105,7 +105,7 @@ TEST_F(Checkpoint, NamesItsTensorsAsTheModelDoes) {
 
 TEST_F(Checkpoint, SaysWhichTensorOfTheModelDoesNotFitAndChangesNothing) {
   const struct {
-    std::function<void(runtime::SafetensorsFile&)> edit;
+    std::function<void(io::SafetensorsFile&)> edit;
     const char* expected;
   } cases[] = {
       {[](auto& file) { file.tensors.erase("model.fc2.bias"); },
@@ -152,7 +152,7 @@ TEST_F(Checkpoint, NamesTheOptimizersTensorThatDoesNotFit) {
 }
 
 TEST_F(Checkpoint, NeedsTheGeneratorsState) {
-  const std::function<void(runtime::SafetensorsFile&)> edits[] = {
+  const std::function<void(io::SafetensorsFile&)> edits[] = {
       [](auto& file) { file.tensors.erase("generator"); },
       [](auto& file) {
         file.tensors["generator"] = {"U8", {3}, {1, 2, 3}};
@@ -196,7 +196,7 @@ TEST_F(Checkpoint, ThatCannotBeWrittenIsAWriteError) {
   Training training(1);
   EXPECT_THROW(
       save_checkpoint(folder_ / "none" / "a.safetensors", *training.model, *training.optimizer, kPosition),
-      runtime::WriteError);
+      io::WriteError);
 }
 
 }  // namespace

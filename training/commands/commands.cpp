@@ -106,7 +106,7 @@ int guarded(Command command) {
     return command();
   } catch (const TrainingError& error) {
     return report_error(error.what(), 1);
-  } catch (const runtime::WriteError& error) {
+  } catch (const io::WriteError& error) {
     return report_error(error.what(), 3);
   } catch (const MissingDependency& error) {
     return report_error(error.what(), 3);
@@ -131,7 +131,7 @@ int train(const TrainArguments& arguments) {
   } catch (const std::exception& error) {
     try {
       run->write_json("status.json", {{"state", "failed"}, {"error", text_of(error)}});
-    } catch (const runtime::WriteError&) {  // the first error says more
+    } catch (const io::WriteError&) {  // the first error says more
     }
     throw;
   }
@@ -169,7 +169,7 @@ int verify_exports(const std::string& path, const std::string& json_file) {
     throw std::runtime_error("[verify] " + opened.run.package().parent_path().string() +
                              ": expected model.samebits or model.onnx, got none; run samebits export " +
                              path);
-  if (!json_file.empty()) runtime::write_file_atomically(json_file, verify_json(reports).dump(2) + "\n");
+  if (!json_file.empty()) io::write_file_atomically(json_file, verify_json(reports).dump(2) + "\n");
   return print_verification(reports);
 }
 

@@ -77,9 +77,9 @@ EventWriter::EventWriter(const std::filesystem::path& folder) : path_(event_path
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) {
-    throw runtime::WriteError("[tensorboard] " + folder.string() +
-                              ": expected a folder that can be created, got \"" + error.message() +
-                              "\"; name another folder");
+    throw io::WriteError("[tensorboard] " + folder.string() +
+                         ": expected a folder that can be created, got \"" + error.message() +
+                         "\"; name another folder");
   }
   file_.reset(std::fopen(path_.c_str(), "ab"));
   if (file_ == nullptr) fail_writing();
@@ -134,9 +134,8 @@ void EventWriter::append(const std::string& message) {
 }
 
 void EventWriter::fail_writing() const {
-  throw runtime::WriteError("[tensorboard] " + path_.string() +
-                            ": expected a file that can be written, got \"" + std::strerror(errno) +
-                            "\"; free the disk or name another folder");
+  throw io::WriteError("[tensorboard] " + path_.string() + ": expected a file that can be written, got \"" +
+                       std::strerror(errno) + "\"; free the disk or name another folder");
 }
 
 }  // namespace samebits::training

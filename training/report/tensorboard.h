@@ -19,7 +19,7 @@ namespace samebits::training {
 class EventWriter {
  public:
   /// Creates `folder` if need be and opens FOLDER/events.out.tfevents.SECONDS.HOST in it. Throws
-  /// runtime::WriteError "[tensorboard] PATH: …" when it cannot.
+  /// io::WriteError "[tensorboard] PATH: …" when it cannot.
   explicit EventWriter(const std::filesystem::path& folder);
 
   /// One point of the curve `tag`. NaN and infinities are written as they are.
@@ -29,7 +29,7 @@ class EventWriter {
   void histogram(const std::string& tag, std::int64_t step, std::int64_t first_code,
                  std::span<const std::int64_t> counts);
 
-  /// Hands everything to the operating system. Throws runtime::WriteError on a full disk.
+  /// Hands everything to the operating system. Throws io::WriteError on a full disk.
   void flush();
 
   const std::filesystem::path& path() const { return path_; }
