@@ -3,10 +3,10 @@
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/samebits)
 
-install(TARGETS samebits_flags samebits_kernels samebits_io samebits_graph samebits_runtime EXPORT samebitsRuntimeTargets
+install(TARGETS samebits_flags samebits_kernels samebits_quant samebits_io samebits_graph samebits_runtime EXPORT samebitsRuntimeTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT samebitsRuntimeTargets NAMESPACE samebits:: DESTINATION ${package_dir})
-set(layers kernels io graph runtime)
+set(layers kernels quant io graph runtime)
 if(SAMEBITS_TORCH)
   install(TARGETS samebits_ops samebits_lib EXPORT samebitsTorchTargets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
