@@ -72,8 +72,8 @@ mutants: setup
 	@.venv/bin/python tools/mutants.py $(ARGS)
 
 ## make format    clang-format over every C++ file
-format:
-	@git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i
+format: setup
+	@git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs .venv/bin/clang-format -i
 
 ## make tidy    clang-tidy over every C++ file
 tidy:

@@ -14,7 +14,8 @@ std::int64_t scale_count(const Encoding& encoding, std::int64_t rows, std::int64
 std::string to_text(const Encoding& encoding) {
   std::string text = "int" + std::to_string(encoding.bits) + (encoding.symmetric ? "" : " affine");
   if (encoding.granularity == Granularity::kPerChannel) text += " per channel";
-  if (encoding.granularity == Granularity::kPerGroup) text += " groups of " + std::to_string(encoding.group_size);
+  if (encoding.granularity == Granularity::kPerGroup)
+    text += " groups of " + std::to_string(encoding.group_size);
   return text;
 }
 

@@ -1,5 +1,6 @@
-// How a tensor is encoded: which codes there are, and which elements share a scale. Plain data, torch-free. A scheme of
-// the configuration becomes an Encoding once; everything that quantizes, packs, stores or exports reads that.
+// How a tensor is encoded: which codes there are, and which elements share a scale. Plain data, torch-free. A
+// scheme of the configuration becomes an Encoding once; everything that quantizes, packs, stores or exports
+// reads that.
 #pragma once
 
 #include <cstdint>

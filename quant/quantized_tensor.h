@@ -1,5 +1,5 @@
-// A tensor as it ships: codes, how they are encoded, scales and zero points. The one form in which a weight leaves
-// training; kernels have packed forms of their own, made from this. Torch-free.
+// A tensor as it ships: codes, how they are encoded, scales and zero points. The one form in which a weight
+// leaves training; kernels have packed forms of their own, made from this. Torch-free.
 #pragma once
 
 #include <cstdint>

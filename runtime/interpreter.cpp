@@ -10,6 +10,7 @@
 #include "kernels/conv/conv2d.h"
 #include "kernels/matmul/linear.h"
 #include "kernels/quantize/quantize.h"
+#include "quant/pack.h"
 #include "runtime/operators.h"
 #include "runtime/plan.h"
 #include "runtime/thread_pool.h"
@@ -29,28 +30,26 @@ std::int64_t grain_of(std::int64_t work) {
 
 /// What run() needs of a linear or conv2d, made once.
 struct Layer {
-  kernels::PreparedWeights weights;
+  kernels::PackedWeight weights;
   kernels::LayerTerms terms;
 };
 
 Layer prepare_layer(const Node& node) {
   if (!is_layer(node.op)) return {};
   const Weight& weight = *node.weight;
-  std::int64_t depth = 1;
-  for (std::size_t i = 1; i < weight.shape.size(); ++i) depth *= weight.shape[i];
-  const kernels::WeightCodes codes{
-      .codes = weight.codes.data(),
-      .scale = weight.scale.data(),
-      .zero_point = weight.zero_point.empty() ? nullptr : weight.zero_point.data(),
-      .scale_count = static_cast<std::int64_t>(weight.scale.size()),
-      .n = weight.shape[0],
-      .k = depth,
-      .group_size = weight.group_size,
-      .qmin = weight.qmin,
-      .qmax = weight.qmax,
-  };
-  const auto layout = node.op == Op::kConv2d ? kernels::WeightLayout::kRows : kernels::WeightLayout::kPacked;
-  Layer layer{.weights = kernels::prepare_weights(codes, layout), .terms = {}};
+  using quant::Granularity;
+  const Granularity granularity = weight.group_size > 0     ? Granularity::kPerGroup
+                                  : weight.scale.size() > 1 ? Granularity::kPerChannel
+                                                            : Granularity::kPerTensor;
+  const quant::QuantizedTensor tensor{.encoding = {weight.bits, weight.qmin, weight.qmax,
+                                                   weight.zero_point.empty(), granularity, weight.group_size},
+                                      .shape = weight.shape,
+                                      .codes = weight.codes,
+                                      .scale = weight.scale,
+                                      .zero_point = weight.zero_point};
+  Layer layer{.weights = quant::pack(
+                  tensor, node.op == Op::kConv2d ? kernels::WeightOrder::kRows : kernels::WeightOrder::kGemm),
+              .terms = {}};
   layer.terms =
       kernels::layer_terms(layer.weights, *node.input_grid, node.bias.empty() ? nullptr : node.bias.data());
   return layer;

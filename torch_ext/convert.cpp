@@ -12,6 +12,7 @@
 #include "torch_ext/graph/trace.h"
 #include "torch_ext/modules/qat_conv2d.h"
 #include "torch_ext/modules/qat_linear.h"
+#include "torch_ext/quantizer/layer_quantizer.h"
 
 namespace samebits {
 namespace {
@@ -35,17 +36,15 @@ std::vector<std::int64_t> sizes_of(const jit::Value* value) {
 }
 
 runtime::Weight exported_weight(const QATLayer& layer) {
-  const QuantizedWeight quantized = layer.quantized_weight();
-  const WeightConfig& config = layer.config().weight;
-  runtime::Weight weight{.shape = layer.weight.sizes().vec(),
-                         .bits = config.bits,
-                         .qmin = config.weight_qmin(),
-                         .qmax = config.qmax(),
-                         .group_size = config.group_size,
-                         .codes = values_of<std::int8_t>(quantized.codes),
-                         .scale = values_of<float>(quantized.scale)};
-  if (quantized.zero_point.defined()) weight.zero_point = values_of<std::int32_t>(quantized.zero_point);
-  return weight;
+  const quant::QuantizedTensor quantized = layer.quantized_weight();
+  return {.shape = quantized.shape,
+          .bits = quantized.encoding.bits,
+          .qmin = quantized.encoding.qmin,
+          .qmax = quantized.encoding.qmax,
+          .group_size = quantized.encoding.group_size,
+          .codes = quantized.codes,
+          .scale = quantized.scale,
+          .zero_point = quantized.zero_point};
 }
 
 /// Walks a trace in order and writes runtime nodes. Values are named v0 (the input), v1, …
@@ -205,7 +204,7 @@ class GraphBuilder {
     out.weight = exported_weight(layer);
     if (layer.bias.defined()) out.bias = values_of<float>(layer.bias);
     if (conv != nullptr) {
-      const ops::Conv2dWindow& window = conv->window();
+      const ops::Conv2dWindow& window = *layer.quantizer().product().window;
       out.window = {.kernel = {layer.weight.size(2), layer.weight.size(3)},
                     .stride = window.stride,
                     .padding = window.padding,

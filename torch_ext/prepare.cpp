@@ -9,6 +9,7 @@
 #include "torch_ext/modules/layer_watch.h"
 #include "torch_ext/modules/qat_conv2d.h"
 #include "torch_ext/modules/qat_linear.h"
+#include "torch_ext/quantizer/layer_quantizer.h"
 
 namespace samebits {
 namespace {
@@ -81,16 +82,20 @@ void collect(const std::shared_ptr<torch::nn::Module>& shared, torch::nn::Module
 }
 
 /// Both of the Sequential's lists: the one that forward walks, and the one that parameters() walks.
+template <class Layer>
+void put(const Replacement& r, const std::shared_ptr<Layer>& layer) {
+  *(r.holder->begin() + static_cast<std::ptrdiff_t>(r.index)) = torch::nn::AnyModule(layer);
+  r.holder->replace_module(r.name, layer);
+}
+
 void replace(const Replacement& r) {
-  auto place = r.holder->begin() + static_cast<std::ptrdiff_t>(r.index);
-  if (auto linear = std::dynamic_pointer_cast<QATLinearImpl>(r.layer)) {
-    *place = torch::nn::AnyModule(linear);
-    r.holder->replace_module(r.name, linear);
-  } else {
-    const auto conv = std::dynamic_pointer_cast<QATConv2dImpl>(r.layer);
-    *place = torch::nn::AnyModule(conv);
-    r.holder->replace_module(r.name, conv);
-  }
+  if (const auto linear = std::dynamic_pointer_cast<QATLinearImpl>(r.layer)) return put(r, linear);
+  put(r, std::dynamic_pointer_cast<QATConv2dImpl>(r.layer));
+}
+
+void put_back(const Replacement& r, const std::shared_ptr<torch::nn::Module>& before) {
+  if (const auto linear = std::dynamic_pointer_cast<torch::nn::LinearImpl>(before)) return put(r, linear);
+  put(r, std::dynamic_pointer_cast<torch::nn::Conv2dImpl>(before));
 }
 
 LayerConfig config_for(const QATLayer& layer, const std::string& path, const QConfig& config) {
@@ -126,6 +131,43 @@ std::string scheme_text(const QScheme& scheme) {
   return text;
 }
 
+namespace {
+
+/// Float layers that were put aside for QAT layers, put back unless keep() was called.
+class Replacements {
+ public:
+  explicit Replacements(const std::vector<Replacement>& list) {
+    for (const Replacement& each : list) {
+      const std::shared_ptr<torch::nn::Module> before = each.holder->ptr(each.index);
+      each.layer->train(before->is_training());
+      before_.push_back({each, before});
+      replace(each);
+    }
+  }
+  ~Replacements() {
+    for (const auto& [each, before] : before_) put_back(each, before);
+  }
+  Replacements(const Replacements&) = delete;
+  Replacements& operator=(const Replacements&) = delete;
+  void keep() { before_.clear(); }
+
+ private:
+  std::vector<std::pair<Replacement, std::shared_ptr<torch::nn::Module>>> before_;
+};
+
+/// The QAT layers that a forward of the example meets. Changes nothing: evaluation mode, no gradients.
+std::set<const QATLayer*> reached_layers(const ModelRef& model, const torch::Tensor& example) {
+  std::set<const QATLayer*> reached;
+  const EvalGuard eval(model.module);
+  const torch::NoGradGuard no_grad;
+  const LayerWatch watch(
+      [&](const QATLayer& layer, const torch::Tensor&, const torch::Tensor&) { reached.insert(&layer); });
+  model.forward(example);
+  return reached;
+}
+
+}  // namespace
+
 Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tensor& example,
                  std::int64_t observe_steps) {
   config.check();
@@ -136,18 +178,10 @@ Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tens
               "[prepare] model: expected at least one layer to convert, got none; build it of QATLinear and "
               "QATConv2d");
   for (const auto& [path, layer] : plan.layers)
-    layer->configure(config_for(*layer, path, config), path, observe_steps);
-  for (const auto& layer : plan.floats) layer->set_state(QuantizerState::kFloat);
+    layer->quantizer().check(config_for(*layer, path, config), path, layer->weight);
 
-  for (const Replacement& each : plan.replacements) replace(each);
-  std::set<const QATLayer*> reached;
-  {
-    const EvalGuard eval(model.module);
-    const torch::NoGradGuard no_grad;
-    const LayerWatch watch(
-        [&](const QATLayer& layer, const torch::Tensor&, const torch::Tensor&) { reached.insert(&layer); });
-    model.forward(example);
-  }
+  Replacements replacements(plan.replacements);
+  const std::set<const QATLayer*> reached = reached_layers(model, example);
   std::vector<std::string> unreached;
   for (const auto& [path, layer] : plan.layers)
     if (reached.count(layer.get()) == 0) unreached.push_back(path);
@@ -155,12 +189,17 @@ Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tens
       unreached.empty(), "[prepare] ", joined(unreached),
       ": expected to be reached by the example input, got no call; use the layer in forward, or skip it");
 
+  // From here on nothing throws: the model is changed as a whole or not at all.
+  replacements.keep();
+  for (const auto& layer : plan.floats) layer->set_state(QuantizerState::kFloat);
   Prepared prepared;
   for (const auto& [path, layer] : plan.layers) {
-    layer->train(model.module.is_training());
+    const LayerConfig& asked = config_for(*layer, path, config);
+    layer->configure(asked, path, observe_steps);
     layer->set_state(QuantizerState::kObserving);
+    layer->quantizer().share_flags(prepared.flags_);
     prepared.layers_.push_back(layer);
-    prepared.statuses_.push_back(status_of(*layer, config_for(*layer, path, config)));
+    prepared.statuses_.push_back(status_of(*layer, asked));
   }
   prepared.statuses_.insert(prepared.statuses_.end(), plan.skipped.begin(), plan.skipped.end());
   return prepared;
@@ -181,6 +220,12 @@ void calibrate(const ModelRef& model, Prepared& prepared, const std::vector<torc
   }
   for (const auto& layer : prepared.layers()) layer->input().set_calibrating(false);
   prepared.freeze();
+}
+
+Prepared::Prepared() : flags_(std::make_shared<StepFlags>()) {}
+
+void Prepared::check_finite() {
+  flags_->check();
 }
 
 void Prepared::set_state(QuantizerState state) {

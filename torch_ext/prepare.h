@@ -15,6 +15,8 @@
 
 namespace samebits {
 
+class StepFlags;
+
 /// One layer that prepare() met.
 struct LayerStatus {
   std::string path;    // "features.0"
@@ -42,10 +44,18 @@ class Prepared {
   /// The state of the layer that is furthest behind.
   QuantizerState state() const;
 
+  /// Throws c10::Error, naming the layer, when an input or a weight since the last call held a NaN or an
+  /// infinity. On the CPU the forward throws by itself; on a device, which nobody waits for, the first
+  /// gradient of a step calls this, and whoever computes without gradients does after a batch.
+  void check_finite();
+
  private:
   friend Prepared prepare(const ModelRef&, const QConfig&, const torch::Tensor&, std::int64_t);
+  Prepared();
+
   std::vector<std::shared_ptr<QATLayer>> layers_;
   std::vector<LayerStatus> statuses_;
+  std::shared_ptr<StepFlags> flags_;
 };
 
 /// Sets up every layer by `config` and leaves it observing; after `observe_steps` training forwards a layer

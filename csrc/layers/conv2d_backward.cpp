@@ -14,11 +14,13 @@ Gradients convolution_backward(const Tensor& grad, const Tensor& x, const Tensor
                                   /*output_padding=*/{0, 0}, window.groups, wanted);
 }
 
-Gradients backward_f32(const SavedLayer& saved, const Tensor& grad, const Conv2dWindow& window,
-                       const std::array<bool, 3>& wanted) {
-  const RebuiltWeight weight = weight_reals(saved, Workspace::kWeight);
+LayerGradients backward_f32(const Conv2dBackwardCall& call, const Tensor& grad) {
+  const SavedLayer& saved = call.saved;
+  const RebuiltWeight weight = rebuild_weight(saved.weight, saved.weight_grid);
+  const Tensor reals = workspace(Workspace::kGradient, saved.weight.sizes());
+  weight_reals(weight, saved.weight_grid, 0, reals.flatten(1));
   auto [grad_x, grad_weight, grad_bias] =
-      convolution_backward(grad, input_reals(saved, Workspace::kInput), weight.values, window, wanted);
+      convolution_backward(grad, input_reals(saved, Workspace::kInput), reals, call.window, call.wanted);
   apply_clip_mask(grad_x, saved.clip_mask);
   apply_clip_mask(grad_weight, weight.clip_mask);
   return {grad_x, grad_weight, grad_bias};
@@ -26,11 +28,13 @@ Gradients backward_f32(const SavedLayer& saved, const Tensor& grad, const Conv2d
 
 /// Codes minus zero points are exact in bfloat16. The weight's scales go to the gradient for x, the input's
 /// scale to the gradient for the weight.
-Gradients backward_bf16(const SavedLayer& saved, const Tensor& grad, const Conv2dWindow& window,
-                        const std::array<bool, 3>& wanted) {
-  const RebuiltWeight weight = weight_codes(saved);
+LayerGradients backward_bf16(const Conv2dBackwardCall& call, const Tensor& grad) {
+  const SavedLayer& saved = call.saved;
+  const Conv2dWindow& window = call.window;
+  const std::array<bool, 3>& wanted = call.wanted;
+  const RebuiltWeight weight = rebuild_weight(saved.weight, saved.weight_grid);
   const Tensor x_codes = saved.x_codes.to(at::kBFloat16).sub_(saved.x_grid.zero_point.to(at::kBFloat16));
-  const Tensor weight_codes = weight.values.to(at::kBFloat16);
+  const Tensor weight_codes = weight.centered.to(at::kBFloat16);
   Tensor grad_x, grad_weight, grad_bias;
   if (wanted[0]) {
     const Tensor scaled = (grad * saved.weight_grid.scale.view({1, -1, 1, 1})).to(at::kBFloat16);
@@ -51,13 +55,11 @@ Gradients backward_bf16(const SavedLayer& saved, const Tensor& grad, const Conv2
 
 }  // namespace
 
-Gradients conv2d_backward(const SavedLayer& saved, const Conv2dWindow& window, const Tensor& grad_any,
-                          const std::array<bool, 3>& wanted) {
+LayerGradients conv2d_backward(const Conv2dBackwardCall& call) {
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(
       c10::autocast_dispatch_keyset);  // float32 sums stay float32
-  const Tensor grad = grad_any.contiguous();
-  if (saved.backward == BackwardMode::kFloat32) return backward_f32(saved, grad, window, wanted);
-  return backward_bf16(saved, grad, window, wanted);
+  const Tensor grad = call.grad_y.contiguous();
+  return call.saved.backward == BackwardMode::kFloat32 ? backward_f32(call, grad) : backward_bf16(call, grad);
 }
 
 }  // namespace samebits::ops

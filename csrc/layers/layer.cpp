@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
 
 #include "csrc/common/check.h"
@@ -25,52 +24,64 @@ bool is_affine(const WeightGrid& grid) {
   return grid.zero_point.has_value() && grid.zero_point->defined();
 }
 
-void check_bias(const LayerArguments& a) {
-  if (!a.bias.has_value() || !a.bias->defined()) return;
-  check_dtype(a.op, "bias", *a.bias, at::kFloat);
-  TORCH_CHECK(a.bias->dim() == 1 && a.bias->size(0) == a.weight.size(0), "[", a.op, "] bias: expected ",
-              a.weight.size(0), " values, one an output, got shape ", a.bias->sizes());
+void check_bias(const char* op, const LayerCall& call) {
+  if (!call.bias.has_value()) return;
+  const Tensor& bias = *call.bias;
+  check_dtype(op, "bias", bias, at::kFloat);
+  TORCH_CHECK(bias.dim() == 1 && bias.sym_size(0) == call.weight.sym_size(0), "[", op, "] bias: expected ",
+              call.weight.sym_size(0), " values, one an output, got shape ", bias.sym_sizes());
 }
 
-/// The mask, or nothing where it has no 1.
-Tensor mask_or_none(const Tensor& mask) {
-  const auto* bytes = mask.const_data_ptr<uint8_t>();
-  const bool is_zero = std::all_of(bytes, bytes + mask.numel(), [](uint8_t byte) { return byte == 0; });
-  return is_zero ? Tensor() : mask;
+void check_activation_grid(const char* op, const ActivationGrid& grid, const Tensor& x) {
+  TORCH_CHECK(grid.scale.numel() == 1, "[", op, "] x_scale: expected 1 value, got ", grid.scale.numel());
+  check_grid_shapes({op, "x_", grid.scale, grid.zero_point, grid.qmin, grid.qmax}, x);
+}
+
+void check_weight_grid_shape(const char* op, const WeightGrid& grid, const Tensor& weight) {
+  const Tensor zero_point = is_affine(grid) ? *grid.zero_point : Tensor();
+  check_grid_shapes({op, "weight_", grid.scale, zero_point, grid.qmin, grid.qmax, 0, grid.group_size},
+                    weight);
+  TORCH_CHECK(grid.group_size % 4 == 0, "[", op, "] group_size: expected a multiple of 4, got ",
+              grid.group_size, "; use 32, 64 or 128");
+  TORCH_CHECK(!is_affine(grid) || grid.qmax - grid.qmin <= 127, "[", op,
+              "] weight_zero_point: expected at most 7-bit codes for an affine weight, got the range ",
+              grid.qmin, "..", grid.qmax, "; use 7 bits or a symmetric grid");
+}
+
+void check_depth(const LayerNames& names, const LayerCall& call, int64_t depth) {
+  const WeightGrid& grid = call.weight_grid;
+  const int32_t magnitude = kernels::max_weight_magnitude(static_cast<int32_t>(grid.qmin),
+                                                          static_cast<int32_t>(grid.qmax), !is_affine(grid));
+  const int64_t bound = kernels::max_depth(static_cast<int32_t>(call.x_grid.qmin),
+                                           static_cast<int32_t>(call.x_grid.qmax), magnitude);
+  const int64_t sum_length = grid.group_size > 0 ? std::min(depth, grid.group_size) : depth;
+  TORCH_CHECK(sum_length <= bound, "[", names.op, "] ", names.depth, ": expected <= ", bound,
+              " for these codes' sums in int32, got ", depth, "; use fewer bits, groups, or split the layer");
 }
 
 }  // namespace
 
-Grids weight_grids(const char* op, const WeightGrid& grid, const Tensor& weight) {
-  const Tensor zero_point = is_affine(grid) ? *grid.zero_point : Tensor();
-  return checked_grids({op, "weight_", grid.scale, zero_point, grid.qmin, grid.qmax, 0, grid.group_size},
-                       weight);
+void check_layer(const LayerNames& names, const LayerCall& call, int64_t depth) {
+  check_dtype(names.op, "x", call.x, at::kFloat);
+  check_dtype(names.op, "weight", call.weight, at::kFloat);
+  check_bias(names.op, call);
+  check_activation_grid(names.op, call.x_grid, call.x);
+  check_weight_grid_shape(names.op, call.weight_grid, call.weight);
+  check_depth(names, call, depth);
 }
 
-void check_layer(const LayerArguments& a, int64_t depth, const char* depth_name) {
-  check_dtype(a.op, "x", a.x, at::kFloat);
-  check_dtype(a.op, "weight", a.weight, at::kFloat);
-  check_bias(a);
-  TORCH_CHECK(a.x_grid.scale.numel() == 1, "[", a.op, "] x_scale: expected 1 value, got ",
-              a.x_grid.scale.numel());
-  check_grid_shapes({a.op, "x_", a.x_grid.scale, a.x_grid.zero_point, a.x_grid.qmin, a.x_grid.qmax}, a.x);
-  const Tensor weight_zero_point = is_affine(a.weight_grid) ? *a.weight_grid.zero_point : Tensor();
-  check_grid_shapes({a.op, "weight_", a.weight_grid.scale, weight_zero_point, a.weight_grid.qmin,
-                     a.weight_grid.qmax, 0, a.weight_grid.group_size},
-                    a.weight);
-  TORCH_CHECK(a.weight_grid.group_size % 4 == 0, "[", a.op, "] group_size: expected a multiple of 4, got ",
-              a.weight_grid.group_size, "; use 32, 64 or 128");
-  TORCH_CHECK(!is_affine(a.weight_grid) || a.weight_grid.qmax - a.weight_grid.qmin <= 127, "[", a.op,
-              "] weight_zero_point: expected at most 7-bit codes for an affine weight, got the range ",
-              a.weight_grid.qmin, "..", a.weight_grid.qmax, "; use 7 bits or a symmetric grid");
-  const int32_t magnitude =
-      kernels::max_weight_magnitude(static_cast<int32_t>(a.weight_grid.qmin),
-                                    static_cast<int32_t>(a.weight_grid.qmax), !is_affine(a.weight_grid));
-  const int64_t bound =
-      kernels::max_depth(static_cast<int32_t>(a.x_grid.qmin), static_cast<int32_t>(a.x_grid.qmax), magnitude);
-  const int64_t sum_length = a.weight_grid.group_size > 0 ? std::min(depth, a.weight_grid.group_size) : depth;
-  TORCH_CHECK(sum_length <= bound, "[", a.op, "] ", depth_name, ": expected <= ", bound,
-              " for these codes' sums in int32, got ", depth, "; use fewer bits, groups, or split the layer");
+void check_encoding(const char* op, const LayerCall& call) {
+  const quant::Encoding& encoding = call.encoding;
+  check_dtype(op, "weight", call.weight, at::kFloat);
+  TORCH_CHECK(call.weight.dim() >= 1 && call.weight.sym_numel() > 0, "[", op,
+              "] weight: expected at least 1 element, got shape ", call.weight.sym_sizes());
+  TORCH_CHECK(!encoding.symmetric || (encoding.qmin < 0 && encoding.qmax > 0), "[", op,
+              "] weight_qmin, weight_qmax: expected qmin < 0 < qmax for a symmetric grid, got ",
+              encoding.qmin, " and ", encoding.qmax);
+  const bool is_grouped = encoding.granularity == quant::Granularity::kPerGroup;
+  TORCH_CHECK(is_grouped ? encoding.group_size > 0 && encoding.group_size % 4 == 0 : encoding.group_size == 0,
+              "[", op, "] group_size: expected ", is_grouped ? "a multiple of 4" : "0 without groups",
+              ", got ", encoding.group_size);
 }
 
 kernels::AffineGrid activation_grid(const char* op, const ActivationGrid& grid) {
@@ -79,29 +90,36 @@ kernels::AffineGrid activation_grid(const char* op, const ActivationGrid& grid) 
   return grids.table.grid(0);
 }
 
-LayerOutput empty_layer_output(const LayerArguments& a, at::IntArrayRef y_sizes) {
+LayerOutput empty_layer_output(const LayerCall& call, c10::SymIntArrayRef y_sizes) {
+  const Tensor& x = call.x;
   LayerOutput out;
-  out.y = at::empty(y_sizes, a.x.options());
-  out.x_codes = at::empty(a.x.sizes(), a.x.options().dtype(at::kChar));
-  out.clip_mask = empty_clip_mask(a.x);
-  out.saw_nan = at::empty({}, a.x.options().dtype(at::kBool));
-  out.x_range = at::empty({a.options.observe ? 2 : 0}, a.x.options());
+  out.y = at::empty_symint(y_sizes, x.options());
+  out.x_codes = at::empty_symint(x.sym_sizes(), x.options().dtype(at::kChar));
+  out.clip_mask = empty_clip_mask(x);
+  out.saw_nan = at::empty({}, x.options().dtype(at::kBool));
+  out.x_range = at::empty({call.options.observe ? 2 : 0}, x.options());
   return out;
 }
 
-LayerOutput quantized_input(const LayerArguments& a, const kernels::AffineGrid& grid,
-                            at::IntArrayRef y_sizes) {
-  LayerOutput out = empty_layer_output(a, y_sizes);
-  const Tensor x = a.x.contiguous();
+EncodedLayerOutput encoded_output(const LayerCall& call, const LayerOutput& layer, const Tensor& not_finite) {
+  const WeightGrid& grid = call.weight_grid;
+  return {
+      layer, grid.scale,
+      is_affine(grid) ? *grid.zero_point : at::zeros_like(grid.scale, grid.scale.options().dtype(at::kInt)),
+      not_finite};
+}
+
+void quantize_input(const LayerCall& call, const kernels::AffineGrid& grid, LayerOutput& out) {
+  const Tensor x = call.x.contiguous();
   const kernels::QuantizeArgs args{.x = x.const_data_ptr<float>(),
                                    .codes = out.x_codes.mutable_data_ptr<int8_t>(),
                                    .clip_mask = out.clip_mask.mutable_data_ptr<uint8_t>(),
-                                   .fold_relu = a.options.relu_input};
+                                   .fold_relu = call.options.relu_input};
   kernels::MinMax range;
   std::mutex merging;
   for_each_mask_bytes(x.numel(), [&](int64_t begin, int64_t end) {
     kernels::MinMax part;
-    if (a.options.observe)
+    if (call.options.observe)
       part = kernels::observe_quantize_run(args, grid, begin, end);
     else
       part.saw_nan = kernels::quantize_run(args, grid, begin, end);
@@ -109,20 +127,27 @@ LayerOutput quantized_input(const LayerArguments& a, const kernels::AffineGrid& 
     range = kernels::merge(range, part);
   });
   *out.saw_nan.mutable_data_ptr<bool>() = range.saw_nan;
-  if (a.options.observe) {
+  if (call.options.observe) {
     out.x_range.mutable_data_ptr<float>()[0] = range.min;
     out.x_range.mutable_data_ptr<float>()[1] = range.max;
   }
-  return out;
 }
 
-Tensor packed_weight(const LayerArguments& a, WeightOrder order) {
-  if (a.packed.has_value() && a.packed->defined()) return *a.packed;
-  return packed_on_grid(a.op, a.weight, a.weight_grid, order);
+kernels::PackedWeight packed_weight(const char* op, const LayerCall& call, kernels::WeightOrder order,
+                                    int32_t* not_finite) {
+  quant::NotFinite seen;
+  const bool finds_grids = not_finite != nullptr;
+  if (!finds_grids) check_weight_grid(op, call.weight_grid, call.weight);
+  kernels::PackedWeight packed = pack_weight({call.weight, call.weight_grid, finds_grids}, order, seen);
+  if (finds_grids)
+    *not_finite = (seen.nan ? kSawNaN : 0) + (seen.infinity ? kSawInfinity : 0);
+  else
+    TORCH_CHECK(!seen.nan, "[", op, "] weight: expected finite values, got NaN");
+  return packed;
 }
 
 const float* bias_data(const std::optional<Tensor>& bias, Tensor& holder) {
-  if (!bias.has_value() || !bias->defined()) return nullptr;
+  if (!bias.has_value()) return nullptr;
   holder = bias->contiguous();
   return holder.const_data_ptr<float>();
 }
@@ -138,66 +163,69 @@ const char* backward_text(BackwardMode mode) {
   return kTexts[static_cast<int>(mode)];
 }
 
-void save_layer(torch::autograd::AutogradContext* context, const LayerArguments& a, const LayerOutput& out) {
-  // The scale and zero point of x may move before backward runs: the ones of this call are kept.
-  context->save_for_backward({out.x_codes, out.clip_mask, a.x_grid.scale.clone(), a.x_grid.zero_point.clone(),
-                              a.weight, a.weight_grid.scale,
-                              is_affine(a.weight_grid) ? *a.weight_grid.zero_point : Tensor()});
-  const bool has_bias = a.bias.has_value() && a.bias->defined();  // an absent one is no autograd input
-  context->saved_data["layer"] = std::vector<int64_t>{a.x_grid.qmin,
-                                                      a.x_grid.qmax,
-                                                      a.weight_grid.qmin,
-                                                      a.weight_grid.qmax,
-                                                      a.weight_grid.group_size,
-                                                      has_bias ? 1 : 0,
-                                                      static_cast<int64_t>(a.options.backward)};
+std::string_view Argument<quant::Granularity>::give(quant::Granularity granularity) {
+  constexpr std::string_view kTexts[] = {"tensor", "channel", "group"};
+  return kTexts[static_cast<int>(granularity)];
 }
 
-SavedLayer saved_layer(torch::autograd::AutogradContext* context) {
-  const torch::autograd::variable_list t = context->get_saved_variables();
-  const std::vector<int64_t> v = context->saved_data["layer"].toIntVector();
-  SavedLayer saved{.x_codes = t[0],
-                   .clip_mask = t[1],
-                   .x_grid = {t[2], t[3], v[0], v[1]},
-                   .weight = t[4],
-                   .weight_grid = {t[5], std::nullopt, v[2], v[3], v[4]},
-                   .has_bias = v[5] != 0,
-                   .backward = static_cast<BackwardMode>(v[6])};
-  if (t[6].defined()) saved.weight_grid.zero_point = t[6];
+void Argument<quant::Granularity>::take(const char* op, quant::Granularity& field, std::string_view text) {
+  using quant::Granularity;
+  for (const Granularity each : {Granularity::kPerTensor, Granularity::kPerChannel, Granularity::kPerGroup}) {
+    if (text != give(each)) continue;
+    field = each;
+    return;
+  }
+  TORCH_CHECK(false, "[", op, "] weight_granularity: expected tensor, channel or group, got \"", text, "\"");
+}
+
+SavedLayer saved_layer(const LayerCall& call, const LayerOutput& out) {
+  SavedLayer saved{.x_codes = out.x_codes,
+                   .clip_mask = out.clip_mask,
+                   .x_grid = call.x_grid,
+                   .weight = call.weight,
+                   .weight_grid = call.weight_grid,
+                   .backward = call.options.backward};
+  saved.x_grid.scale = call.x_grid.scale.clone();
+  saved.x_grid.zero_point = call.x_grid.zero_point.clone();
   return saved;
 }
 
-RebuiltWeight weight_reals(const SavedLayer& saved, Workspace purpose) {
-  const Tensor weight = saved.weight.contiguous();
-  const Grids grids = weight_grids("backward", saved.weight_grid, weight);
-  const Tensor reals = workspace(purpose, weight.sizes());
-  const Tensor mask = workspace(Workspace::kMask, {(weight.numel() + 7) / 8}, at::kByte);
-  const kernels::FakeQuantizeArgs args{.x = weight.const_data_ptr<float>(),
-                                       .y = reals.mutable_data_ptr<float>(),
-                                       .clip_mask = mask.mutable_data_ptr<uint8_t>()};
-  for_each_mask_bytes(weight.numel(), [&](int64_t begin, int64_t end) {
-    kernels::fake_quantize(args, grids.table, begin, end);
-  });
-  return {reals, mask_or_none(mask)};
+LayerGradients empty_where_undefined(LayerGradients gradients, const Tensor& grad_y) {
+  std::apply([&](auto&... each) { ((each = each.defined() ? each : at::empty({0}, grad_y.options())), ...); },
+             gradients.fields());
+  return gradients;
 }
 
-RebuiltWeight weight_codes(const SavedLayer& saved) {
-  const Tensor weight = saved.weight.contiguous();
-  const Grids grids = weight_grids("backward", saved.weight_grid, weight);
-  const Tensor codes = workspace(Workspace::kWeight, weight.sizes(), at::kChar);
-  const Tensor mask = workspace(Workspace::kMask, {(weight.numel() + 7) / 8}, at::kByte);
-  auto* data = codes.mutable_data_ptr<int8_t>();
-  const kernels::QuantizeArgs args{
-      .x = weight.const_data_ptr<float>(), .codes = data, .clip_mask = mask.mutable_data_ptr<uint8_t>()};
-  for_each_mask_bytes(weight.numel(), [&](int64_t begin, int64_t end) {
-    kernels::quantize(args, grids.table, begin, end);
-    if (!is_affine(saved.weight_grid)) return;
-    kernels::for_each_run(grids.table, begin, end, [&](int64_t first, int64_t last, int64_t index) {
-      for (int64_t i = first; i < last; ++i)
-        data[i] = static_cast<int8_t>(data[i] - grids.table.zero_point[index]);
-    });
-  });
-  return {codes, mask_or_none(mask)};
+LayerGradients undefined_where_not_wanted(LayerGradients gradients, const std::array<bool, 3>& wanted) {
+  return {wanted[0] ? gradients.x : Tensor(), wanted[1] ? gradients.weight : Tensor(),
+          wanted[2] ? gradients.bias : Tensor()};
+}
+
+LayerGradients empty_gradients(const SavedLayer& saved, const Tensor& grad_y,
+                               const std::array<bool, 3>& wanted) {
+  const auto empty = [&](bool is_wanted, c10::SymIntArrayRef sizes) {
+    return is_wanted ? at::empty_symint(sizes, grad_y.options()) : at::empty({0}, grad_y.options());
+  };
+  return {empty(wanted[0], saved.x_codes.sym_sizes()), empty(wanted[1], saved.weight.sym_sizes()),
+          empty(wanted[2], saved.weight.sym_sizes().slice(0, 1))};
+}
+
+void check_saved_layer(const char* op, const SavedLayer& saved, const Tensor& grad_y,
+                       c10::IntArrayRef y_sizes) {
+  check_dtype(op, "grad_y", grad_y, at::kFloat);
+  check_dtype(op, "x_codes", saved.x_codes, at::kChar);
+  check_dtype(op, "clip_mask", saved.clip_mask, at::kByte);
+  check_dtype(op, "weight", saved.weight, at::kFloat);
+  TORCH_CHECK(grad_y.sizes() == y_sizes, "[", op, "] grad_y: expected shape ", y_sizes, ", got ",
+              grad_y.sizes());
+  const int64_t mask_bytes = (saved.x_codes.numel() + 7) / 8;
+  TORCH_CHECK(saved.clip_mask.numel() == mask_bytes && saved.clip_mask.is_contiguous(), "[", op,
+              "] clip_mask: expected ", mask_bytes, " bytes, one bit an element of x_codes, got ",
+              saved.clip_mask.numel());
+  TORCH_CHECK(saved.x_codes.is_contiguous(), "[", op, "] x_codes: expected a contiguous tensor, got strides ",
+              saved.x_codes.strides());
+  check_activation_grid(op, saved.x_grid, saved.x_codes);
+  check_weight_grid_shape(op, saved.weight_grid, saved.weight);
 }
 
 Tensor input_reals(const SavedLayer& saved, Workspace purpose) {

@@ -1,19 +1,18 @@
-// What samebits::linear and samebits::conv2d share: how their grids are passed and checked, how their input
-// becomes codes, and how backward gets its operands.
+// What samebits::linear and samebits::conv2d share: their call, how it is checked, how their input becomes
+// codes, and what backward gets.
 #pragma once
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/custom_function.h>
 
+#include <array>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <tuple>
 
+#include "csrc/common/call.h"
 #include "csrc/layers/backward_mode.h"
-#include "csrc/layers/pack_weight.h"
+#include "csrc/layers/weight.h"
 #include "csrc/layers/workspace.h"
-#include "csrc/quantize/grids.h"
 #include "kernels/matmul/linear.h"
 
 namespace samebits::ops {
@@ -31,49 +30,67 @@ struct LayerOptions {
   BackwardMode backward = BackwardMode::kFloat32;
 };
 
+/// What both kinds of layer take. The weight is put on weight_grid; or, in a call of the overload `.encoded`,
+/// on the grids of its own ranges, as `encoding` says: then weight_grid is filled on the way.
+struct LayerCall {
+  at::Tensor x, weight;
+  std::optional<at::Tensor> bias;
+  ActivationGrid x_grid;
+  WeightGrid weight_grid;
+  quant::Encoding encoding;
+  LayerOptions options;
+};
+
 /// y float32; x_codes int8 of x's shape and clip_mask, one bit an element, for backward: of x, or of max(x,
 /// 0) with relu_input, where the mask also stops what the relu stops; saw_nan, a bool of no dimensions:
 /// whether x held a NaN, whose code is zero_point. With observe: x_range, float32 {min, max} of what was
 /// quantized, without NaNs; else empty.
 struct LayerOutput {
   at::Tensor y, x_codes, clip_mask, saw_nan, x_range;
+  auto fields() { return std::tie(y, x_codes, clip_mask, saw_nan, x_range); }
 };
-/// The operators' form of it.
-using LayerOutputs = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
-inline LayerOutputs to_tuple(const LayerOutput& o) {
-  return {o.y, o.x_codes, o.clip_mask, o.saw_nan, o.x_range};
-}
-inline LayerOutput from_tuple(const LayerOutputs& o) {
-  return std::make_from_tuple<LayerOutput>(o);
-}
 
-/// One layer call as the operators receive it.
-struct LayerArguments {
-  const char* op;  // for messages
-  const at::Tensor& x;
-  const at::Tensor& weight;
-  const std::optional<at::Tensor>& bias;
-  const ActivationGrid& x_grid;
-  const WeightGrid& weight_grid;
-  const std::optional<at::Tensor>& packed;  // none: packed here
-  const LayerOptions& options;
+/// The same of an `.encoded` call, with the weight's grids. weight_zero_point is all 0 for a symmetric
+/// encoding. weight_not_finite, int32 of no dimensions: 0, or kSawNaN + kSawInfinity of what the weight held;
+/// codes that come of it mean nothing.
+struct EncodedLayerOutput {
+  LayerOutput layer;
+  at::Tensor weight_scale, weight_zero_point, weight_not_finite;
+  auto fields() {
+    return std::tuple_cat(layer.fields(), std::tie(weight_scale, weight_zero_point, weight_not_finite));
+  }
+};
+constexpr int32_t kSawNaN = 1, kSawInfinity = 2;
+
+/// How a call names itself and its depth in messages.
+struct LayerNames {
+  const char* op;     // "linear"
+  const char* depth;  // "in_features"
 };
 
 /// Dtypes, grid shapes, bias length, 7 bits for affine weights, and the depth that int32 sums allow. `depth`
-/// is the number of products in a sum, `depth_name` what the user calls it ("in_features").
-void check_layer(const LayerArguments& arguments, int64_t depth, const char* depth_name);
+/// is the number of products in a sum. Looks at shapes only.
+void check_layer(const LayerNames& names, const LayerCall& call, int64_t depth);
+
+/// Whether `call.encoding` can encode the weight of an `.encoded` call.
+void check_encoding(const char* op, const LayerCall& call);
 
 /// The input grid as a plain value. Checked.
 kernels::AffineGrid activation_grid(const char* op, const ActivationGrid& grid);
 
-/// x quantized, in a LayerOutput whose y has `y_sizes` and is not written yet. x may be any float32 tensor.
-LayerOutput quantized_input(const LayerArguments& arguments, const kernels::AffineGrid& grid,
-                            at::IntArrayRef y_sizes);
-/// The same shapes, nothing computed.
-LayerOutput empty_layer_output(const LayerArguments& arguments, at::IntArrayRef y_sizes);
+/// Outputs for y of `y_sizes`, nothing computed.
+LayerOutput empty_layer_output(const LayerCall& call, c10::SymIntArrayRef y_sizes);
+/// With the grids of `call`, whose weight_grid is filled.
+EncodedLayerOutput encoded_output(const LayerCall& call, const LayerOutput& layer,
+                                  const at::Tensor& not_finite);
 
-/// The packed weight that was passed, or one made now.
-at::Tensor packed_weight(const LayerArguments& arguments, WeightOrder order);
+/// Fills x_codes, clip_mask, saw_nan and x_range of `out`.
+void quantize_input(const LayerCall& call, const kernels::AffineGrid& grid, LayerOutput& out);
+
+/// The weight packed on the call's grids. Throws c10::Error when given grids are wrong or the weight holds a
+/// NaN on them; with `not_finite`, finds the grids and tells there what was not finite.
+kernels::PackedWeight packed_weight(const char* op, const LayerCall& call, kernels::WeightOrder order,
+                                    int32_t* not_finite);
 
 /// The bias as contiguous floats, or null. `holder` keeps them alive.
 const float* bias_data(const std::optional<at::Tensor>& bias, at::Tensor& holder);
@@ -81,6 +98,20 @@ const float* bias_data(const std::optional<at::Tensor>& bias, at::Tensor& holder
 /// "f32", "bf16" or "int8". Throws c10::Error on another text.
 BackwardMode backward_mode(const char* op, std::string_view text);
 const char* backward_text(BackwardMode mode);
+template <>
+struct Argument<BackwardMode> {
+  using type = std::string_view;
+  static void take(const char* op, BackwardMode& field, std::string_view text) {
+    field = backward_mode(op, text);
+  }
+  static type give(BackwardMode mode) { return backward_text(mode); }
+};
+template <>
+struct Argument<quant::Granularity> {
+  using type = std::string_view;
+  static void take(const char* op, quant::Granularity& field, std::string_view text);
+  static type give(quant::Granularity granularity);
+};
 
 /// What autograd keeps of a call: codes and masks, never a float copy of x or of the weight. The weight
 /// itself is kept by reference, as torch's own layers do, and quantized anew in backward.
@@ -89,23 +120,23 @@ struct SavedLayer {
   ActivationGrid x_grid;
   at::Tensor weight;
   WeightGrid weight_grid;
-  bool has_bias = false;
   BackwardMode backward = BackwardMode::kFloat32;
 };
-void save_layer(torch::autograd::AutogradContext* context, const LayerArguments& arguments,
-                const LayerOutput& out);
-SavedLayer saved_layer(torch::autograd::AutogradContext* context);
+/// The scale and zero point of x may move before backward runs: the ones of this call are kept.
+SavedLayer saved_layer(const LayerCall& call, const LayerOutput& out);
 
-/// The weight quantized anew. `values`: float32 on its grid, or int8 codes minus their zero points.
-/// `clip_mask` is 1 where the weight's gradient stops, undefined where it stops nowhere. Both live in
-/// workspaces until the next call.
-struct RebuiltWeight {
-  at::Tensor values, clip_mask;
+/// grad_x, grad_weight, grad_bias; to the dispatcher, a gradient that is not wanted is an empty tensor.
+struct LayerGradients {
+  at::Tensor x, weight, bias;
+  auto fields() { return std::tie(x, weight, bias); }
 };
-RebuiltWeight weight_reals(const SavedLayer& saved, Workspace purpose);
-/// The checked grids of a weight.
-Grids weight_grids(const char* op, const WeightGrid& grid, const at::Tensor& weight);
-RebuiltWeight weight_codes(const SavedLayer& saved);
+LayerGradients empty_where_undefined(LayerGradients gradients, const at::Tensor& grad_y);
+LayerGradients undefined_where_not_wanted(LayerGradients gradients, const std::array<bool, 3>& wanted);
+LayerGradients empty_gradients(const SavedLayer& saved, const at::Tensor& grad_y,
+                               const std::array<bool, 3>& wanted);
+/// Every size of a backward call against the others, `y_sizes` being those of grad_y. Throws c10::Error.
+void check_saved_layer(const char* op, const SavedLayer& saved, const at::Tensor& grad_y,
+                       c10::IntArrayRef y_sizes);
 
 /// The input on its grid, in float32, in a workspace until the next call.
 at::Tensor input_reals(const SavedLayer& saved, Workspace purpose);

@@ -4,7 +4,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <mutex>
@@ -17,23 +16,26 @@
 #include "kernels/matmul/pack_bf16.h"
 #include "kernels/observe/min_max.h"
 #include "kernels/quantize/dequantize.h"
-#include "kernels/quantize/fake_quantize.h"
 #include "kernels/quantize/gradient.h"
 #include "kernels/quantize/stochastic.h"
 
 namespace samebits::ops {
 
 using at::Tensor;
-using Gradients = std::tuple<Tensor, Tensor, Tensor>;
 
 namespace {
 
 /// One call's sizes and operands.
-struct Call {
+struct Sizes {
+  int64_t m, n, k;
+};
+struct Call : Sizes {
   const SavedLayer& saved;
   Tensor grad_y;  // [m, n], contiguous
-  LinearGradients wanted;
-  int64_t m, n, k;
+  const std::array<bool, 3>& wanted;
+  bool wants_x() const { return wanted[0]; }
+  bool wants_weight() const { return wanted[1]; }
+  bool wants_bias() const { return wanted[2]; }
 };
 
 /// Splits [0, n) at multiples of `unit`, for kernels that want aligned begins.
@@ -64,72 +66,53 @@ void for_each_panel(int64_t lines, int64_t columns, int64_t unit, const Fill& fi
   }
 }
 
-/// Columns of the weight on its grid. Returns whether anything was clipped.
-bool fill_weight_panel(const float* weight, const kernels::GridTable& table, int64_t k, const Tensor& panel,
-                       int64_t first) {
-  const int64_t width = panel.size(1);
-  float* to = panel.mutable_data_ptr<float>();
-  std::atomic<bool> any_clipped = false;
-  parallel_units(panel.size(0), 1, width, [&](int64_t begin, int64_t end) {
-    std::vector<uint8_t> mask(static_cast<std::size_t>(width / 8 + 1));
-    for (int64_t row = begin; row < end; ++row)
-      kernels::for_each_run(
-          table, row * k + first, row * k + first + width,
-          [&](int64_t run_begin, int64_t run_end, int64_t index) {
-            const int64_t column = run_begin - row * k - first, count = run_end - run_begin;
-            kernels::fake_quantize_run(
-                {.x = weight + run_begin, .y = to + row * width + column, .clip_mask = mask.data()},
-                table.grid(index), 0, count);
-            if (std::any_of(mask.begin(), mask.begin() + (count + 7) / 8,
-                            [](uint8_t byte) { return byte != 0; }))
-              any_clipped = true;
-          });
-  });
-  return any_clipped;
+/// grad_y times the weight on its grid, masked where x was clipped.
+Tensor grad_x_f32(const Call& c, const RebuiltWeight& weight) {
+  Tensor grad_x = at::empty({c.m, c.k}, c.grad_y.options());
+  const int64_t unit = std::max<int64_t>(c.saved.weight_grid.group_size, 64);
+  for_each_panel(
+      c.n, c.k, unit,
+      [&](const Tensor& panel, int64_t first) { weight_reals(weight, c.saved.weight_grid, first, panel); },
+      [&](const Tensor& panel, int64_t first) {
+        Tensor columns = grad_x.narrow(1, first, panel.size(1));
+        at::mm_out(columns, c.grad_y, panel);
+      });
+  grad_x = grad_x.view(c.saved.x_codes.sizes());
+  apply_clip_mask(grad_x, c.saved.clip_mask);
+  return grad_x;
 }
 
-Gradients backward_f32(const Call& c) {
-  Tensor grad_x, grad_weight, grad_bias;
-  if (c.wanted.bias) grad_bias = column_sums(c.grad_y);
-  const Tensor weight = c.saved.weight.contiguous();
-  const Grids grids = weight_grids("backward", c.saved.weight_grid, weight);
-  bool may_be_clipped = !c.wanted.x;  // not looked at yet
-  if (c.wanted.x) {
-    grad_x = at::empty({c.m, c.k}, c.grad_y.options());
-    const int64_t unit = std::max<int64_t>(c.saved.weight_grid.group_size, 64);
-    for_each_panel(
-        c.n, c.k, unit,
-        [&](const Tensor& panel, int64_t first) {
-          may_be_clipped |= fill_weight_panel(weight.const_data_ptr<float>(), grids.table, c.k, panel, first);
-        },
-        [&](const Tensor& panel, int64_t first) {
-          Tensor columns = grad_x.narrow(1, first, panel.size(1));
-          at::mm_out(columns, c.grad_y, panel);
+/// grad_y transposed times the input on its grid, masked where the weight was clipped.
+Tensor grad_weight_f32(const Call& c, const Tensor& clip_mask) {
+  Tensor grad_weight = at::empty({c.n, c.k}, c.grad_y.options());
+  const kernels::AffineGrid grid = activation_grid("backward", c.saved.x_grid);
+  const int8_t* codes = c.saved.x_codes.const_data_ptr<int8_t>();
+  for_each_panel(
+      c.m, c.k, 64,
+      [&](const Tensor& panel, int64_t first) {
+        float* to = panel.mutable_data_ptr<float>();
+        parallel_units(c.m, 1, panel.size(1), [&](int64_t begin, int64_t end) {
+          for (int64_t row = begin; row < end; ++row)
+            kernels::dequantize_run(codes + row * c.k + first, to + row * panel.size(1), grid, 0,
+                                    panel.size(1));
         });
-    grad_x = grad_x.view(c.saved.x_codes.sizes());
-    apply_clip_mask(grad_x, c.saved.clip_mask);
-  }
-  if (c.wanted.weight) {
-    grad_weight = at::empty({c.n, c.k}, c.grad_y.options());
-    const kernels::AffineGrid grid = activation_grid("backward", c.saved.x_grid);
-    const int8_t* codes = c.saved.x_codes.const_data_ptr<int8_t>();
-    for_each_panel(
-        c.m, c.k, 64,
-        [&](const Tensor& panel, int64_t first) {
-          float* to = panel.mutable_data_ptr<float>();
-          parallel_units(c.m, 1, panel.size(1), [&](int64_t begin, int64_t end) {
-            for (int64_t row = begin; row < end; ++row)
-              kernels::dequantize_run(codes + row * c.k + first, to + row * panel.size(1), grid, 0,
-                                      panel.size(1));
-          });
-        },
-        [&](const Tensor& panel, int64_t first) {
-          Tensor columns = grad_weight.narrow(1, first, panel.size(1));
-          at::mm_out(columns, c.grad_y.t(), panel);
-        });
-    if (may_be_clipped) apply_clip_mask(grad_weight, weight_codes(c.saved).clip_mask);
-  }
-  return {grad_x, grad_weight, grad_bias};
+      },
+      [&](const Tensor& panel, int64_t first) {
+        Tensor columns = grad_weight.narrow(1, first, panel.size(1));
+        at::mm_out(columns, c.grad_y.t(), panel);
+      });
+  apply_clip_mask(grad_weight, clip_mask);
+  return grad_weight;
+}
+
+LayerGradients backward_f32(const Call& c) {
+  LayerGradients gradients;
+  if (c.wants_bias()) gradients.bias = column_sums(c.grad_y);
+  if (!c.wants_x() && !c.wants_weight()) return gradients;
+  const RebuiltWeight weight = rebuild_weight(c.saved.weight, c.saved.weight_grid);
+  if (c.wants_x()) gradients.x = grad_x_f32(c, weight);
+  if (c.wants_weight()) gradients.weight = grad_weight_f32(c, weight.clip_mask);
+  return gradients;
 }
 
 Tensor packed_workspace(Workspace purpose, int64_t lines, int64_t depth) {
@@ -152,9 +135,9 @@ struct PackedGradient {
 PackedGradient packed_gradient(const Call& c, const Tensor& weight_scale, bool wants_x) {
   PackedGradient out;
   const int64_t blocks = kernels::sum_blocks(c.m);
-  const Tensor sums = workspace(Workspace::kSums, {c.wanted.bias ? blocks : 0, c.n});
+  const Tensor sums = workspace(Workspace::kSums, {c.wants_bias() ? blocks : 0, c.n});
   if (wants_x) out.for_grad_x = packed_workspace(Workspace::kPackedA, c.m, c.n);
-  if (c.wanted.weight) out.for_grad_weight = packed_workspace(Workspace::kPackedTransposed, c.n, c.m);
+  if (c.wants_weight()) out.for_grad_weight = packed_workspace(Workspace::kPackedTransposed, c.n, c.m);
   const kernels::PackGradientArgs args{
       .g = c.grad_y.const_data_ptr<float>(),
       .m = c.m,
@@ -163,11 +146,11 @@ PackedGradient packed_gradient(const Call& c, const Tensor& weight_scale, bool w
       .scale = weight_scale.defined() ? weight_scale.const_data_ptr<float>() : nullptr,
       .scale_count = weight_scale.defined() ? weight_scale.numel() : 0,
       .for_grad_x = wants_x ? data_of(out.for_grad_x) : nullptr,
-      .for_grad_weight = c.wanted.weight ? data_of(out.for_grad_weight) : nullptr,
-      .block_sums = c.wanted.bias ? sums.mutable_data_ptr<float>() : nullptr};
+      .for_grad_weight = c.wants_weight() ? data_of(out.for_grad_weight) : nullptr,
+      .block_sums = c.wants_bias() ? sums.mutable_data_ptr<float>() : nullptr};
   parallel_units(c.m, kernels::kSumRows, c.n,
                  [&](int64_t begin, int64_t end) { kernels::pack_gradient(args, begin, end); });
-  if (!c.wanted.bias) return out;
+  if (!c.wants_bias()) return out;
   out.bias = at::empty({c.n}, c.grad_y.options());
   kernels::add_block_sums(args.block_sums, blocks, c.n, out.bias.mutable_data_ptr<float>(), 0, c.n);
   return out;
@@ -185,7 +168,7 @@ Tensor packed_codes(const kernels::PackCodesArgs& without_output) {
 Tensor grad_x_bf16(const Call& c, const RebuiltWeight& weight, const PackedGradient& gradient,
                    const Tensor& group_scale) {
   const Tensor codes =
-      packed_codes({.codes = weight.values.const_data_ptr<int8_t>(),
+      packed_codes({.codes = weight.centered.const_data_ptr<int8_t>(),
                     .depth = c.n,
                     .columns = c.k,
                     .scale = group_scale.defined() ? group_scale.const_data_ptr<float>() : nullptr,
@@ -265,7 +248,7 @@ Tensor gradient_codes(const Call& c, const Tensor& scale) {
 Tensor grad_x_int8(const Call& c, const RebuiltWeight& weight) {
   const Tensor scale = at::empty({c.m}, c.grad_y.options());
   const Tensor codes = gradient_codes(c, scale);
-  const Tensor transposed = weight.values.t().contiguous();  // [k, n]: depth n
+  const Tensor transposed = weight.centered.t().contiguous();  // [k, n]: depth n
   const Tensor packed = workspace(Workspace::kPackedB, {kernels::packed_size(c.k, c.n)}, at::kChar);
   auto* packed_data = packed.mutable_data_ptr<int8_t>();
   parallel_units(c.k, kernels::kColumnBlock, c.n, [&](int64_t begin, int64_t end) {
@@ -291,31 +274,31 @@ Tensor grad_x_int8(const Call& c, const RebuiltWeight& weight) {
 }
 
 /// kBfloat16, and kInt8, which differs in grad_x.
-Gradients backward_on_codes(const Call& c) {
+LayerGradients backward_on_codes(const Call& c) {
   const WeightGrid& grid = c.saved.weight_grid;
   const bool is_grouped = grid.group_size > 0;
   const bool by_int8 = c.saved.backward == BackwardMode::kInt8 && takes_int8(c);
   // A scale a channel goes into the gradient; with groups along k it goes into the weight.
   const PackedGradient gradient =
-      packed_gradient(c, is_grouped ? Tensor() : grid.scale.contiguous(), c.wanted.x && !by_int8);
-  const RebuiltWeight weight = weight_codes(c.saved);
+      packed_gradient(c, is_grouped ? Tensor() : grid.scale.contiguous(), c.wants_x() && !by_int8);
+  const RebuiltWeight weight = rebuild_weight(c.saved.weight, c.saved.weight_grid);
   Tensor grad_x, grad_weight;
-  if (c.wanted.weight) grad_weight = grad_weight_bf16(c, weight.clip_mask, gradient);
-  if (c.wanted.x && by_int8) grad_x = grad_x_int8(c, weight);
-  if (c.wanted.x && !by_int8)
+  if (c.wants_weight()) grad_weight = grad_weight_bf16(c, weight.clip_mask, gradient);
+  if (c.wants_x() && by_int8) grad_x = grad_x_int8(c, weight);
+  if (c.wants_x() && !by_int8)
     grad_x = grad_x_bf16(c, weight, gradient, is_grouped ? grid.scale.t().contiguous() : Tensor());
   return {grad_x, grad_weight, gradient.bias};
 }
 
 }  // namespace
 
-Gradients linear_backward(const SavedLayer& saved, const Tensor& grad_any, const LinearGradients& wanted) {
+LayerGradients linear_backward(const LinearBackwardCall& call) {
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(
       c10::autocast_dispatch_keyset);  // float32 sums stay float32
-  const int64_t n = saved.weight.size(0), k = saved.weight.size(1);
-  const int64_t m = n == 0 ? 0 : grad_any.numel() / n;
-  const Call call{saved, grad_any.contiguous().reshape({m, n}), wanted, m, n, k};
-  return saved.backward == BackwardMode::kFloat32 ? backward_f32(call) : backward_on_codes(call);
+  const int64_t n = call.saved.weight.size(0), k = call.saved.weight.size(1);
+  const int64_t m = n == 0 ? 0 : call.grad_y.numel() / n;
+  const Call c{{m, n, k}, call.saved, call.grad_y.contiguous().reshape({m, n}), call.wanted};
+  return call.saved.backward == BackwardMode::kFloat32 ? backward_f32(c) : backward_on_codes(c);
 }
 
 }  // namespace samebits::ops

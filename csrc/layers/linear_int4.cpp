@@ -1,7 +1,6 @@
 // torch operators over kernels/matmul/gemm_int4.h: schema, checks, CPU, Meta. Autograd refuses.
 #include "csrc/layers/linear_int4.h"
 
-#include <ATen/Parallel.h>
 #include <torch/library.h>
 
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "csrc/common/check.h"
+#include "csrc/layers/region_threads.h"
 #include "csrc/quantize/grids.h"
 #include "kernels/matmul/gemm_int4.h"
 #include "kernels/matmul/gemm_int8.h"
@@ -35,10 +35,6 @@ namespace {
 
 using Packing = std::tuple<Tensor, Tensor, Tensor>;
 using PackSignature = Packing(const Tensor&, const Tensor&, const OptionalTensor&, int64_t, int64_t);
-using Int4Signature = Tensor(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-                             const Tensor&, int64_t, int64_t, const OptionalTensor&, bool);
-using WeightOnlySignature = Tensor(const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t,
-                                   int64_t, const OptionalTensor&, bool);
 
 void check_group_size(const char* op, int64_t group_size) {
   TORCH_CHECK(group_size >= 0 && group_size % 4 == 0, "[", op,
@@ -100,43 +96,38 @@ Packing pack_cpu(const Tensor& codes_any, const Tensor& scale, const OptionalTen
   return {levels, packed_scale, zero_levels};
 }
 
-/// One call of either product.
-struct Int4Call {
-  const char* op;
-  const char* x_name;
-  const Tensor& x;
-  const Tensor& levels;
-  const Tensor& scale;
-  const Tensor& zero_levels;
-  int64_t out_features, group_size;
-  const OptionalTensor& bias;
-  bool relu;
+template <class Call>
+kernels::Int4Shape shape_of(const Call& call) {
+  return {call.weight.out_features, call.x.size(-1), call.weight.group_size};
+}
 
-  kernels::Int4Shape shape() const { return {out_features, x.size(-1), group_size}; }
-};
+void check_packed(const char* op, const PackedInt4Weight& weight, const kernels::Int4Shape& shape) {
+  check_dtype(op, "levels", weight.levels, at::kByte);
+  check_dtype(op, "packed_scale", weight.scale, at::kFloat);
+  check_dtype(op, "zero_levels", weight.zero_levels, at::kByte);
+  const auto check_size = [&](const char* name, const Tensor& tensor, int64_t expected) {
+    TORCH_CHECK(tensor.numel() == expected, "[", op, "] ", name, ": expected ", expected,
+                " elements for out_features ", shape.n, ", in_features ", shape.k, " and group_size ",
+                weight.group_size, ", got ", tensor.numel(), "; pack with pack_int4_weight");
+  };
+  check_size("levels", weight.levels, shape.packed_bytes());
+  check_size("packed_scale", weight.scale, shape.terms());
+  if (weight.zero_levels.numel() != 0) check_size("zero_levels", weight.zero_levels, shape.terms());
+}
 
 /// y, not written yet. Checks everything that shapes tell.
-Tensor empty_output(const Int4Call& call) {
-  TORCH_CHECK(call.x.dim() >= 1, "[", call.op, "] ", call.x_name,
+template <class Call>
+Tensor checked_empty_output(const Call& call, const char* x_name) {
+  TORCH_CHECK(call.x.dim() >= 1, "[", Call::kOp, "] ", x_name,
               ": expected [..., in_features], got no dimensions");
-  TORCH_CHECK(call.out_features >= 1, "[", call.op, "] out_features: expected 1 or more, got ",
-              call.out_features);
-  check_group_size(call.op, call.group_size);
-  const kernels::Int4Shape shape = call.shape();
-  check_dtype(call.op, "levels", call.levels, at::kByte);
-  check_dtype(call.op, "packed_scale", call.scale, at::kFloat);
-  check_dtype(call.op, "zero_levels", call.zero_levels, at::kByte);
-  const auto check_size = [&](const char* name, const Tensor& tensor, int64_t expected) {
-    TORCH_CHECK(tensor.numel() == expected, "[", call.op, "] ", name, ": expected ", expected,
-                " elements for out_features ", shape.n, ", in_features ", shape.k, " and group_size ",
-                call.group_size, ", got ", tensor.numel(), "; pack with pack_int4_weight");
-  };
-  check_size("levels", call.levels, shape.packed_bytes());
-  check_size("packed_scale", call.scale, shape.terms());
-  if (call.zero_levels.numel() != 0) check_size("zero_levels", call.zero_levels, shape.terms());
+  TORCH_CHECK(call.weight.out_features >= 1, "[", Call::kOp, "] out_features: expected 1 or more, got ",
+              call.weight.out_features);
+  check_group_size(Call::kOp, call.weight.group_size);
+  const kernels::Int4Shape shape = shape_of(call);
+  check_packed(Call::kOp, call.weight, shape);
   if (call.bias.has_value()) {
-    check_dtype(call.op, "bias", *call.bias, at::kFloat);
-    TORCH_CHECK(call.bias->numel() == shape.n, "[", call.op, "] bias: expected ", shape.n, " values, got ",
+    check_dtype(Call::kOp, "bias", *call.bias, at::kFloat);
+    TORCH_CHECK(call.bias->numel() == shape.n, "[", Call::kOp, "] bias: expected ", shape.n, " values, got ",
                 call.bias->numel());
   }
   std::vector<int64_t> sizes = call.x.sizes().vec();
@@ -150,57 +141,43 @@ struct Int4Operands {
   kernels::PackedInt4 weight;
   kernels::Int4Output output;
 
-  Int4Operands(const Int4Call& call, const Tensor& y)
-      : levels(call.levels.contiguous()),
-        scale(call.scale.contiguous()),
-        zero_levels(call.zero_levels.contiguous()),
+  template <class Call>
+  Int4Operands(const Call& call, const Tensor& y)
+      : levels(call.weight.levels.contiguous()),
+        scale(call.weight.scale.contiguous()),
+        zero_levels(call.weight.zero_levels.contiguous()),
         bias(call.bias.has_value() ? call.bias->contiguous() : Tensor()),
-        weight{call.shape(), levels.const_data_ptr<uint8_t>(), scale.const_data_ptr<float>(),
+        weight{shape_of(call), levels.const_data_ptr<uint8_t>(), scale.const_data_ptr<float>(),
                zero_levels.numel() == 0 ? nullptr : zero_levels.const_data_ptr<uint8_t>()},
-        output{y.mutable_data_ptr<float>(), call.out_features,
+        output{y.mutable_data_ptr<float>(), call.weight.out_features,
                bias.defined() ? bias.const_data_ptr<float>() : nullptr, call.relu} {}
 };
 
-/// Calls `run` with regions that together cover m x n, on all threads.
-template <class Run>
-void in_regions(int64_t m, const kernels::Int4Shape& shape, Run run) {
-  const int64_t parts = m * shape.n * shape.k < (1 << 17) ? 1 : at::get_num_threads();
-  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t part = begin; part < end; ++part) run(kernels::gemm_region(m, shape.n, part, parts));
-  });
-}
-
-Tensor int4_cpu(const Tensor& x_any, const Tensor& x_scale, const Tensor& x_zero_point, const Tensor& levels,
-                const Tensor& scale, const Tensor& zero_levels, int64_t out_features, int64_t group_size,
-                const OptionalTensor& bias, bool relu) {
-  const Tensor y = empty_linear_int4(x_any, x_scale, x_zero_point, levels, scale, zero_levels, out_features,
-                                     group_size, bias, relu);
-  const Grids grid = checked_grids({"linear_int4", "x_", x_scale, x_zero_point, -128, 127}, x_any);
-  const Tensor x = x_any.contiguous();
-  const Int4Call call{"linear_int4", "x_codes",    x,          levels, scale,
-                      zero_levels,   out_features, group_size, bias,   relu};
+Tensor int4_cpu(const LinearInt4Call& call) {
+  const Tensor y = empty_output(call);
+  const Grids grid = checked_grids({"linear_int4", "x_", call.x_scale, call.x_zero_point, -128, 127}, call.x);
+  const Tensor x = call.x.contiguous();
   const Int4Operands operands(call, y);
   const kernels::GemmInt4Args args{x.const_data_ptr<int8_t>(), x.size(-1),      grid.table.scale[0],
                                    grid.table.zero_point[0],   operands.weight, operands.output};
-  in_regions(y.numel() / out_features, call.shape(), [&](const kernels::GemmRegion& part) {
-    kernels::gemm_int4(args, part.row_begin, part.row_end, part.column_begin, part.column_end);
+  const int64_t m = y.numel() / call.weight.out_features, n = call.weight.out_features;
+  for_each_part(m * n * x.size(-1), [&](int64_t part, int64_t parts) {
+    const kernels::GemmRegion r = kernels::gemm_region(m, n, part, parts);
+    kernels::gemm_int4(args, r.row_begin, r.row_end, r.column_begin, r.column_end);
   });
   return y;
 }
 
-Tensor weight_only_cpu(const Tensor& x_any, const Tensor& levels, const Tensor& scale,
-                       const Tensor& zero_levels, int64_t out_features, int64_t group_size,
-                       const OptionalTensor& bias, bool relu) {
-  const Tensor y =
-      empty_linear_weight_only(x_any, levels, scale, zero_levels, out_features, group_size, bias, relu);
-  const Tensor x = x_any.contiguous();
-  const Int4Call call{"linear_weight_only", "x",          x,          levels, scale,
-                      zero_levels,          out_features, group_size, bias,   relu};
+Tensor weight_only_cpu(const LinearWeightOnlyCall& call) {
+  const Tensor y = empty_output(call);
+  const Tensor x = call.x.contiguous();
   const Int4Operands operands(call, y);
-  const kernels::GemmFloatInt4Args args{x.const_data_ptr(), float_type(call.op, "x", x), x.size(-1),
+  const kernels::GemmFloatInt4Args args{x.const_data_ptr(), float_type(call.kOp, "x", x), x.size(-1),
                                         operands.weight, operands.output};
-  in_regions(y.numel() / out_features, call.shape(), [&](const kernels::GemmRegion& part) {
-    kernels::gemm_float_int4(args, part.row_begin, part.row_end, part.column_begin, part.column_end);
+  const int64_t m = y.numel() / call.weight.out_features, n = call.weight.out_features;
+  for_each_part(m * n * x.size(-1), [&](int64_t part, int64_t parts) {
+    const kernels::GemmRegion r = kernels::gemm_region(m, n, part, parts);
+    kernels::gemm_float_int4(args, r.row_begin, r.row_end, r.column_begin, r.column_end);
   });
   return y;
 }
@@ -223,27 +200,21 @@ void refuse_gradients(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 
 }  // namespace
 
-Tensor empty_linear_int4(const Tensor& x_codes, const Tensor& x_scale, const Tensor& x_zero_point,
-                         const Tensor& levels, const Tensor& scale, const Tensor& zero_levels,
-                         int64_t out_features, int64_t group_size, const OptionalTensor& bias, bool relu) {
-  check_dtype("linear_int4", "x_codes", x_codes, at::kChar);
-  TORCH_CHECK(x_scale.numel() == 1, "[linear_int4] x_scale: expected 1 element, got ", x_scale.numel());
-  check_grid_shapes({"linear_int4", "x_", x_scale, x_zero_point, -128, 127}, x_codes);
-  const Int4Call call{"linear_int4", "x_codes",    x_codes,    levels, scale,
-                      zero_levels,   out_features, group_size, bias,   relu};
-  const Tensor y = empty_output(call);
-  TORCH_CHECK(call.shape().depth() <= kernels::kMaxInt4Depth,
+Tensor empty_output(const LinearInt4Call& call) {
+  check_dtype("linear_int4", "x_codes", call.x, at::kChar);
+  TORCH_CHECK(call.x_scale.numel() == 1, "[linear_int4] x_scale: expected 1 element, got ",
+              call.x_scale.numel());
+  check_grid_shapes({"linear_int4", "x_", call.x_scale, call.x_zero_point, -128, 127}, call.x);
+  const Tensor y = checked_empty_output(call, "x_codes");
+  TORCH_CHECK(shape_of(call).depth() <= kernels::kMaxInt4Depth,
               "[linear_int4] in_features: expected <= ", kernels::kMaxInt4Depth, " for sums in int32, got ",
-              call.shape().depth(), "; use groups, or split the layer");
+              shape_of(call).depth(), "; use groups, or split the layer");
   return y;
 }
 
-Tensor empty_linear_weight_only(const Tensor& x, const Tensor& levels, const Tensor& scale,
-                                const Tensor& zero_levels, int64_t out_features, int64_t group_size,
-                                const OptionalTensor& bias, bool relu) {
-  float_type("linear_weight_only", "x", x);
-  return empty_output(
-      {"linear_weight_only", "x", x, levels, scale, zero_levels, out_features, group_size, bias, relu});
+Tensor empty_output(const LinearWeightOnlyCall& call) {
+  float_type("linear_weight_only", "x", call.x);
+  return checked_empty_output(call, "x");
 }
 
 PackedInt4Weight pack_int4_weight(const Tensor& codes, const Tensor& scale, const OptionalTensor& zero_point,
@@ -255,27 +226,30 @@ PackedInt4Weight pack_int4_weight(const Tensor& codes, const Tensor& scale, cons
 
 Tensor linear_int4(const Tensor& x_codes, const Tensor& x_scale, const Tensor& x_zero_point,
                    const PackedInt4Weight& weight, const OptionalTensor& bias, bool relu) {
-  static const auto op = find_op<Int4Signature>("samebits::linear_int4");
-  return op.call(x_codes, x_scale, x_zero_point, weight.levels, weight.scale, weight.zero_levels,
-                 weight.out_features, weight.group_size, bias, relu);
+  return call_operator(LinearInt4Call{x_codes, x_scale, x_zero_point, weight, bias, relu});
 }
 
 Tensor linear_weight_only(const Tensor& x, const PackedInt4Weight& weight, const OptionalTensor& bias,
                           bool relu) {
-  static const auto op = find_op<WeightOnlySignature>("samebits::linear_weight_only");
-  return op.call(x, weight.levels, weight.scale, weight.zero_levels, weight.out_features, weight.group_size,
-                 bias, relu);
+  return call_operator(LinearWeightOnlyCall{x, weight, bias, relu});
+}
+
+Tensor int4_meta(const LinearInt4Call& call) {
+  return empty_output(call);
+}
+Tensor weight_only_meta(const LinearWeightOnlyCall& call) {
+  return empty_output(call);
 }
 
 TORCH_LIBRARY_IMPL(samebits, CPU, library) {
   library.impl("pack_int4_weight", pack_cpu);
-  library.impl("linear_int4", int4_cpu);
-  library.impl("linear_weight_only", weight_only_cpu);
+  library.impl("linear_int4", unpacked<int4_cpu>);
+  library.impl("linear_weight_only", unpacked<weight_only_cpu>);
 }
 TORCH_LIBRARY_IMPL(samebits, Meta, library) {
   library.impl("pack_int4_weight", pack_meta);
-  library.impl("linear_int4", empty_linear_int4);
-  library.impl("linear_weight_only", empty_linear_weight_only);
+  library.impl("linear_int4", unpacked<int4_meta>);
+  library.impl("linear_weight_only", unpacked<weight_only_meta>);
 }
 TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
   for (const char* name : {"linear_int4", "linear_weight_only"})

@@ -7,6 +7,8 @@
 
 #include <optional>
 
+#include "csrc/common/call.h"
+
 namespace samebits::ops {
 
 /// A weight [out_features, in_features] in the order that kernels/matmul/gemm_int4.h reads: levels (uint8),
@@ -33,15 +35,35 @@ at::Tensor linear_int4(const at::Tensor& x_codes, const at::Tensor& x_scale, con
 at::Tensor linear_weight_only(const at::Tensor& x, const PackedInt4Weight& weight,
                               const std::optional<at::Tensor>& bias = std::nullopt, bool relu = false);
 
+/// The two products as calls. Fields as above.
+struct LinearInt4Call {
+  static constexpr const char *kOp = "linear_int4", *kName = "samebits::linear_int4", *kOverload = "";
+  using Result = at::Tensor;
+  at::Tensor x, x_scale, x_zero_point;
+  PackedInt4Weight weight;
+  std::optional<at::Tensor> bias;
+  bool relu = false;
+  auto fields() {
+    return std::tie(x, x_scale, x_zero_point, weight.levels, weight.scale, weight.zero_levels,
+                    weight.out_features, weight.group_size, bias, relu);
+  }
+};
+struct LinearWeightOnlyCall {
+  static constexpr const char *kOp = "linear_weight_only", *kName = "samebits::linear_weight_only",
+                              *kOverload = "";
+  using Result = at::Tensor;
+  at::Tensor x;
+  PackedInt4Weight weight;
+  std::optional<at::Tensor> bias;
+  bool relu = false;
+  auto fields() {
+    return std::tie(x, weight.levels, weight.scale, weight.zero_levels, weight.out_features,
+                    weight.group_size, bias, relu);
+  }
+};
+
 /// y of either product, not written yet, where x is. Throws c10::Error on what shapes and dtypes tell.
-at::Tensor empty_linear_int4(const at::Tensor& x_codes, const at::Tensor& x_scale,
-                             const at::Tensor& x_zero_point, const at::Tensor& levels,
-                             const at::Tensor& packed_scale, const at::Tensor& zero_levels,
-                             int64_t out_features, int64_t group_size, const std::optional<at::Tensor>& bias,
-                             bool relu);
-at::Tensor empty_linear_weight_only(const at::Tensor& x, const at::Tensor& levels,
-                                    const at::Tensor& packed_scale, const at::Tensor& zero_levels,
-                                    int64_t out_features, int64_t group_size,
-                                    const std::optional<at::Tensor>& bias, bool relu);
+at::Tensor empty_output(const LinearInt4Call& call);
+at::Tensor empty_output(const LinearWeightOnlyCall& call);
 
 }  // namespace samebits::ops

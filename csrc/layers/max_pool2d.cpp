@@ -6,6 +6,7 @@
 #include <torch/library.h>
 
 #include "csrc/common/check.h"
+#include "csrc/common/second_derivative.h"
 #include "kernels/conv/max_pool.h"
 
 namespace samebits::ops {
@@ -27,28 +28,37 @@ namespace {
 
 using Pooled = std::tuple<Tensor, Tensor>;
 
-void check_pair(const char* argument, IntArrayRef values, int64_t least) {
-  TORCH_CHECK(values.size() == 2 && values[0] >= least && values[1] >= least, "[max_pool2d] ", argument,
+/// The largest stride: no product of sizes then leaves int64.
+constexpr int64_t kMaxStride = int64_t{1} << 31;
+
+void check_pair(const char* op, const char* argument, IntArrayRef values, int64_t least) {
+  TORCH_CHECK(values.size() == 2 && values[0] >= least && values[1] >= least, "[", op, "] ", argument,
               ": expected 2 integers >= ", least, ", got ", values);
+  TORCH_CHECK(values[0] <= kMaxStride && values[1] <= kMaxStride, "[", op, "] ", argument,
+              ": expected 2 integers <= ", kMaxStride, ", got ", values);
 }
 
-kernels::MaxPoolShape checked_shape(const Tensor& x, IntArrayRef kernel, IntArrayRef stride,
-                                    IntArrayRef padding) {
-  check_dtype("max_pool2d", "x", x, at::kFloat);
-  TORCH_CHECK(x.dim() == 4, "[max_pool2d] x: expected [n, channels, height, width], got shape ", x.sizes());
-  check_pair("kernel", kernel, 1);
-  check_pair("stride", stride, 1);
-  check_pair("padding", padding, 0);
-  TORCH_CHECK(kernel[0] <= 255 && kernel[1] <= 255 && kernel[0] * kernel[1] <= 255,
-              "[max_pool2d] kernel: expected at most 255 elements, got ", kernel, "; use torch::max_pool2d");
+/// Kernel, stride and padding of a call, {height, width} each.
+struct PoolWindow {
+  IntArrayRef kernel, stride, padding;
+};
+
+/// The shape of planes of `size` {height, width}. Throws c10::Error on a window that fits none.
+kernels::MaxPoolShape checked_shape(const char* op, IntArrayRef size, const PoolWindow& window) {
+  const auto& [kernel, stride, padding] = window;
+  check_pair(op, "kernel", kernel, 1);
+  check_pair(op, "stride", stride, 1);
+  check_pair(op, "padding", padding, 0);
+  TORCH_CHECK(kernel[0] <= 255 && kernel[1] <= 255 && kernel[0] * kernel[1] <= 255, "[", op,
+              "] kernel: expected at most 255 elements, got ", kernel, "; use torch::max_pool2d");
   for (const int i : {0, 1}) {
-    TORCH_CHECK(2 * padding[i] <= kernel[i], "[max_pool2d] padding: expected at most half of the kernel ",
+    TORCH_CHECK(2 * padding[i] <= kernel[i], "[", op, "] padding: expected at most half of the kernel ",
                 kernel, ", got ", padding);
-    TORCH_CHECK(x.size(2 + i) + 2 * padding[i] >= kernel[i], "[max_pool2d] x: expected at least ", kernel,
-                " padded pixels, got shape ", x.sizes(), " and padding ", padding);
+    TORCH_CHECK(size[i] + 2 * padding[i] >= kernel[i], "[", op, "] x: expected at least ", kernel,
+                " padded pixels, got planes of ", size, " and padding ", padding);
   }
-  return {.height = x.size(2),
-          .width = x.size(3),
+  return {.height = size[0],
+          .width = size[1],
           .kernel_height = kernel[0],
           .kernel_width = kernel[1],
           .stride_height = stride[0],
@@ -57,10 +67,21 @@ kernels::MaxPoolShape checked_shape(const Tensor& x, IntArrayRef kernel, IntArra
           .padding_width = padding[1]};
 }
 
+/// The planes of x; the batch may be symbolic.
+kernels::MaxPoolShape shape_of(const Tensor& x, const PoolWindow& window) {
+  check_dtype("max_pool2d", "x", x, at::kFloat);
+  TORCH_CHECK(x.dim() == 4, "[max_pool2d] x: expected [n, channels, height, width], got shape ",
+              x.sym_sizes());
+  const int64_t size[] = {x.sym_size(2).guard_int(__FILE__, __LINE__),
+                          x.sym_size(3).guard_int(__FILE__, __LINE__)};
+  return checked_shape("max_pool2d", size, window);
+}
+
 Pooled max_pool2d_meta(const Tensor& x, IntArrayRef kernel, IntArrayRef stride, IntArrayRef padding) {
-  const kernels::MaxPoolShape shape = checked_shape(x, kernel, stride, padding);
-  const std::vector<int64_t> sizes = {x.size(0), x.size(1), shape.out_height(), shape.out_width()};
-  return {at::empty(sizes, x.options()), at::empty(sizes, x.options().dtype(at::kByte))};
+  const kernels::MaxPoolShape shape = shape_of(x, {kernel, stride, padding});
+  const std::vector<c10::SymInt> sizes = {x.sym_size(0), x.sym_size(1), shape.out_height(),
+                                          shape.out_width()};
+  return {at::empty_symint(sizes, x.options()), at::empty_symint(sizes, x.options().dtype(at::kByte))};
 }
 
 /// Calls body(begin, end) for planes, several threads at once.
@@ -72,7 +93,7 @@ void parallel_planes(const kernels::MaxPoolShape& shape, int64_t planes, const B
 
 Pooled max_pool2d_cpu(const Tensor& x_any, IntArrayRef kernel, IntArrayRef stride, IntArrayRef padding) {
   const auto [y, argmax] = max_pool2d_meta(x_any, kernel, stride, padding);
-  const kernels::MaxPoolShape shape = checked_shape(x_any, kernel, stride, padding);
+  const kernels::MaxPoolShape shape = shape_of(x_any, {kernel, stride, padding});
   const Tensor x = x_any.contiguous();
   const float* from = x.const_data_ptr<float>();
   float* to = y.mutable_data_ptr<float>();
@@ -88,14 +109,36 @@ using BackwardSignature = Tensor(const Tensor&, const Tensor&, IntArrayRef, IntA
 
 Tensor max_pool2d_backward_meta(const Tensor& grad_y, const Tensor&, IntArrayRef x_size, IntArrayRef,
                                 IntArrayRef, IntArrayRef) {
-  return at::empty({grad_y.size(0), grad_y.size(1), x_size[0], x_size[1]}, grad_y.options());
+  return at::empty_symint({grad_y.sym_size(0), grad_y.sym_size(1), x_size[0], x_size[1]}, grad_y.options());
 }
 
-Tensor max_pool2d_backward_cpu(const Tensor& grad_any, const Tensor& argmax, IntArrayRef x_size,
+/// Every argument against the others.
+kernels::MaxPoolShape checked_backward_shape(const Tensor& grad_y, const Tensor& argmax, IntArrayRef x_size,
+                                             const PoolWindow& window) {
+  constexpr char kOp[] = "max_pool2d_backward";
+  check_pair(kOp, "x_size", x_size, 0);
+  const kernels::MaxPoolShape shape = checked_shape(kOp, x_size, window);
+  check_dtype(kOp, "grad_y", grad_y, at::kFloat);
+  check_dtype(kOp, "argmax", argmax, at::kByte);
+  TORCH_CHECK(
+      grad_y.dim() == 4 && grad_y.size(2) == shape.out_height() && grad_y.size(3) == shape.out_width(),
+      "[max_pool2d_backward] grad_y: expected [n, channels, ", shape.out_height(), ", ", shape.out_width(),
+      "], got shape ", grad_y.sizes());
+  TORCH_CHECK(argmax.sizes() == grad_y.sizes(),
+              "[max_pool2d_backward] argmax: expected the shape of grad_y, ", grad_y.sizes(), ", got ",
+              argmax.sizes());
+  const int64_t places = window.kernel[0] * window.kernel[1];
+  const int64_t largest = argmax.numel() == 0 ? 0 : *argmax.max().const_data_ptr<uint8_t>();
+  TORCH_CHECK(largest < places, "[max_pool2d_backward] argmax: expected places below ", places, ", got ",
+              largest);
+  return shape;
+}
+
+Tensor max_pool2d_backward_cpu(const Tensor& grad_any, const Tensor& argmax_any, IntArrayRef x_size,
                                IntArrayRef kernel, IntArrayRef stride, IntArrayRef padding) {
-  const kernels::MaxPoolShape shape{x_size[0], x_size[1], kernel[0],  kernel[1],
-                                    stride[0], stride[1], padding[0], padding[1]};
-  const Tensor grad_y = grad_any.contiguous();
+  const kernels::MaxPoolShape shape =
+      checked_backward_shape(grad_any, argmax_any, x_size, {kernel, stride, padding});
+  const Tensor grad_y = grad_any.contiguous(), argmax = argmax_any.contiguous();
   const Tensor grad_x = max_pool2d_backward_meta(grad_y, argmax, x_size, kernel, stride, padding);
   const float* from = grad_y.const_data_ptr<float>();
   const auto* places = argmax.const_data_ptr<uint8_t>();
@@ -150,6 +193,7 @@ TORCH_LIBRARY_IMPL(samebits, Meta, library) {
 }
 TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
   library.impl("max_pool2d", max_pool2d_autograd);
+  library.impl("max_pool2d_backward", without_second_derivative());
 }
 
 }  // namespace samebits::ops

@@ -2,6 +2,7 @@
 // here; CUDA registers itself in csrc/quantize/cuda/fake_quantize.cpp.
 #include "csrc/quantize/fake_quantize.h"
 
+#include <torch/autograd.h>
 #include <torch/library.h>
 
 #include "csrc/common/check.h"
@@ -84,6 +85,24 @@ FakeQuantized fake_quantize_autograd(const Tensor& x, const Tensor& scale, const
                           [&] { return fake_quantize(x, scale, zero_point, qmin, qmax, axis, group_size); });
 }
 
+/// Linear in grad_y: the gradient of the gradient is masked alike.
+struct MaskFunction : torch::autograd::Function<MaskFunction> {
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context,
+                                                const Tensor& grad_y, const Tensor& clip_mask) {
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    context->save_for_backward({clip_mask});
+    return {fake_quantize_backward(grad_y, clip_mask)};
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grads) {
+    return {fake_quantize_backward(grads[0], context->get_saved_variables()[0]), Tensor()};
+  }
+};
+
+Tensor fake_quantize_backward_autograd(const Tensor& grad_y, const Tensor& clip_mask) {
+  return MaskFunction::apply(grad_y, clip_mask)[0];
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(samebits, CPU, library) {
@@ -96,6 +115,7 @@ TORCH_LIBRARY_IMPL(samebits, Meta, library) {
 }
 TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
   library.impl("fake_quantize", fake_quantize_autograd);
+  library.impl("fake_quantize_backward", fake_quantize_backward_autograd);
 }
 
 }  // namespace samebits::ops

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "csrc/common/check.h"
+#include "csrc/common/second_derivative.h"
 #include "csrc/quantize/grids.h"
 #include "csrc/quantize/straight_through.h"
 #include "kernels/quantize/lsq.h"
@@ -179,6 +180,7 @@ TORCH_LIBRARY_IMPL(samebits, Meta, library) {
 }
 TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
   library.impl("fake_quantize_learned", learned_autograd);
+  library.impl("fake_quantize_learned_backward", without_second_derivative());
 }
 
 }  // namespace samebits::ops

@@ -18,36 +18,31 @@ TORCH_LIBRARY_FRAGMENT(samebits, library) {
       " int stream=0, int axis=0, int group_size=0) -> (Tensor codes, Tensor clip_mask, Tensor saw_nan)");
 }
 
-Quantized quantize_stochastic(const Tensor& x, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
-                              int64_t qmax, int64_t seed, int64_t stream, int64_t axis, int64_t group_size) {
-  static const auto op = find_op<decltype(quantize_stochastic)>("samebits::quantize_stochastic");
-  return op.call(x, scale, zero_point, qmin, qmax, seed, stream, axis, group_size);
+Quantized quantize_stochastic(const StochasticCall& call) {
+  return call_operator(call);
 }
 
 namespace {
 
-Quantized stochastic_meta(const Tensor& x, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
-                          int64_t qmax, int64_t /*seed*/, int64_t /*stream*/, int64_t axis,
-                          int64_t group_size) {
-  float_type("quantize_stochastic", "x", x);
-  check_grid_shapes({"quantize_stochastic", "", scale, zero_point, qmin, qmax, axis, group_size}, x);
-  return {at::empty_like(x, x.options().dtype(at::kChar), at::MemoryFormat::Contiguous), empty_clip_mask(x),
-          at::empty({}, x.options().dtype(at::kBool))};
+Quantized stochastic_meta(const StochasticCall& call) {
+  float_type(call.kOp, "x", call.x);
+  check_grid_shapes(
+      {call.kOp, "", call.scale, call.zero_point, call.qmin, call.qmax, call.axis, call.group_size}, call.x);
+  return {at::empty_like(call.x, call.x.options().dtype(at::kChar), at::MemoryFormat::Contiguous),
+          empty_clip_mask(call.x), at::empty({}, call.x.options().dtype(at::kBool))};
 }
 
-Quantized stochastic_cpu(const Tensor& x_any, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
-                         int64_t qmax, int64_t seed, int64_t stream, int64_t axis, int64_t group_size) {
-  auto [codes, clip_mask, saw_nan] =
-      stochastic_meta(x_any, scale, zero_point, qmin, qmax, seed, stream, axis, group_size);
-  const Tensor x = x_any.contiguous();
-  const Grids grids =
-      checked_grids({"quantize_stochastic", "", scale, zero_point, qmin, qmax, axis, group_size}, x);
+Quantized stochastic_cpu(const StochasticCall& call) {
+  auto [codes, clip_mask, saw_nan] = stochastic_meta(call);
+  const Tensor x = call.x.contiguous();
+  const Grids grids = checked_grids(
+      {call.kOp, "", call.scale, call.zero_point, call.qmin, call.qmax, call.axis, call.group_size}, x);
   const kernels::StochasticArgs args{.x = x.const_data_ptr(),
                                      .codes = codes.mutable_data_ptr<int8_t>(),
                                      .clip_mask = clip_mask.mutable_data_ptr<uint8_t>(),
-                                     .type = float_type("quantize_stochastic", "x", x),
-                                     .seed = static_cast<uint64_t>(seed),
-                                     .stream = static_cast<uint64_t>(stream)};
+                                     .type = float_type(call.kOp, "x", x),
+                                     .seed = static_cast<uint64_t>(call.seed),
+                                     .stream = static_cast<uint64_t>(call.stream)};
   saw_nan.fill_(any_in_mask_bytes(x.numel(), [&](int64_t begin, int64_t end) {
     return kernels::quantize_stochastic(args, grids.table, begin, end);
   }));
@@ -57,10 +52,10 @@ Quantized stochastic_cpu(const Tensor& x_any, const Tensor& scale, const Tensor&
 }  // namespace
 
 TORCH_LIBRARY_IMPL(samebits, CPU, library) {
-  library.impl("quantize_stochastic", stochastic_cpu);
+  library.impl("quantize_stochastic", unpacked<stochastic_cpu>);
 }
 TORCH_LIBRARY_IMPL(samebits, Meta, library) {
-  library.impl("quantize_stochastic", stochastic_meta);
+  library.impl("quantize_stochastic", unpacked<stochastic_meta>);
 }
 
 }  // namespace samebits::ops

@@ -31,7 +31,7 @@ std::int64_t items_of_block(const Conv2dShape& shape) {
 }
 
 /// One block of pixels of one group of channels of one image.
-bool multiply(const PreparedWeights& weights, const LayerTerms& terms, const Conv2dShape& shape,
+bool multiply(const PackedWeight& weights, const LayerTerms& terms, const Conv2dShape& shape,
               const std::int8_t* packed, const Conv2dOutput& output, std::int64_t image, std::int64_t group,
               const PixelBlock& block) {
   const std::int64_t pixels = shape.out_height() * shape.out_width(), depth = shape.depth();
@@ -42,7 +42,7 @@ bool multiply(const PreparedWeights& weights, const LayerTerms& terms, const Con
   // not exist.
   const auto first_packed = reinterpret_cast<std::uintptr_t>(packed) - block.begin * padded_depth(depth);
   const GemmInt8Args args{
-      .a = weights.centered.data() + channel * depth,
+      .a = weights.codes.data() + channel * depth,
       .a_stride = depth,
       .b = reinterpret_cast<const std::int8_t*>(first_packed),
       .n = pixels,
@@ -65,7 +65,7 @@ std::int64_t conv2d_work_items(const Conv2dShape& shape, std::int64_t images) {
   return images * (is_depthwise(shape) ? shape.out_channels : items_of_image(shape));
 }
 
-bool conv2d(const PreparedWeights& weights, const LayerTerms& terms, const Conv2dShape& shape,
+bool conv2d(const PackedWeight& weights, const LayerTerms& terms, const Conv2dShape& shape,
             const AffineGrid& x_grid, const std::int8_t* x_codes, const Conv2dOutput& output,
             std::int64_t begin, std::int64_t end) {
   if (begin >= end) return false;

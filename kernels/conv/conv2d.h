@@ -49,11 +49,11 @@ std::int64_t conv2d_work_items(const Conv2dShape& shape, std::int64_t images);
 
 /// Work items [begin, end) of the convolution of x_codes[image][in_channel][row][column], which lie within
 /// [x_grid.qmin, x_grid.qmax] and [-128, 127]. `weights` is [out_channels][depth()] without groups along
-/// depth, with `centered`; `packed` is not read. Every cut into items gives the same bits. Whole images are
+/// depth, in WeightOrder::kRows. Every cut into items gives the same bits. Whole images are
 /// the fastest. Returns whether a value was NaN, for kCodes only: its code is the grid's zero point.
 /// Allocates the patches of a block (512 KB, or 64 pixels), the codes that they read, and a byte for each
 /// pixel and place of the kernel.
-bool conv2d(const PreparedWeights& weights, const LayerTerms& terms, const Conv2dShape& shape,
+bool conv2d(const PackedWeight& weights, const LayerTerms& terms, const Conv2dShape& shape,
             const AffineGrid& x_grid, const std::int8_t* x_codes, const Conv2dOutput& output,
             std::int64_t begin, std::int64_t end);
 

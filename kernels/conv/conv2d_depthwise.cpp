@@ -126,7 +126,7 @@ bool is_depthwise(const Conv2dShape& shape) {
   return shape.groups == shape.in_channels && shape.out_channels <= kMaxMultiplier * shape.in_channels;
 }
 
-bool conv2d_depthwise(const PreparedWeights& weights, const LayerTerms& terms, const Conv2dShape& shape,
+bool conv2d_depthwise(const PackedWeight& weights, const LayerTerms& terms, const Conv2dShape& shape,
                       const AffineGrid& x_grid, const std::int8_t* x_codes, const Conv2dOutput& output,
                       std::int64_t begin, std::int64_t end) {
   const std::int64_t rows = shape.out_height(), columns = shape.out_width();
@@ -146,7 +146,7 @@ bool conv2d_depthwise(const PreparedWeights& weights, const LayerTerms& terms, c
       plane.load(x_plane, row);
       for (std::int64_t out_plane = first; out_plane < last; ++out_plane) {
         const std::int64_t channel = out_plane % shape.out_channels;
-        plane.pair_taps(weights.centered.data() + channel * shape.depth(), pairs);
+        plane.pair_taps(weights.codes.data() + channel * shape.depth(), pairs);
         depthwise_sums(
             {plane.data(), shape.stride_height * plane.row_size(), plane.step(), pairs, columns, sums.data()},
             0, strip);

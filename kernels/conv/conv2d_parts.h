@@ -43,7 +43,7 @@ bool is_depthwise(const Conv2dShape& shape);
 
 /// conv2d() for planes [begin, end), an output channel of an image each. Allocates one plane of 16-bit codes
 /// and sums.
-bool conv2d_depthwise(const PreparedWeights& weights, const LayerTerms& terms, const Conv2dShape& shape,
+bool conv2d_depthwise(const PackedWeight& weights, const LayerTerms& terms, const Conv2dShape& shape,
                       const AffineGrid& x_grid, const std::int8_t* x_codes, const Conv2dOutput& output,
                       std::int64_t begin, std::int64_t end);
 

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "kernels/matmul/gemm_int4.h"
+#include "kernels/matmul/linear.h"
 #include "tests/benchmark/measure.h"
 
 namespace samebits::benchmark {
@@ -30,6 +31,22 @@ struct Weights {
     return {shape, levels.const_data_ptr<std::uint8_t>(), scale.const_data_ptr<float>(), nullptr};
   }
   double bytes() const { return static_cast<double>(levels.nbytes() + scale.nbytes()); }
+};
+
+/// The same 4-bit codes in groups, stored in a byte each: what linear layers multiply.
+struct WideWeights {
+  kernels::PackedWeight packed;
+  kernels::LayerTerms terms;
+
+  WideWeights(std::int64_t n, std::int64_t k, std::int64_t group_size)
+      : packed(kernels::allocate_packed_weight(kernels::WeightOrder::kGemm, n, k, group_size)) {
+    const torch::Tensor codes = torch::randint(-8, 8, {n, k}, torch::kChar);
+    const torch::Tensor scale = torch::rand({n * packed.groups()});
+    kernels::pack_weight_rows(codes.const_data_ptr<std::int8_t>(), {scale.const_data_ptr<float>()}, 0, n,
+                              packed);
+    terms = kernels::layer_terms(packed, {.scale = 0.1f, .zero_point = 3}, nullptr);
+  }
+  double bytes() const { return static_cast<double>(packed.codes.size() + 4 * packed.scale.size()); }
 };
 
 /// Runs `product(row_begin, row_end, column_begin, column_end)` on all threads: many rows are cut by rows,
@@ -65,6 +82,14 @@ struct Activations {
                                      {y.data_ptr<float>(), n}};
     in_parallel(m, n, [&](auto... part) { kernels::gemm_int4(args, part...); });
   }
+  void multiply_codes(const WideWeights& weights) const {
+    in_parallel(y.size(0), y.size(1),
+                [&](std::int64_t row_begin, std::int64_t row_end, std::int64_t column_begin,
+                    std::int64_t column_end) {
+                  kernels::linear(weights.packed, weights.terms, codes.const_data_ptr<std::int8_t>(),
+                                  y.data_ptr<float>(), {row_begin, row_end, column_begin, column_end});
+                });
+  }
   void multiply_floats(const Weights& weights) const {
     const std::int64_t m = y.size(0), n = y.size(1);
     const kernels::GemmFloatInt4Args args{x.const_data_ptr<float>(),
@@ -83,10 +108,13 @@ void compare_products(Table& table, std::int64_t m, std::int64_t k, std::int64_t
   std::vector<Variant> variants = {{"sgemm", [&] { at::mm(a.x, float_weight); }},
                                    {"at::_int_mm", [&] { at::_int_mm(a.codes, int8_weight); }}};
   std::vector<std::unique_ptr<Weights>> weights;
+  std::vector<std::unique_ptr<WideWeights>> wide_weights;
   for (const std::int64_t group_size : {0, 32, 64, 128}) {
     const Weights& w = *weights.emplace_back(std::make_unique<Weights>(n, k, group_size));
     const std::string groups = group_size == 0 ? "" : " g" + std::to_string(group_size);
     variants.push_back({"W4A8" + groups, [&] { a.multiply_codes(w); }});
+    const WideWeights& wide = *wide_weights.emplace_back(std::make_unique<WideWeights>(n, k, group_size));
+    variants.push_back({"a byte a code" + groups, [&] { a.multiply_codes(wide); }});
     if (group_size == 32) variants.push_back({"W4A32" + groups, [&] { a.multiply_floats(w); }});
   }
   const std::vector<double> seconds = interleaved_minimum(variants, 10);
@@ -115,6 +143,8 @@ void compare_generation(Table& table, std::int64_t k, std::int64_t n, std::int64
   std::vector<Weights> weights;
   for (double bytes = 0; bytes < kBytes; bytes += weights.back().bytes())
     weights.emplace_back(n, k, group_size);
+  std::vector<WideWeights> wide_weights;
+  for (std::size_t i = 0; i < weights.size(); ++i) wide_weights.emplace_back(n, k, group_size);
   const torch::Tensor memory = torch::randint(256, {kBytes}, torch::kByte);
   volatile std::uint64_t sum = 0;
   const auto all = [&](auto multiply) {
@@ -124,9 +154,14 @@ void compare_generation(Table& table, std::int64_t k, std::int64_t n, std::int64
       {"read", [&] { sum = read_all(memory); }},
       {"W4A8", [&] { all([&](const Weights& w) { a.multiply_codes(w); }); }},
       {"W4A32", [&] { all([&](const Weights& w) { a.multiply_floats(w); }); }},
+      {"a byte a code",
+       [&] {
+         for (const WideWeights& w : wide_weights) a.multiply_codes(w);
+       }},
   };
   const std::vector<double> seconds = interleaved_minimum(variants, 5);
-  const double bytes = weights[0].bytes() * static_cast<double>(weights.size());
+  const double bytes =
+      weights[0].bytes() * static_cast<double>(weights.size());  // 4-bit: what all might read
   const double read = static_cast<double>(kBytes) / seconds[0];
   const std::string name = "1x" + std::to_string(k) + "x" + std::to_string(n) + " g" +
                            std::to_string(group_size) + ", " + threads_text();

@@ -111,17 +111,26 @@ void fake_quantize(const Tensor& x, const kernels::GridTable& table) {
               [&](std::int64_t begin, std::int64_t end) { kernels::fake_quantize(args, table, begin, end); });
 }
 
-void observe_and_fake_quantize(const Tensor& x, kernels::MovingAverage& average, kernels::AffineGrid& grid) {
+/// The range of the batches before, and the grid of it.
+struct MovingGrid {
+  float min = 0.0f, max = 0.0f;
+  std::int64_t batches = 0;
+  kernels::AffineGrid grid = kGrid;
+};
+
+void observe_and_fake_quantize(const Tensor& x, MovingGrid& moving) {
   const Outputs out(x);
   const kernels::FakeQuantizeArgs args{x.const_data_ptr(), out.y.mutable_data_ptr(), out.mask(),
                                        float_type(x)};
   const kernels::MinMax range = at::parallel_reduce(
       0, x.numel() / 8, at::internal::GRAIN_SIZE / 8, kernels::MinMax{},
       [&](std::int64_t first, std::int64_t last, const kernels::MinMax& before) {
-        return kernels::merge(before, kernels::observe_fake_quantize_run(args, grid, 8 * first, 8 * last));
+        return kernels::merge(before,
+                              kernels::observe_fake_quantize_run(args, moving.grid, 8 * first, 8 * last));
       },
       [](const kernels::MinMax& a, const kernels::MinMax& b) { return kernels::merge(a, b); });
-  grid = kernels::moving_average_update(average, range.min, range.max, 0.01f, -128, 127, false);
+  kernels::move_grid({&moving.min, &moving.max, &moving.batches, &moving.grid.scale, &moving.grid.zero_point},
+                     range.min, range.max, {});
 }
 
 void ste_backward(const Tensor& grad_y, const Tensor& clip_mask) {
@@ -260,9 +269,7 @@ std::vector<Case> forward_cases(const Operands& o) {
        [=, &o] { per_tensor(o.x); }},
       {"observe + fake_quantize",
        8 + kMaskBytes,
-       [&o, average = kernels::MovingAverage{}, grid = kGrid]() mutable {
-         observe_and_fake_quantize(o.x, average, grid);
-       },
+       [&o, moving = MovingGrid()]() mutable { observe_and_fake_quantize(o.x, moving); },
        [=, &o] { aten_observer->run(o.x); },
        {8, 0}},
       {"quantize", 5, [&o] { quantize(o.x); },

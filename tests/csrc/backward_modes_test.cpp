@@ -44,7 +44,7 @@ double sum_rounding(std::int64_t terms) {
 
 TEST_F(BackwardModes, Bf16RoundsOnlyTheGradientOfALinear) {
   for (const LayerCase& c : layer_cases(random_)) {
-    if (c.order != WeightOrder::kLinear) continue;
+    if (!c.is_linear()) continue;
     SCOPED_TRACE(c.why);
     EXPECT_GT(clipped(c.layer).x, 0);
     EXPECT_GT(clipped(c.layer).weight, 0);
@@ -65,7 +65,7 @@ TEST_F(BackwardModes, Bf16RoundsOnlyTheGradientOfALinear) {
 
 TEST_F(BackwardModes, Bf16IsExactWhereNothingNeedsRounding) {
   for (const LayerCase& c : layer_cases(random_)) {
-    if (c.order != WeightOrder::kLinear) continue;
+    if (!c.is_linear()) continue;
     for (const std::int64_t rows : {1, 5, 40}) {
       SCOPED_TRACE(c10::str(c.why, ", ", rows, " rows"));
       Layer layer = c.layer;
@@ -87,7 +87,7 @@ TEST_F(BackwardModes, Bf16IsExactWhereNothingNeedsRounding) {
 
 TEST_F(BackwardModes, Bf16RoundsTheResultsOfAConvolutionToo) {
   for (const LayerCase& c : layer_cases(random_)) {
-    if (c.order != WeightOrder::kConv2d) continue;
+    if (c.is_linear()) continue;
     SCOPED_TRACE(c.why);
     const Layer layer = with_grad(c.layer);
     const Tensor y = c.call(layer, {.backward = BackwardMode::kBfloat16}).y, grad_y = at::randn(y.sizes());
@@ -167,7 +167,7 @@ Tensor centered_codes(const Layer& layer) {
 TEST_F(BackwardModes, Int8MovesEachTermOfGradXByLessThanAStepAndIsRightOnAverage) {
   constexpr int kCalls = 100;
   for (const LayerCase& c : layer_cases(random_)) {
-    if (c.order != WeightOrder::kLinear || c.layer.weight_grid.group_size > 0) continue;
+    if (!c.is_linear() || c.layer.weight_grid.group_size > 0) continue;
     SCOPED_TRACE(c.why);
     const Layer layer = with_grad(c.layer);
     const Tensor grad_y = at::randn({5, 9});
@@ -196,7 +196,7 @@ TEST_F(BackwardModes, Int8HasTheWeightAndBiasGradientsOfBf16AndOtherwiseFallsBac
     };
     const Tensor grad_y = at::randn(c.call(c.layer, {}).y.sizes());
     auto got = run(BackwardMode::kInt8, grad_y), expected = run(BackwardMode::kBfloat16, grad_y);
-    const bool takes_int8 = c.order == WeightOrder::kLinear && c.layer.weight_grid.group_size == 0;
+    const bool takes_int8 = c.is_linear() && c.layer.weight_grid.group_size == 0;
     EXPECT_EQ(first_difference(got[0], expected[0]) == "", !takes_int8);
     got.erase(got.begin());
     expected.erase(expected.begin());

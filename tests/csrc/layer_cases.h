@@ -11,15 +11,24 @@ namespace samebits::ops {
 struct LayerCase {
   std::string why;
   const char* op;
-  WeightOrder order;
   Layer layer;
   Conv2dWindow window;  // conv2d
 
-  LayerOutput call(const Layer& changed, const LayerOptions& options, const Tensor& packed = {}) const {
-    const PackedWeight weight{changed.weight, changed.weight_grid, packed};
-    if (order == WeightOrder::kLinear)
-      return linear(changed.x, changed.bias, changed.x_grid, weight, options);
-    return conv2d(changed.x, changed.bias, window, changed.x_grid, weight, options);
+  bool is_linear() const { return layer.weight.dim() == 2; }
+
+  LayerOutput call(const Layer& changed, const LayerOptions& options) const {
+    if (is_linear())
+      return linear(changed.x, changed.weight, changed.bias, changed.x_grid, changed.weight_grid, options);
+    return conv2d(changed.x, changed.weight, changed.bias, window, changed.x_grid, changed.weight_grid,
+                  options);
+  }
+
+  /// On the grids of the weight's own ranges.
+  EncodedLayerOutput call_encoded(const Layer& changed, const quant::Encoding& encoding,
+                                  const LayerOptions& options) const {
+    const LayerCall call{changed.x, changed.weight, changed.bias, changed.x_grid, {}, encoding, options};
+    if (is_linear()) return call_operator(EncodedLinearCall{call});
+    return call_operator(EncodedConv2dCall{call, window});
   }
 };
 
@@ -28,15 +37,10 @@ struct LayerCase {
 inline std::vector<LayerCase> layer_cases(Random& random) {
   std::vector<LayerCase> cases;
   for (const WeightKind& kind : all_weight_kinds()) {
-    cases.push_back({"linear, " + describe(kind),
-                     "linear",
-                     WeightOrder::kLinear,
-                     random_layer(random, kind, 9, 37, {5, 37}),
-                     {}});
+    cases.push_back({"linear, " + describe(kind), "linear", random_layer(random, kind, 9, 37, {5, 37}), {}});
     if (kind.group_size != 0) continue;
     cases.push_back({"conv2d, " + describe(kind),
                      "conv2d",
-                     WeightOrder::kConv2d,
                      random_layer(random, kind, 6, 18, {2, 4, 7, 5}),
                      {{1, 2}, {1, 0}, {1, 1}, 2}});
     Tensor& weight = cases.back().layer.weight;
@@ -69,9 +73,9 @@ inline void expect_same_tensors(const std::vector<Tensor>& got, const std::vecto
 
 /// The layer in double on operands that are given.
 inline Tensor double_product(const LayerCase& c, const Tensor& x, const Tensor& weight) {
-  return c.order == WeightOrder::kLinear ? at::matmul(x, weight.t())
-                                         : at::conv2d(x, weight, {}, c.window.stride, c.window.padding,
-                                                      c.window.dilation, c.window.groups);
+  return c.is_linear() ? at::matmul(x, weight.t())
+                       : at::conv2d(x, weight, {}, c.window.stride, c.window.padding, c.window.dilation,
+                                    c.window.groups);
 }
 
 }  // namespace samebits::ops

@@ -1,5 +1,4 @@
-// What linear and conv2d do besides the product: the relu of their input, the range that they observe, and
-// weights that were packed before.
+// What linear and conv2d do besides the product: the relu of their input, and the range that they observe.
 #include "tests/csrc/layer_cases.h"
 
 namespace samebits::ops {
@@ -105,61 +104,9 @@ TEST_F(LayerOptionsOp, ObserveHasTheSameRangeWith1And2Threads) {
                       {one.y, one.x_codes, one.clip_mask, one.x_range});
 }
 
-TEST_F(LayerOptionsOp, AWeightPackedBeforeGivesTheBitsOfOnePackedInside) {
-  for (const BackwardMode backward : {BackwardMode::kFloat32, BackwardMode::kBfloat16}) {
-    for (const LayerCase& c : layer_cases(random_)) {
-      SCOPED_TRACE(c10::str(c.why, ", backward ", backward_text(backward)));
-      const Layer layer = with_grad(c.layer);
-      const Tensor packed = packed_on_grid(c.op, layer.weight.detach(), layer.weight_grid, c.order);
-      const LayerOutput got = c.call(layer, {.backward = backward}, packed);
-      const LayerOutput expected = c.call(layer, {.backward = backward});
-      expect_same_tensors({got.y, got.x_codes, got.clip_mask},
-                          {expected.y, expected.x_codes, expected.clip_mask});
-      const Tensor grad_y = at::randn(got.y.sizes());
-      expect_same_tensors(gradients_of(got.y, layer, grad_y), gradients_of(expected.y, layer, grad_y));
-    }
-  }
-}
-
-TEST_F(LayerOptionsOp, SaysWhichPackedWeightIsNone) {
-  const Layer right = random_layer(random_, kernels::kWeightKinds[0], 4, 36, {2, 36});
-  const auto packed_of = [](const Layer& layer, WeightOrder order) {
-    return packed_on_grid("linear", layer.weight, layer.weight_grid, order);
-  };
-  const auto linear_with = [&](const Tensor& packed) {
-    return [=] { linear(right.x, right.bias, right.x_grid, {right.weight, right.weight_grid, packed}); };
-  };
-  const auto conv2d_with = [&](const Tensor& packed) {
-    return [=] {
-      conv2d(right.x.reshape({2, 4, 3, 3}), right.bias, {}, right.x_grid,
-             {right.weight.reshape({4, 4, 3, 3}), right.weight_grid, packed});
-    };
-  };
-  const Tensor for_linear = packed_of(right, WeightOrder::kLinear);
-  const Tensor for_conv2d = packed_of(right, WeightOrder::kConv2d);
-  const Tensor wider =
-      packed_of(random_layer(random_, kernels::kWeightKinds[0], 4, 37, {2, 37}), WeightOrder::kLinear);
-  const Tensor taller =
-      packed_of(random_layer(random_, kernels::kWeightKinds[0], 5, 36, {2, 36}), WeightOrder::kLinear);
-  const Tensor grouped =
-      packed_of(random_layer(random_, kernels::kWeightKinds[6], 4, 36, {2, 36}), WeightOrder::kLinear);
-  const std::string none =
-      "packed: expected what pack_weight returned, got another tensor; a copy of it is no packed weight";
-  const std::string another = "packed: expected a packing of this weight, got one of ";
-  expect_errors({
-      {"no error", linear_with(for_linear)},
-      {"no error", linear_with(for_linear.detach())},
-      {"no error", conv2d_with(for_conv2d)},
-      {"[linear] " + none, linear_with(for_linear.clone())},
-      {"[linear] " + none, linear_with(at::zeros({4, 36}, at::kChar))},
-      {"[conv2d] " + none, conv2d_with(at::zeros({4, 36}, at::kChar))},
-      {"[linear] " + another + "[4, 37] in groups of 0", linear_with(wider)},
-      {"[linear] " + another + "[5, 36] in groups of 0", linear_with(taller)},
-      {"[linear] " + another + "[4, 36] in groups of 32", linear_with(grouped)},
-      {"[linear] " + another + "[4, 36] in groups of 0", linear_with(for_conv2d)},
-      {"[conv2d] " + another + "[4, 36] in groups of 0", conv2d_with(for_linear)},
-      {"[linear] backward: expected f32, bf16 or int8, got \"fp8\"", [] { backward_mode("linear", "fp8"); }},
-  });
+TEST_F(LayerOptionsOp, SayWhichBackwardIsNone) {
+  expect_errors({{"[linear] backward: expected f32, bf16 or int8, got \"fp8\"",
+                  [] { backward_mode("linear", "fp8"); }}});
 }
 
 }  // namespace

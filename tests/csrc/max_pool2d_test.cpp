@@ -116,7 +116,7 @@ TEST_F(MaxPool2dOp, SaysWhichArgumentIsWrong) {
       {"no error", call(at::zeros({1, 1, 20, 20}), {{15, 17}, {1, 1}, {0, 0}})},
       {"[max_pool2d] padding: expected at most half of the kernel [2, 3], got [0, 2]",
        call(x, {{2, 3}, {1, 1}, {0, 2}})},
-      {"[max_pool2d] x: expected at least [8, 2] padded pixels, got shape [1, 2, 5, 6] and padding [1, 0]",
+      {"[max_pool2d] x: expected at least [8, 2] padded pixels, got planes of [5, 6] and padding [1, 0]",
        call(x, {{8, 2}, {1, 1}, {1, 0}})},
   });
 }

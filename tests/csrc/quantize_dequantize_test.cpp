@@ -79,8 +79,8 @@ TEST_F(QuantizeStochastic, GivesTheOraclesCodesForItsSeedAndStreamInEveryLayoutA
       }
       for (const auto& [why, x] : memory_layouts(values)) {
         SCOPED_TRACE(c10::str(type, ", ", layout.why, ", ", why));
-        const auto [codes, clip_mask, saw_nan] = quantize_stochastic(x, grids.scale, grids.zero_point, -8, 7,
-                                                                     7, 3, layout.axis, layout.group_size);
+        const auto [codes, clip_mask, saw_nan] = quantize_stochastic(
+            {x, grids.scale, grids.zero_point, -8, 7, 7, 3, layout.axis, layout.group_size});
         EXPECT_EQ(first_difference(codes, expected), "");
         EXPECT_FALSE(saw_nan.item<bool>());
       }
@@ -91,7 +91,7 @@ TEST_F(QuantizeStochastic, GivesTheOraclesCodesForItsSeedAndStreamInEveryLayoutA
 TEST_F(QuantizeStochastic, RepeatsAtAnyNumberOfThreadsAndHasTheMeanOfTheQuotient) {
   const Tensor x = at::full({200000}, 0.3f), one = at::ones({1}), zero = ints({0});
   const auto call = [&](std::int64_t seed, std::int64_t stream) {
-    return std::get<0>(quantize_stochastic(x, one, zero, -8, 7, seed, stream));
+    return std::get<0>(quantize_stochastic({x, one, zero, -8, 7, seed, stream}));
   };
   const auto [first, second] = with_1_and_2_threads([&] { return call(1, 0); });
   EXPECT_EQ(first_difference(second, first), "");
@@ -101,7 +101,9 @@ TEST_F(QuantizeStochastic, RepeatsAtAnyNumberOfThreadsAndHasTheMeanOfTheQuotient
   expect_errors(
       {{"[quantize_stochastic] x: expected float32, bfloat16 or float16, got int64; call "
         ".to(torch::kFloat)",
-        [=] { quantize_stochastic(x.to(at::kLong), one, zero, -8, 7, 0); }}});
+        [=] {
+          quantize_stochastic({x.to(at::kLong), one, zero, -8, 7, 0});
+        }}});
 }
 
 TEST_F(Dequantize, GivesTheOraclesRealsInEveryLayout) {

@@ -178,9 +178,9 @@ TEST(CudaEpilogue, LayerTermsAreThoseOfTheCpuForEveryDepthAndScaleCount) {
         codes.insert(codes.end(), rows.begin() + row * stride, rows.begin() + row * stride + k);
       std::vector<float> scales = random_floats(random, has_one_scale ? 1 : n, 0.1f);
       const AffineGrid grid{.scale = 0.0371f, .zero_point = -77};
-      const PreparedWeights prepared =
-          prepare_weights({codes.data(), scales.data(), nullptr, std::ssize(scales), n, k, 0, -127, 127});
-      const kernels::LayerTerms terms = kernels::layer_terms(prepared, grid, nullptr);
+      PackedWeight packed = allocate_packed_weight(WeightOrder::kGemm, n, k, 0);
+      pack_weight_rows(codes.data(), {scales.data(), has_one_scale}, 0, n, packed);
+      const kernels::LayerTerms terms = kernels::layer_terms(packed, grid, nullptr);
       DeviceArray<std::int8_t> device_codes("codes", rows);
       DeviceArray<float> weight_scale("weight_scale", scales), x_scale("x_scale", {grid.scale});
       DeviceArray<std::int32_t> x_zero_point("x_zero_point", {grid.zero_point});
@@ -205,9 +205,9 @@ TEST(CudaEpilogue, MakesTheBitsOfTheCpusLinearOutOfExactSumsOfPaddedMatrices) {
   std::vector<float> scales = random_floats(random, n, 0.02f), bias = random_floats(random, n, 1.0f),
                      y(m * n);
   for (float& value : scales) value = std::fabs(value) + 0x1p-20f;
-  const PreparedWeights prepared =
-      prepare_weights({weight.data(), scales.data(), nullptr, n, n, k, 0, -127, 127});
-  kernels::linear(prepared, kernels::layer_terms(prepared, grid, bias.data()), x.data(), y.data(),
+  PackedWeight packed = allocate_packed_weight(WeightOrder::kGemm, n, k, 0);
+  pack_weight_rows(weight.data(), {scales.data()}, 0, n, packed);
+  kernels::linear(packed, kernels::layer_terms(packed, grid, bias.data()), x.data(), y.data(),
                   gemm_region(m, n, 0, 1));
 
   std::vector<std::int8_t> padded(columns * depth);

@@ -126,58 +126,79 @@ TEST(CudaObserveQuantize, FoldsAReluAndWidensThe16BitTypesAsTheCpuDoes) {
   }
 }
 
-struct AverageState {
-  DeviceArray<MovingAverage> average{"average", {MovingAverage{}}};
+/// A state on the device.
+struct MovingGrid {
+  DeviceArray<float> min{"min", {5.0f}}, max{"max", {5.0f}};
+  DeviceArray<std::int64_t> batches{"batches", {0}};
   DeviceArray<float> scale{"scale", {7.0f}};
   DeviceArray<std::int32_t> zero_point{"zero_point", {7}};
-  DeviceArray<int> saw_infinity{"saw_infinity", {0}};
+  DeviceArray<float> own_scale{"own_scale", {0.0f}};
+  DeviceArray<std::int32_t> own_zero_point{"own_zero_point", {0}};
+  DeviceArray<int> is_out_of_range{"is_out_of_range", {0}};
 
-  const char* take(const MinMax& range, float c, bool symmetric) {
-    DeviceArray<MinMax> batch("range", {range});
-    return launch_moving_average(batch.data(), c, -128, 127, symmetric, average.data(), scale.data(),
-                                 zero_point.data(), saw_infinity.data(), kStream);
+  const char* take(float low, float high, const GridRule& rule) {
+    DeviceArray<float> range("range", {low, high});
+    return launch_move_grid(
+        {.range = range.data(),
+         .rule = rule,
+         .state = {min.data(), max.data(), batches.data(), scale.data(), zero_point.data()},
+         .own_scale = own_scale.data(),
+         .own_zero_point = own_zero_point.data(),
+         .is_out_of_range = is_out_of_range.data()},
+        kStream);
   }
 };
 
-TEST(CudaMovingAverage, FollowsBatchesWithTheOraclesBits) {
+TEST(CudaMoveGrid, FollowsBatchesWithTheOraclesBits) {
   Random random(4);
   for (const bool symmetric : {false, true}) {
-    AverageState state;
-    float min = 0.0f, max = 0.0f;
-    for (int batch = 0; batch < 20; ++batch) {
-      const std::vector<float> ends = random_floats(random, 2, 3.0f);
-      const float low = std::min(ends[0], ends[1]), high = std::max(ends[0], ends[1]), c = 0.1f;
-      min = batch == 0 ? low : oracle::add(min, oracle::multiply(c, oracle::add(low, -min)));
-      max = batch == 0 ? high : oracle::add(max, oracle::multiply(c, oracle::add(high, -max)));
-      ASSERT_EQ(state.take({low, high, false}, c, symmetric), nullptr);
-      const oracle::Grid expected = oracle::grid_of_range(min, max, -128, 127, symmetric);
-      EXPECT_EQ(bits(state.scale.values()[0]), bits(expected.scale));
-      EXPECT_EQ(state.zero_point.values()[0], expected.zero_point);
+    for (const bool keeps_extremes : {false, true}) {
+      MovingGrid state;
+      float min = 0.0f, max = 0.0f, old_scale = 0.0f;
+      for (int batch = 0; batch < 20; ++batch) {
+        const std::vector<float> ends = random_floats(random, 2, 3.0f);
+        const float low = std::min(ends[0], ends[1]), high = std::max(ends[0], ends[1]), c = 0.1f;
+        const auto moved = [&](float old, float end) {
+          return oracle::add(old, oracle::multiply(c, oracle::add(end, -old)));
+        };
+        min = batch == 0 ? low : keeps_extremes ? std::min(min, low) : moved(min, low);
+        max = batch == 0 ? high : keeps_extremes ? std::max(max, high) : moved(max, high);
+        ASSERT_EQ(state.take(low, high, {c, -128, 127, symmetric, keeps_extremes}), nullptr);
+        const oracle::Grid expected = oracle::grid_of_range(min, max, -128, 127, symmetric);
+        EXPECT_EQ(bits(state.min.values()[0]), bits(min));
+        EXPECT_EQ(bits(state.max.values()[0]), bits(max));
+        EXPECT_EQ(bits(state.scale.values()[0]), bits(expected.scale));
+        EXPECT_EQ(state.zero_point.values()[0], expected.zero_point);
+        EXPECT_EQ(bits(state.own_scale.values()[0]), bits(batch == 0 ? expected.scale : old_scale));
+        old_scale = expected.scale;
+      }
+      EXPECT_EQ(state.batches.values()[0], 20);
     }
-    EXPECT_EQ(state.average.values()[0].batches, 20);
   }
 }
 
-TEST(CudaMovingAverage, LeavesEverythingAloneAtAnInfinityAndSaysSo) {
-  for (const MinMax& range : {MinMax{-kInfinity, 1.0f, false}, MinMax{0.0f, kInfinity, true}}) {
-    AverageState state;
-    state.take(range, 0.1f, false);
-    EXPECT_EQ(state.saw_infinity.values()[0], 1);
-    EXPECT_EQ(state.average.values()[0].batches, 0);
+TEST(CudaMoveGrid, LeavesEverythingAloneAtAnInfinityAndSaysSo) {
+  for (const auto& [low, high] :
+       {std::pair(-kInfinity, 1.0f), std::pair(0.0f, kInfinity), std::pair(-3e38f, 0.0f)}) {
+    MovingGrid state;
+    state.take(low, high, {});
+    EXPECT_EQ(state.is_out_of_range.values()[0], 1);
+    EXPECT_EQ(state.batches.values()[0], 0);
+    EXPECT_EQ(state.min.values()[0], 5.0f);
     EXPECT_EQ(state.scale.values()[0], 7.0f);
     EXPECT_EQ(state.zero_point.values()[0], 7);
+    EXPECT_EQ(state.own_scale.values()[0], 7.0f);
   }
 }
 
-TEST(CudaMovingAverage, TakesAnEmptyBatchForNothing) {
-  AverageState state;
-  state.take({-1.0f, 3.0f, false}, 0.1f, false);
-  const MovingAverage before = state.average.values()[0];
-  const float scale = state.scale.values()[0];
-  state.take(MinMax{}, 0.1f, false);
-  EXPECT_EQ(state.saw_infinity.values()[0], 0);
-  EXPECT_EQ(state.average.values()[0].batches, before.batches);
-  EXPECT_EQ(state.average.values()[0].max, before.max);
+TEST(CudaMoveGrid, TakesAnEmptyBatchForNothing) {
+  MovingGrid state;
+  state.take(-1.0f, 3.0f, {});
+  const float max = state.max.values()[0], scale = state.scale.values()[0];
+  state.take(kInfinity, -kInfinity, {});
+  EXPECT_EQ(state.is_out_of_range.values()[0], 0);
+  EXPECT_EQ(state.batches.values()[0], 1);
+  EXPECT_EQ(state.max.values()[0], max);
   EXPECT_EQ(bits(state.scale.values()[0]), bits(scale));
 }
 
@@ -189,7 +210,7 @@ TEST(CudaObserveQuantize, ReturnsTheTextOfARefusedLaunchAndStopsThere) {
   cuda_emulator::refuse_next_launch();
   EXPECT_STREQ(launch_observe_fake_quantize({}, table.table, 1, nullptr, nullptr, kStream), kRefused);
   cuda_emulator::refuse_next_launch();
-  EXPECT_STREQ(AverageState().take(MinMax{}, 0.1f, true), kRefused);
+  EXPECT_STREQ(MovingGrid().take(0.0f, 1.0f, {}), kRefused);
   EXPECT_EQ(cuda_emulator::launch_count(), before + 3);
 }
 

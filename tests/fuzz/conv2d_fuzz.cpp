@@ -63,20 +63,6 @@ oracle::Weights any_weights(Source& source, const Conv2dShape& shape) {
   return weights;
 }
 
-kernels::PreparedWeights prepared_of(const oracle::Weights& weights) {
-  const bool is_affine = !weights.zero_point.empty();
-  return kernels::prepare_weights({.codes = weights.codes.data(),
-                                   .scale = weights.scale.data(),
-                                   .zero_point = is_affine ? weights.zero_point.data() : nullptr,
-                                   .scale_count = std::ssize(weights.scale),
-                                   .n = weights.n,
-                                   .k = weights.k,
-                                   .group_size = 0,
-                                   .qmin = is_affine ? -8 : -128,
-                                   .qmax = is_affine ? 7 : 127},
-                                  kernels::WeightLayout::kRows);
-}
-
 /// What a convolution writes, or should.
 struct Outputs {
   Block<float> y;
@@ -115,14 +101,19 @@ void fuzz_conv2d(Source& source) {
   fill_expected(oracle::conv2d({x.data(), x.data() + x.size()}, images, to_oracle(shape), to_oracle(x_grid),
                                weights, bias),
                 pixels, relu, y_grid, expected);
-  const kernels::PreparedWeights prepared = prepared_of(weights);
-  const kernels::LayerTerms terms = layer_terms(prepared, x_grid, bias.empty() ? nullptr : bias.data());
+  std::vector<std::int8_t> centered(weights.codes.size());
+  for (std::int64_t i = 0; i < std::ssize(centered); ++i)
+    centered[i] = static_cast<std::int8_t>(weights.centered(i / weights.k, i % weights.k));
+  kernels::PackedWeight packed =
+      kernels::allocate_packed_weight(kernels::WeightOrder::kRows, weights.n, weights.k, 0);
+  kernels::pack_weight_rows(centered.data(), {weights.scale.data(), weights.scale.size() == 1}, 0, weights.n,
+                            packed);
+  const kernels::LayerTerms terms = layer_terms(packed, x_grid, bias.empty() ? nullptr : bias.data());
   const kernels::Conv2dOutput output{wants_codes ? GemmOutput::kCodes : GemmOutput::kFloat,
                                      wants_codes ? static_cast<void*>(got.codes.data()) : got.y.data(), relu,
                                      has_mask ? got.relu_mask.data() : nullptr, y_grid};
   for (const Piece& piece : pieces(source, 0, conv2d_work_items(shape, images), 1))
-    expect(!conv2d(prepared, terms, shape, x_grid, x.data(), output, piece.begin, piece.end),
-           "conv2d: a NaN");
+    expect(!conv2d(packed, terms, shape, x_grid, x.data(), output, piece.begin, piece.end), "conv2d: a NaN");
   if (wants_codes)
     expect_same("conv2d: codes", got.codes, expected.codes);
   else

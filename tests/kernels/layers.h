@@ -43,21 +43,15 @@ inline oracle::Weights random_weights(Random& random, const WeightKind& kind, st
   return weights;
 }
 
-inline WeightCodes weight_codes(const oracle::Weights& weights, const WeightKind& kind) {
-  return {.codes = weights.codes.data(),
-          .scale = weights.scale.data(),
-          .zero_point = weights.zero_point.empty() ? nullptr : weights.zero_point.data(),
-          .scale_count = std::ssize(weights.scale),
-          .n = weights.n,
-          .k = weights.k,
-          .group_size = weights.group_size,
-          .qmin = kind.qmin,
-          .qmax = kind.qmax};
-}
-
-inline PreparedWeights prepare(const oracle::Weights& weights, const WeightKind& kind,
-                               WeightLayout layout = WeightLayout::kPacked) {
-  return prepare_weights(weight_codes(weights, kind), layout);
+/// The weight as the kernels read it: centered by the definition, packed whole.
+inline PackedWeight pack(const oracle::Weights& weights, WeightOrder order = WeightOrder::kGemm) {
+  std::vector<std::int8_t> centered(weights.codes.size());
+  for (std::int64_t i = 0; i < std::ssize(centered); ++i)
+    centered[i] = static_cast<std::int8_t>(weights.centered(i / weights.k, i % weights.k));
+  PackedWeight packed = allocate_packed_weight(order, weights.n, weights.k, weights.group_size);
+  const bool one_for_all = weights.scale.size() == 1 && weights.n * weights.groups() != 1;
+  pack_weight_rows(centered.data(), {weights.scale.data(), one_for_all}, 0, weights.n, packed);
+  return packed;
 }
 
 /// Grids of the activations: affine, symmetric, a zero point at either end.

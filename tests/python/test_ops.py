@@ -280,14 +280,67 @@ def test_layers_keep_codes_and_bits_for_backward_and_no_float_input():
         assert kept_bytes(call) == {torch.uint8: x.numel() // 8}
 
 
-def test_a_packed_weight_gives_the_bits_of_one_packed_inside():
-    x, weight = torch.randn(5, 40), torch.randn(9, 40)
-    packed, weight_scale, _, saw_nan, saw_infinity = OPS.pack_weight(weight, -127, 127, True)
-    arguments = (x, weight, None, scale_of(0.05), zero_point_of(3), -128, 127, weight_scale, None, -127, 127, 0)
-    assert same_bits(OPS.linear(*arguments, packed)[0], OPS.linear(*arguments)[0])
-    assert not saw_nan and not saw_infinity
-    with pytest.raises(RuntimeError, match="a copy of it is no packed weight"):
-        OPS.linear(*arguments, packed.clone())
+def test_an_encoded_layer_gives_the_bits_of_one_on_the_grids_that_it_found():
+    x, weight = torch.randn(5, 40, requires_grad=True), torch.randn(9, 40, requires_grad=True)
+    grid = (scale_of(0.05), zero_point_of(3), -128, 127)
+    encoded = OPS.linear.encoded(x, weight, None, *grid, weight_qmin=-8, weight_qmax=7, weight_symmetric=False)
+    weight_scale, weight_zero_point, not_finite = encoded[5:]
+    given = OPS.linear(x, weight, None, *grid, weight_scale, weight_zero_point, -8, 7)
+    assert same_bits(encoded[0], given[0]) and not_finite == 0
+    gradients = [torch.autograd.grad(y.pow(2).sum(), (x, weight)) for y in (encoded[0], given[0])]
+    assert all(same_bits(a, b) for a, b in zip(*gradients))
+
+
+def test_a_batch_may_be_dynamic_when_a_model_is_exported():
+    grid, weight_grid = (scale_of(0.05), zero_point_of(3), -128, 127), (scale_of(0.02), None, -127, 127)
+    kernel, weight = torch.randn(4, 3, 3, 3), torch.randn(5, 4 * 4 * 4)
+
+    class Net(torch.nn.Module):
+        def forward(self, x):
+            y = OPS.conv2d(x, kernel, None, [1, 1], [1, 1], [1, 1], 1, *grid, *weight_grid)[0]
+            y = OPS.max_pool2d(OPS.relu(y)[0], [2, 2], [2, 2], [0, 0])[0]
+            return OPS.linear(y.flatten(1), weight, None, *grid, *weight_grid)[0]
+
+    batch = torch.export.Dim("batch", min=2, max=64)
+    exported = torch.export.export(Net(), (torch.randn(4, 3, 8, 8),), dynamic_shapes=({0: batch},)).module()
+    for n in (2, 7):
+        x = torch.randn(n, 3, 8, 8)
+        assert same_bits(exported(x), Net()(x))
+
+
+def second_derivative(function, x):
+    (gradient,) = torch.autograd.grad(function(x).pow(3).sum(), x, create_graph=True)
+    return torch.autograd.grad(gradient.sum(), x)[0]
+
+
+def test_second_derivatives_of_masks_are_torchs():
+    x = torch.tensor([-1.0, 0.5, 2.0], requires_grad=True)
+    relu = second_derivative(lambda t: OPS.relu(t)[0], x)
+    assert relu.tolist() == [0, 3, 12]
+    scale, zero_point = scale_of(0.1), zero_point_of(0)
+    ours = second_derivative(lambda t: OPS.fake_quantize(t, scale, zero_point, -128, 127)[0], x)
+    theirs = second_derivative(lambda t: torch.fake_quantize_per_tensor_affine(t, 0.1, 0, -128, 127), x)
+    assert torch.allclose(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["linear", "conv2d", "max_pool2d", "fake_quantize_learned"])
+def test_second_derivatives_of_layers_are_refused_by_name(name):
+    grid, weight_grid = (scale_of(0.05), zero_point_of(3), -128, 127), (scale_of(0.02), None, -127, 127)
+    weight, kernel = torch.randn(3, 8, requires_grad=True), torch.randn(3, 2, 2, 2, requires_grad=True)
+    image, rows = torch.randn(2, 2, 4, 4, requires_grad=True), torch.randn(4, 8, requires_grad=True)
+    scale = torch.tensor([0.1], requires_grad=True)
+    function, x = {
+        "linear": (lambda t: OPS.linear(t, weight, None, *grid, *weight_grid)[0], rows),
+        "conv2d": (lambda t: OPS.conv2d(t, kernel, None, [1, 1], [0, 0], [1, 1], 1, *grid, *weight_grid)[0], image),
+        "max_pool2d": (lambda t: OPS.max_pool2d(t, [2, 2], [2, 2], [0, 0])[0], image),
+        "fake_quantize_learned": (lambda t: OPS.fake_quantize_learned(t, scale, zero_point_of(0), -8, 7)[0], rows),
+    }[name]
+    with pytest.raises(RuntimeError) as raised:
+        second_derivative(function, x)
+    assert str(raised.value).splitlines()[0] == (
+        f"[{name}_backward] expected to be differentiated once, got a gradient of a gradient, which straight-through "
+        "layers do not have; leave out create_graph, or keep the layer in float"
+    )
 
 
 @st.composite
@@ -340,11 +393,12 @@ def opcheck_cases():
         ("unpack_int4", (mask, 7)),
         ("linear", (leaf(4, 8), leaf(3, 8), leaf(3), *x_grid, *weight_grid)),
         ("linear", (leaf(2, 4, 8), leaf(3, 8), None, *x_grid, *groups)),
-        ("linear", (leaf(4, 8), leaf(3, 8), leaf(3), *x_grid, *weight_grid, 0, None, True, True, "bf16")),
+        ("linear", (leaf(4, 8), leaf(3, 8), leaf(3), *x_grid, *weight_grid, 0, True, True, "bf16")),
         ("conv2d", (leaf(2, 3, 5, 6), leaf(3, 3, 3, 3), leaf(3), *window, *x_grid, *weight_grid)),
-        ("conv2d", (leaf(2, 3, 5, 6), leaf(3, 3, 3, 3), None, *window, *x_grid, *weight_grid, None, True, True)),
+        ("conv2d", (leaf(2, 3, 5, 6), leaf(3, 3, 3, 3), None, *window, *x_grid, *weight_grid, True, True)),
         ("max_pool2d", (leaf(2, 3, 5, 6), *pool)),
-        ("pack_weight", (torch.randn(17, 9), -8, 7, False, False, 4)),
+        ("move_grid", (torch.tensor([-1.0, 2.0]), torch.zeros(1), torch.zeros(1), torch.zeros((), dtype=torch.int64),
+                       torch.ones(1), zero_point_of(0), 0.1, -128, 127)),
         ("linear_backward", (torch.randn(4, 3), codes, mask, *x_grid, weight, *weight_grid, 0, "bf16", [True] * 3)),
         ("linear_backward", (torch.randn(4, 3), codes, mask, *x_grid, weight, *groups, "f32", [False, True, False])),
         ("conv2d_backward", (torch.randn(2, 3, 3, 4), *image, *x_grid, kernel, *weight_grid, *window, "f32", [True] * 3)),

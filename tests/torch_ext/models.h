@@ -14,6 +14,7 @@
 #include "torch_ext/modules/qat_conv2d.h"
 #include "torch_ext/modules/qat_linear.h"
 #include "torch_ext/prepare.h"
+#include "torch_ext/quantizer/layer_quantizer.h"
 
 namespace samebits {
 

@@ -214,16 +214,14 @@ TEST(QATLayers, QuantizeTheirWeightAsTheOracleDoes) {
   config.weight.symmetric = false;
   QATLinear layer(9, 4);
   layer->configure(config, "fc1", 0);
-  const QuantizedWeight quantized = layer->quantized_weight();
+  const quant::QuantizedTensor quantized = layer->quantized_weight();
   for (std::int64_t i = 0; i < 36; ++i) {
-    const oracle::Grid grid{quantized.scale[i / 9].item<float>(), quantized.zero_point[i / 9].item<int>(),
-                            -16, 15};
-    EXPECT_EQ(quantized.codes.flatten()[i].item<int>(),
-              oracle::code(layer->weight.flatten()[i].item<float>(), grid));
+    const oracle::Grid grid{quantized.scale[i / 9], quantized.zero_point[i / 9], -16, 15};
+    EXPECT_EQ(quantized.codes[i], oracle::code(layer->weight.flatten()[i].item<float>(), grid));
   }
   config.weight.symmetric = true;
   layer->configure(config, "fc1", 0);
-  EXPECT_FALSE(layer->quantized_weight().zero_point.defined());
+  EXPECT_TRUE(layer->quantized_weight().zero_point.empty());
 }
 
 TEST(QATLayers, NameThemselvesWhenTheWeightIsNotFinite) {

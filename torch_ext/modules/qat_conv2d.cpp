@@ -1,5 +1,7 @@
 #include "torch_ext/modules/qat_conv2d.h"
 
+#include "torch_ext/quantizer/layer_quantizer.h"
+
 namespace samebits {
 namespace {
 
@@ -33,18 +35,19 @@ QATConv2dImpl::QATConv2dImpl(const QATConv2dOptions& options)
 
 QATConv2dImpl::QATConv2dImpl(torch::nn::Conv2dImpl& conv, std::optional<LayerConfig> own_config,
                              bool relu_input)
-    : QATLayer("QATConv2d", conv.weight, conv.bias, std::move(own_config), relu_input),
-      window_(window_of(conv)) {}
+    : QATLayer("QATConv2d", conv.weight, conv.bias, std::move(own_config),
+               {.window = window_of(conv), .has_relu_input = relu_input}) {}
 
-torch::Tensor QATConv2dImpl::float_product(const torch::Tensor& x) const {
-  return torch::conv2d(x, weight, bias, window_.stride, window_.padding, window_.dilation, window_.groups);
-}
+QATConv2dImpl::QATConv2dImpl(const QATConv2dImpl& other, torch::Tensor weight, torch::Tensor bias)
+    : QATLayer("QATConv2d", std::move(weight), std::move(bias), other.own_config(),
+               other.quantizer().product()) {}
 
-ops::LayerOutput QATConv2dImpl::integer_forward(const torch::Tensor& x, const ops::ActivationGrid& x_grid,
-                                                const ops::PackedWeight& packed,
-                                                const ops::LayerOptions& options) const {
-  return ops::conv2d(x, bias.defined() ? std::optional(bias) : std::nullopt, window_, x_grid, packed,
-                     options);
+std::shared_ptr<torch::nn::Module> QATConv2dImpl::clone(const std::optional<torch::Device>& device) const {
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor copied_bias = bias.defined() ? bias.detach().clone() : torch::Tensor();
+  const std::shared_ptr<QATConv2dImpl> copy(new QATConv2dImpl(*this, weight.detach().clone(), copied_bias));
+  copy_to(*copy, device);
+  return copy;
 }
 
 }  // namespace samebits

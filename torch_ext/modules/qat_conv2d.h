@@ -3,7 +3,6 @@
 
 #include <torch/nn.h>
 
-#include "csrc/layers/conv2d.h"
 #include "torch_ext/modules/qat_layer.h"
 #include "torch_ext/modules/scheme_options.h"
 
@@ -40,19 +39,12 @@ class QATConv2dImpl : public QATLayer {
   /// x [n, in_channels, height, width] to [n, out_channels, height', width'], float32.
   torch::Tensor forward(const torch::Tensor& x) { return compute(x); }
 
-  const char* kind() const override { return "conv2d"; }
-  std::int64_t depth() const override { return weight.numel() / weight.size(0); }
-  bool supports_groups() const override { return false; }
-  const ops::Conv2dWindow& window() const { return window_; }
+  /// A layer of its own with the same parameters, scheme and state.
+  std::shared_ptr<torch::nn::Module> clone(
+      const std::optional<torch::Device>& device = std::nullopt) const override;
 
  private:
-  ops::WeightOrder weight_order() const override { return ops::WeightOrder::kConv2d; }
-  torch::Tensor float_product(const torch::Tensor& x) const override;
-  ops::LayerOutput integer_forward(const torch::Tensor& x, const ops::ActivationGrid& x_grid,
-                                   const ops::PackedWeight& packed,
-                                   const ops::LayerOptions& options) const override;
-
-  ops::Conv2dWindow window_;
+  QATConv2dImpl(const QATConv2dImpl& other, torch::Tensor weight, torch::Tensor bias);
 };
 TORCH_MODULE(QATConv2d);
 

@@ -1,6 +1,6 @@
 #include "torch_ext/modules/qat_linear.h"
 
-#include "csrc/layers/linear.h"
+#include "torch_ext/quantizer/layer_quantizer.h"
 
 namespace samebits {
 
@@ -12,16 +12,19 @@ QATLinearImpl::QATLinearImpl(const QATLinearOptions& options)
 
 QATLinearImpl::QATLinearImpl(torch::nn::LinearImpl& linear, std::optional<LayerConfig> own_config,
                              bool relu_input)
-    : QATLayer("QATLinear", linear.weight, linear.bias, std::move(own_config), relu_input) {}
+    : QATLayer("QATLinear", linear.weight, linear.bias, std::move(own_config),
+               {.has_relu_input = relu_input}) {}
 
-torch::Tensor QATLinearImpl::float_product(const torch::Tensor& x) const {
-  return torch::nn::functional::linear(x, weight, bias);
-}
+QATLinearImpl::QATLinearImpl(const QATLinearImpl& other, torch::Tensor weight, torch::Tensor bias)
+    : QATLayer("QATLinear", std::move(weight), std::move(bias), other.own_config(),
+               other.quantizer().product()) {}
 
-ops::LayerOutput QATLinearImpl::integer_forward(const torch::Tensor& x, const ops::ActivationGrid& x_grid,
-                                                const ops::PackedWeight& packed,
-                                                const ops::LayerOptions& options) const {
-  return ops::linear(x, bias.defined() ? std::optional(bias) : std::nullopt, x_grid, packed, options);
+std::shared_ptr<torch::nn::Module> QATLinearImpl::clone(const std::optional<torch::Device>& device) const {
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor copied_bias = bias.defined() ? bias.detach().clone() : torch::Tensor();
+  const std::shared_ptr<QATLinearImpl> copy(new QATLinearImpl(*this, weight.detach().clone(), copied_bias));
+  copy_to(*copy, device);
+  return copy;
 }
 
 }  // namespace samebits

@@ -33,16 +33,12 @@ class QATLinearImpl : public QATLayer {
   /// x [..., in_features] to [..., out_features], float32.
   torch::Tensor forward(const torch::Tensor& x) { return compute(x); }
 
-  const char* kind() const override { return "linear"; }
-  std::int64_t depth() const override { return weight.size(1); }
-  bool supports_groups() const override { return true; }
+  /// A layer of its own with the same parameters, scheme and state.
+  std::shared_ptr<torch::nn::Module> clone(
+      const std::optional<torch::Device>& device = std::nullopt) const override;
 
  private:
-  ops::WeightOrder weight_order() const override { return ops::WeightOrder::kLinear; }
-  torch::Tensor float_product(const torch::Tensor& x) const override;
-  ops::LayerOutput integer_forward(const torch::Tensor& x, const ops::ActivationGrid& x_grid,
-                                   const ops::PackedWeight& packed,
-                                   const ops::LayerOptions& options) const override;
+  QATLinearImpl(const QATLinearImpl& other, torch::Tensor weight, torch::Tensor bias);
 };
 TORCH_MODULE(QATLinear);
 

@@ -1,14 +1,35 @@
 // The quantizer of a layer's input: an observer of its range, the grid made from it, and the state. All of it
-// lives in buffers, so that state_dict, checkpoints and `.to()` carry it.
+// lives in buffers, so that state_dict, checkpoints and `.to()` carry it, and stays on the buffers' device.
 #pragma once
 
 #include <torch/nn.h>
 
 #include "csrc/layers/layer.h"
+#include "csrc/observe/observe_quantize.h"
 #include "torch_ext/config/qconfig.h"
 #include "torch_ext/quantizer/quantizer_state.h"
+#include "torch_ext/quantizer/step_flags.h"
 
 namespace samebits {
+
+/// An integer in a buffer that the host knows without waiting for the device: it is read there only after
+/// others wrote to the buffer.
+class BufferedInteger {
+ public:
+  explicit BufferedInteger(torch::Tensor buffer) : buffer_(std::move(buffer)) {}
+  std::int64_t value() const;
+  void set(std::int64_t value);
+  /// The device has counted the buffer one up.
+  void was_incremented();
+  /// The buffer was loaded: what is known is void.
+  void forget() { seen_version_ = kNever; }
+
+ private:
+  static constexpr std::uint32_t kNever = UINT32_MAX;
+  torch::Tensor buffer_;
+  mutable std::int64_t value_ = 0;
+  mutable std::uint32_t seen_version_ = kNever;
+};
 
 class ActivationQuantizer : public torch::nn::Module {
  public:
@@ -17,8 +38,9 @@ class ActivationQuantizer : public torch::nn::Module {
   /// Starts anew: no range, state float.
   void configure(const ActivationConfig& config, std::int64_t observe_steps);
   const ActivationConfig& config() const { return config_; }
+  std::int64_t observe_steps() const { return observe_steps_; }
 
-  QuantizerState state() const;
+  QuantizerState state() const { return static_cast<QuantizerState>(state_.value()); }
   /// `layer` is named in errors. Throws c10::Error when quantizing or frozen is asked for before any batch
   /// was observed.
   void set_state(QuantizerState state, const std::string& layer);
@@ -26,32 +48,34 @@ class ActivationQuantizer : public torch::nn::Module {
   /// Whether inputs move the range: observing or quantizing in training mode, or while calibrating.
   bool is_moving() const;
   /// For a layer that computes in float: records the range of x if is_moving(); after observe_steps such
-  /// calls, observing becomes quantizing. Throws c10::Error that names `layer` when x holds a NaN or an
-  /// infinity.
-  void observe(const torch::Tensor& x, const std::string& layer);
+  /// calls, observing becomes quantizing. Raises flags that name `layer` when x holds a NaN or an infinity.
+  void observe(const torch::Tensor& x, const std::string& layer, StepFlags& flags);
   /// For a layer that quantized x and looked at its range in the same pass: float32 {min, max}. The grid that
-  /// results is for the next input. Throws as observe() does.
-  void record(const torch::Tensor& range, const std::string& layer);
+  /// results is for the next input. Raises flags as observe() does.
+  void record(const torch::Tensor& range, const std::string& layer, StepFlags& flags);
 
   /// Also records in eval mode, for post-training calibration.
   void set_calibrating(bool calibrating) { calibrating_ = calibrating; }
 
   /// The grid as the operators take it.
   ops::ActivationGrid grid() const;
-  /// The same as a plain value.
+  /// The same as a plain value, read from the device.
   kernels::AffineGrid affine_grid() const;
 
-  bool has_observed() const;
+  bool has_observed() const { return observed_.value() > 0; }
+
+  // Buffers keep their types, whatever a model is converted to: codes are made with float32 scales.
+  using torch::nn::Module::to;
+  void to(torch::Device device, torch::Dtype, bool non_blocking = false) override;
+  void to(torch::Dtype, bool non_blocking = false) override;
+  void load(torch::serialize::InputArchive& archive) override;
 
  private:
-  void record(float min, float max, const std::string& layer);
-
   ActivationConfig config_;
   std::int64_t observe_steps_ = 0;  // 0: observing never ends by itself
   bool calibrating_ = false;
-  torch::Tensor min_, max_;           // float32 [1]: the range so far
-  torch::Tensor scale_, zero_point_;  // float32 [1], int32 [1]
-  torch::Tensor state_, observed_;    // int64 []: QuantizerState; training forwards recorded
+  ops::MovingGrid moving_;            // min, max, scale float32 [1]; zero_point int32 [1]; observed int64 []
+  BufferedInteger state_, observed_;  // int64 []: QuantizerState; training forwards recorded
 };
 
 }  // namespace samebits

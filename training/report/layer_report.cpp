@@ -8,6 +8,7 @@
 #include "csrc/quantize/quantize.h"
 #include "torch_ext/modules/layer_watch.h"
 #include "torch_ext/prepare.h"
+#include "torch_ext/quantizer/layer_quantizer.h"
 
 namespace samebits::training {
 namespace {
@@ -61,9 +62,7 @@ LayerRow row_of(const QATLayer& layer, const Totals& totals) {
 std::vector<std::int64_t> code_counts(const QATLayer& layer) {
   const WeightConfig& config = layer.config().weight;
   std::vector<std::int64_t> counts(config.qmax() - config.weight_qmin() + 1, 0);
-  const torch::Tensor codes = layer.quantized_weight().codes;
-  const std::int8_t* data = codes.const_data_ptr<std::int8_t>();
-  for (std::int64_t i = 0; i < codes.numel(); ++i) ++counts[data[i] - config.weight_qmin()];
+  for (const std::int8_t code : layer.quantized_weight().codes) ++counts[code - config.weight_qmin()];
   return counts;
 }
 

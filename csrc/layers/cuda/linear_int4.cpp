@@ -49,15 +49,14 @@ struct DeviceWeight {
   Tensor levels, scale, zero_point;
   kernels::cuda::RowMajorWeight weight;
 
-  DeviceWeight(const char* op, const Tensor& x, const Tensor& packed, const Tensor& packed_scale,
-               const Tensor& zero_levels, const Int4Shape& shape) {
-    check_device(op, "", "levels", packed, x);
-    check_device(op, "", "packed_scale", packed_scale, x);
-    check_device(op, "", "zero_levels", zero_levels, x);
-    levels = row_major_levels(packed, shape);
-    scale = row_major_terms(packed_scale, shape);
-    zero_point = zero_levels.numel() == 0 ? at::full_like(scale, kernels::PackedInt4{}.zero, at::kInt)
-                                          : row_major_terms(zero_levels, shape).to(at::kInt);
+  DeviceWeight(const char* op, const Tensor& x, const PackedInt4Weight& packed, const Int4Shape& shape) {
+    check_device(op, "", "levels", packed.levels, x);
+    check_device(op, "", "packed_scale", packed.scale, x);
+    check_device(op, "", "zero_levels", packed.zero_levels, x);
+    levels = row_major_levels(packed.levels, shape);
+    scale = row_major_terms(packed.scale, shape);
+    zero_point = packed.zero_levels.numel() == 0 ? at::full_like(scale, kernels::PackedInt4{}.zero, at::kInt)
+                                                 : row_major_terms(packed.zero_levels, shape).to(at::kInt);
     weight = {levels.const_data_ptr(), kernels::cuda::CodeFormat::kInt8, shape, scale.const_data_ptr<float>(),
               zero_point.const_data_ptr<int32_t>()};
   }
@@ -74,55 +73,47 @@ kernels::Int4Output output_of(const char* op, const Tensor& y, const OptionalTen
           holder.defined() ? holder.const_data_ptr<float>() : nullptr, relu};
 }
 
-Tensor linear_int4_cuda(const Tensor& x_any, const Tensor& x_scale, const Tensor& x_zero_point,
-                        const Tensor& levels, const Tensor& packed_scale, const Tensor& zero_levels,
-                        int64_t out_features, int64_t group_size, const OptionalTensor& bias, bool relu) {
-  constexpr char kOp[] = "linear_int4";
-  const c10::cuda::CUDAGuard guard(x_any.device());
-  const Tensor y = empty_linear_int4(x_any, x_scale, x_zero_point, levels, packed_scale, zero_levels,
-                                     out_features, group_size, bias, relu);
-  const Tensor x = x_any.contiguous();
-  const DeviceGridTable grid({kOp, "x_", x_scale, x_zero_point, -128, 127}, x);
-  const Int4Shape shape{out_features, x.size(-1), group_size};
-  const DeviceWeight weight(kOp, x, levels, packed_scale, zero_levels, shape);
+Tensor linear_int4_cuda(const LinearInt4Call& call) {
+  const c10::cuda::CUDAGuard guard(call.x.device());
+  const Tensor y = empty_output(call), x = call.x.contiguous();
+  const DeviceGridTable grid({call.kOp, "x_", call.x_scale, call.x_zero_point, -128, 127}, x);
+  const Int4Shape shape{call.weight.out_features, x.size(-1), call.weight.group_size};
+  const DeviceWeight weight(call.kOp, x, call.weight, shape);
   Tensor bias_holder;
-  const kernels::cuda::GemmCodesArgs args{.a = x.const_data_ptr<int8_t>(),
-                                          .a_stride = shape.k,
-                                          .m = y.numel() / shape.n,
-                                          .a_scale = grid.table.scale,
-                                          .a_zero_point = grid.table.zero_point,
-                                          .b = weight.weight,
-                                          .output = output_of(kOp, y, bias, relu, bias_holder)};
-  check_launch(kOp, kernels::cuda::launch_gemm_codes(args, current_stream()));
+  const kernels::cuda::GemmCodesArgs args{
+      .a = x.const_data_ptr<int8_t>(),
+      .a_stride = shape.k,
+      .m = y.numel() / shape.n,
+      .a_scale = grid.table.scale,
+      .a_zero_point = grid.table.zero_point,
+      .b = weight.weight,
+      .output = output_of(call.kOp, y, call.bias, call.relu, bias_holder)};
+  check_launch(call.kOp, kernels::cuda::launch_gemm_codes(args, current_stream()));
   return y;
 }
 
-Tensor linear_weight_only_cuda(const Tensor& x_any, const Tensor& levels, const Tensor& packed_scale,
-                               const Tensor& zero_levels, int64_t out_features, int64_t group_size,
-                               const OptionalTensor& bias, bool relu) {
-  constexpr char kOp[] = "linear_weight_only";
-  const c10::cuda::CUDAGuard guard(x_any.device());
-  const Tensor y = empty_linear_weight_only(x_any, levels, packed_scale, zero_levels, out_features,
-                                            group_size, bias, relu);
-  const Tensor x = x_any.contiguous();
-  const Int4Shape shape{out_features, x.size(-1), group_size};
-  const DeviceWeight weight(kOp, x, levels, packed_scale, zero_levels, shape);
+Tensor linear_weight_only_cuda(const LinearWeightOnlyCall& call) {
+  const c10::cuda::CUDAGuard guard(call.x.device());
+  const Tensor y = empty_output(call), x = call.x.contiguous();
+  const Int4Shape shape{call.weight.out_features, x.size(-1), call.weight.group_size};
+  const DeviceWeight weight(call.kOp, x, call.weight, shape);
   Tensor bias_holder;
-  const kernels::cuda::GemmFloatArgs args{.x = x.const_data_ptr(),
-                                          .x_type = float_type(kOp, "x", x),
-                                          .x_stride = shape.k,
-                                          .m = y.numel() / shape.n,
-                                          .b = weight.weight,
-                                          .output = output_of(kOp, y, bias, relu, bias_holder)};
-  check_launch(kOp, kernels::cuda::launch_gemm_float_int4(args, current_stream()));
+  const kernels::cuda::GemmFloatArgs args{
+      .x = x.const_data_ptr(),
+      .x_type = float_type(call.kOp, "x", x),
+      .x_stride = shape.k,
+      .m = y.numel() / shape.n,
+      .b = weight.weight,
+      .output = output_of(call.kOp, y, call.bias, call.relu, bias_holder)};
+  check_launch(call.kOp, kernels::cuda::launch_gemm_float_int4(args, current_stream()));
   return y;
 }
 
 }  // namespace
 
 TORCH_LIBRARY_IMPL(samebits, CUDA, library) {
-  library.impl("linear_int4", linear_int4_cuda);
-  library.impl("linear_weight_only", linear_weight_only_cuda);
+  library.impl("linear_int4", unpacked<linear_int4_cuda>);
+  library.impl("linear_weight_only", unpacked<linear_weight_only_cuda>);
 }
 
 }  // namespace samebits::ops

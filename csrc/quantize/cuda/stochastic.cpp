@@ -14,31 +14,30 @@ namespace {
 
 using at::Tensor;
 
-constexpr char kOp[] = "quantize_stochastic";
-
-Quantized stochastic_cuda(const Tensor& x_any, const Tensor& scale, const Tensor& zero_point, int64_t qmin,
-                          int64_t qmax, int64_t seed, int64_t stream, int64_t axis, int64_t group_size) {
-  const kernels::FloatType type = float_type(kOp, "x", x_any);
-  const c10::cuda::CUDAGuard guard(x_any.device());
-  const Tensor x = x_any.contiguous();
-  const DeviceGridTable grids({kOp, "", scale, zero_point, qmin, qmax, axis, group_size}, x);
+Quantized stochastic_cuda(const StochasticCall& call) {
+  const kernels::FloatType type = float_type(call.kOp, "x", call.x);
+  const c10::cuda::CUDAGuard guard(call.x.device());
+  const Tensor x = call.x.contiguous();
+  const DeviceGridTable grids(
+      {call.kOp, "", call.scale, call.zero_point, call.qmin, call.qmax, call.axis, call.group_size}, x);
   const Tensor codes = at::empty_like(x, x.options().dtype(at::kChar)), clip_mask = empty_clip_mask(x);
   const Tensor saw_nan = lowered_flag(x);
   const kernels::StochasticArgs args{.x = x.const_data_ptr(),
                                      .codes = codes.mutable_data_ptr<int8_t>(),
                                      .clip_mask = clip_mask.mutable_data_ptr<uint8_t>(),
                                      .type = type,
-                                     .seed = static_cast<uint64_t>(seed),
-                                     .stream = static_cast<uint64_t>(stream)};
-  check_launch(kOp, kernels::cuda::launch_quantize_stochastic(
-                        args, grids.table, x.numel(), saw_nan.mutable_data_ptr<int>(), current_stream()));
+                                     .seed = static_cast<uint64_t>(call.seed),
+                                     .stream = static_cast<uint64_t>(call.stream)};
+  check_launch(call.kOp,
+               kernels::cuda::launch_quantize_stochastic(args, grids.table, x.numel(),
+                                                         saw_nan.mutable_data_ptr<int>(), current_stream()));
   return {codes, clip_mask, saw_nan.to(at::kBool)};
 }
 
 }  // namespace
 
 TORCH_LIBRARY_IMPL(samebits, CUDA, library) {
-  library.impl("quantize_stochastic", stochastic_cuda);
+  library.impl("quantize_stochastic", unpacked<stochastic_cuda>);
 }
 
 }  // namespace samebits::ops

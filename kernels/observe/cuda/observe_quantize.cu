@@ -34,11 +34,8 @@ const char* launch_observe_fake_quantize(const FakeQuantizeArgs& args, const Gri
                 range);
 }
 
-const char* launch_moving_average(const MinMax* range, float c, std::int32_t qmin, std::int32_t qmax,
-                                  bool symmetric, MovingAverage* average, float* scale,
-                                  std::int32_t* zero_point, int* saw_infinity, CUstream_st* stream) {
-  return launch(update_moving_average, 1, stream, range, MovingAverageStep{c, qmin, qmax, symmetric}, average,
-                scale, zero_point, saw_infinity);
+const char* launch_move_grid(const MoveGridArgs& args, CUstream_st* stream) {
+  return launch(take_range, 1, stream, args);
 }
 
 }  // namespace samebits::kernels::cuda

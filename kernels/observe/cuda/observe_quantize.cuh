@@ -3,8 +3,8 @@
 // step reads nothing back.
 #pragma once
 
+#include "kernels/observe/cuda/observe_quantize.h"
 #include "kernels/observe/cuda/ranges.cuh"
-#include "kernels/observe/moving_average.h"
 #include "kernels/observe/observe_quantize.h"
 #include "kernels/quantize/cuda/quantize.cuh"
 
@@ -53,30 +53,23 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) *range = fold_relu ? relu_of(own) : own;
 }
 
-/// What a moving average needs besides the batch.
-struct MovingAverageStep {
-  float c;
-  std::int32_t qmin, qmax;
-  bool symmetric;
-};
-
-/// moving_average_update with a range of the device. A range with an infinity changes nothing but
-/// `saw_infinity`, which it sets to 1: no grid covers it. Launch one block; one thread works.
-__global__ void __launch_bounds__(kThreads)
-    update_moving_average(const MinMax* range, MovingAverageStep step, MovingAverage* average, float* scale,
-                          std::int32_t* zero_point, int* saw_infinity) {
+/// move_grid of moving_average.h on the device. `own_scale` and `own_zero_point`, or null, get the grid in
+/// force for this batch: that of before, or of itself where it is the first. Launch one block; one thread
+/// works.
+__global__ void __launch_bounds__(kThreads) take_range(MoveGridArgs args) {
   if (threadIdx.x != 0) return;
-  const float least = range->min, greatest = range->max;
-  if (least <= greatest && (isinf(least) || isinf(greatest))) {
-    *saw_infinity = 1;
-    return;
+  const GridState& state = args.state;
+  const bool is_first = *state.batches == 0;
+  float scale = *state.scale;
+  std::int32_t zero_point = *state.zero_point;
+  if (!move_grid(state, args.range[0], args.range[1], args.rule)) *args.is_out_of_range = 1;
+  if (args.own_scale == nullptr) return;
+  if (is_first) {
+    scale = *state.scale;
+    zero_point = *state.zero_point;
   }
-  MovingAverage updated = *average;
-  const AffineGrid grid =
-      moving_average_update(updated, least, greatest, step.c, step.qmin, step.qmax, step.symmetric);
-  *average = updated;
-  *scale = grid.scale;
-  *zero_point = grid.zero_point;
+  *args.own_scale = scale;
+  *args.own_zero_point = zero_point;
 }
 
 }  // namespace samebits::kernels::cuda

@@ -21,10 +21,16 @@ const char* launch_observe_quantize(const QuantizeArgs& args, const GridTable& t
 const char* launch_observe_fake_quantize(const FakeQuantizeArgs& args, const GridTable& table, std::int64_t n,
                                          MinMax* partials, MinMax* range, CUstream_st* stream);
 
-/// moving_average_update: takes *range into *average and writes the grid of it to *scale and *zero_point. A
-/// range with an infinity changes nothing but *saw_infinity (0 or 1 before), which becomes 1.
-const char* launch_moving_average(const MinMax* range, float c, std::int32_t qmin, std::int32_t qmax,
-                                  bool symmetric, MovingAverage* average, float* scale,
-                                  std::int32_t* zero_point, int* saw_infinity, CUstream_st* stream);
+struct MoveGridArgs {
+  const float* range;  // min and max
+  GridRule rule;
+  GridState state;
+  float* own_scale = nullptr;              // null: the grid in force for this batch is not wanted
+  std::int32_t* own_zero_point = nullptr;  // null together with own_scale
+  int* is_out_of_range;                    // 0 or 1 before; becomes 1 where move_grid() returns false
+};
+
+/// move_grid() with a range and a state of the device.
+const char* launch_move_grid(const MoveGridArgs& args, CUstream_st* stream);
 
 }  // namespace samebits::kernels::cuda

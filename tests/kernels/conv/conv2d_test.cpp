@@ -133,10 +133,10 @@ struct Layer {
   /// Work items [begin, end), into `data` and perhaps `relu_mask`.
   void run(const OutputKind& output, void* data, std::uint8_t* relu_mask, std::int64_t begin,
            std::int64_t end) const {
-    const PreparedWeights prepared = prepare(weights, kind, WeightLayout::kRows);
-    const LayerTerms terms = layer_terms(prepared, x_grid, bias.empty() ? nullptr : bias.data());
+    const PackedWeight packed = pack(weights, WeightOrder::kRows);
+    const LayerTerms terms = layer_terms(packed, x_grid, bias.empty() ? nullptr : bias.data());
     const Unaligned<std::int8_t> codes(x_codes, 1);  // AddressSanitizer watches its ends
-    const bool saw_nan = conv2d(prepared, terms, shape, x_grid, codes.data(),
+    const bool saw_nan = conv2d(packed, terms, shape, x_grid, codes.data(),
                                 {output.type, data, output.relu, relu_mask, y_grid}, begin, end);
     EXPECT_FALSE(saw_nan);
   }
@@ -293,12 +293,12 @@ TEST_F(Conv2dTest, ReportsANaNWhoseCodeIsTheZeroPoint) {
     Layer layer(random, with(square(3, 8, 3, 3), 1, 1, 1, groups), 1);
     layer.bias = {1.0f, std::numeric_limits<float>::quiet_NaN(), 2.0f};
     layer.y_grid = {.scale = 0.5f, .zero_point = 7};
-    const PreparedWeights prepared = prepare(layer.weights, layer.kind, WeightLayout::kRows);
-    const LayerTerms terms = layer_terms(prepared, layer.x_grid, layer.bias.data());
+    const PackedWeight packed = pack(layer.weights, WeightOrder::kRows);
+    const LayerTerms terms = layer_terms(packed, layer.x_grid, layer.bias.data());
     std::vector<std::int8_t> codes(layer.size());
     const Conv2dOutput output{.type = GemmOutput::kCodes, .data = codes.data(), .grid = layer.y_grid};
     EXPECT_TRUE(
-        conv2d(prepared, terms, layer.shape, layer.x_grid, layer.x_codes.data(), output, 0, layer.items()));
+        conv2d(packed, terms, layer.shape, layer.x_grid, layer.x_codes.data(), output, 0, layer.items()));
     EXPECT_EQ(first_difference(codes, layer.expected(kOutputKinds[3]).codes), "") << groups;
   }
 }
@@ -328,11 +328,11 @@ TEST_F(Conv2dTest, A1x1ConvolutionGivesTheBitsOfALinearLayerOnEachPixel) {
   for (std::int64_t pixel = 0; pixel < pixels; ++pixel)
     for (std::int64_t c = 0; c < channels; ++c)
       rows[pixel * channels + c] = layer.x_codes[c * pixels + pixel];
-  const PreparedWeights prepared = prepare(layer.weights, layer.kind);
+  const PackedWeight packed = pack(layer.weights);
   const LayerTerms terms =
-      layer_terms(prepared, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
+      layer_terms(packed, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
   std::vector<float> y(layer.size()), by_rows(pixels * 11), expected;
-  linear(prepared, terms, rows.data(), by_rows.data(), {0, pixels, 0, 11});
+  linear(packed, terms, rows.data(), by_rows.data(), {0, pixels, 0, 11});
   for (std::int64_t c = 0; c < 11; ++c)
     for (std::int64_t pixel = 0; pixel < pixels; ++pixel) expected.push_back(by_rows[pixel * 11 + c]);
   layer.run(y.data(), 0, layer.items());

@@ -31,13 +31,13 @@ Layer random_layer(Random& random, const WeightKind& kind, std::int64_t m, std::
 }
 
 /// Runs the regions, which cover y, and compares all of it.
-void expect_oracle(const Layer& layer, const WeightKind& kind, const std::vector<GemmRegion>& regions) {
-  const PreparedWeights prepared = prepare(layer.weights, kind);
+void expect_oracle(const Layer& layer, const std::vector<GemmRegion>& regions) {
+  const PackedWeight packed = pack(layer.weights);
   const LayerTerms terms =
-      layer_terms(prepared, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
+      layer_terms(packed, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
   const Unaligned<std::int8_t> x_codes(layer.x_codes, 1);
   Guarded<float> y(layer.m * layer.weights.n, 1);
-  for (const GemmRegion& region : regions) linear(prepared, terms, x_codes.data(), y.data(), region);
+  for (const GemmRegion& region : regions) linear(packed, terms, x_codes.data(), y.data(), region);
   const std::vector<float> expected =
       oracle::linear(layer.x_codes, layer.m, to_oracle(layer.x_grid), layer.weights, layer.bias);
   EXPECT_EQ(first_difference(y.values(), expected), "");
@@ -51,7 +51,7 @@ TEST_F(Linear, MatchesTheOracleOnRandomLayersOfEveryKind) {
       const std::int64_t m = random_int(random, 1, 60), n = random_int(random, 1, 50),
                          k = random_int(random, 1, 200);
       SCOPED_TRACE(testing::Message() << kind.why << ": m " << m << ", n " << n << ", k " << k);
-      expect_oracle(random_layer(random, kind, m, n, k), kind, {{0, m, 0, n}});
+      expect_oracle(random_layer(random, kind, m, n, k), {{0, m, 0, n}});
     }
   }
 }
@@ -63,7 +63,7 @@ TEST_F(Linear, MatchesTheOracleAtSizesAroundItsBlocks) {
       for (const std::int64_t n : {1, 15, 16, 17, 32}) {
         for (const std::int64_t k : {1, 2, 31, 32, 33, 64, 1025}) {
           SCOPED_TRACE(testing::Message() << kind.why << ": m " << m << ", n " << n << ", k " << k);
-          expect_oracle(random_layer(random, kind, m, n, k), kind, {{0, m, 0, n}});
+          expect_oracle(random_layer(random, kind, m, n, k), {{0, m, 0, n}});
         }
       }
     }
@@ -81,7 +81,7 @@ TEST_F(Linear, AnySplitIntoRegionsInAnyOrderGivesTheSameBits) {
         for (const auto& [column_begin, column_end] : random_pieces(random, 75, 16))
           regions.push_back({row_begin, row_end, column_begin, column_end});
       std::shuffle(regions.begin(), regions.end(), random);
-      expect_oracle(layer, kind, regions);
+      expect_oracle(layer, regions);
     }
   }
 }
@@ -91,11 +91,11 @@ TEST_F(Linear, WritesOnlyTheRowsThatAreAskedFor) {
   for (const WeightKind& kind : {kWeightKinds[0], kWeightKinds[6]}) {
     const std::int64_t m = 60, n = 9;
     const Layer layer = random_layer(random, kind, m, n, 33);
-    const PreparedWeights prepared = prepare(layer.weights, kind);
-    const LayerTerms terms = layer_terms(prepared, layer.x_grid, nullptr);
+    const PackedWeight packed = pack(layer.weights);
+    const LayerTerms terms = layer_terms(packed, layer.x_grid, nullptr);
     for (const auto& [begin, end] : {std::pair{0, 0}, {5, 5}, {5, 6}, {3, 59}, {59, 60}}) {
       Guarded<float> y(m * n);
-      linear(prepared, terms, layer.x_codes.data(), y.data(), {begin, end, 0, n});
+      linear(packed, terms, layer.x_codes.data(), y.data(), {begin, end, 0, n});
       EXPECT_TRUE(y.untouched_outside(begin * n, end * n)) << kind.why << " [" << begin << ", " << end << ")";
     }
   }
@@ -109,9 +109,9 @@ TEST_F(Linear, AnInputOfZerosGivesTheBias) {
     layer.x_grid = {.scale = 0.1f, .zero_point = -7};
     layer.x_codes.assign(layer.x_codes.size(), -7);
     layer.bias = random_floats(random, 20, 3.0f);
-    const PreparedWeights prepared = prepare(layer.weights, kind);
+    const PackedWeight packed = pack(layer.weights);
     std::vector<float> y(20);
-    linear(prepared, layer_terms(prepared, layer.x_grid, layer.bias.data()), layer.x_codes.data(), y.data(),
+    linear(packed, layer_terms(packed, layer.x_grid, layer.bias.data()), layer.x_codes.data(), y.data(),
            {0, 1, 0, 20});
     EXPECT_EQ(first_difference(y, layer.bias), "");
   }
@@ -122,9 +122,9 @@ TEST_F(Linear, ItsFusedReluAndCodesAreTheChainOfLinearReluAndQuantize) {
   for (const WeightKind& kind : kWeightKinds) {
     const std::int64_t m = 40, n = 37;
     const Layer layer = random_layer(random, kind, m, n, 90);
-    const PreparedWeights prepared = prepare(layer.weights, kind);
+    const PackedWeight packed = pack(layer.weights);
     const LayerTerms terms =
-        layer_terms(prepared, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
+        layer_terms(packed, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
     const std::vector<float> plain =
         oracle::linear(layer.x_codes, m, to_oracle(layer.x_grid), layer.weights, layer.bias);
     const AffineGrid grid{.scale = 0.3f, .zero_point = -5};
@@ -142,14 +142,14 @@ TEST_F(Linear, ItsFusedReluAndCodesAreTheChainOfLinearReluAndQuantize) {
       Guarded<float> y(m * n);
       Guarded<std::int8_t> codes(m * n);
       Guarded<std::uint8_t> mask(m * 5);
-      linear(prepared, terms, layer.x_codes.data(), y.data(), {0, m, 0, n},
+      linear(packed, terms, layer.x_codes.data(), y.data(), {0, m, 0, n},
              {relu, relu ? mask.data() : nullptr});
       EXPECT_EQ(first_difference(y.values(), expected_y), "");
       if (relu) {
         EXPECT_EQ(first_difference(mask.values(), expected_mask), "");
       }
       EXPECT_FALSE(
-          linear_codes(prepared, terms, layer.x_codes.data(), grid, codes.data(), {0, m, 0, n}, {relu}));
+          linear_codes(packed, terms, layer.x_codes.data(), grid, codes.data(), {0, m, 0, n}, {relu}));
       EXPECT_EQ(first_difference(codes.values(), expected_codes), "");
       EXPECT_TRUE(codes.guards_untouched() && y.guards_untouched() && mask.guards_untouched());
     }
@@ -159,7 +159,6 @@ TEST_F(Linear, ItsFusedReluAndCodesAreTheChainOfLinearReluAndQuantize) {
 // With all codes at the ends of their ranges the sum minus its correction comes within one product of
 // INT32_MAX.
 TEST_F(Linear, DoesNotOverflowAtTheLargestDepth) {
-  const WeightKind& kind = kWeightKinds[0];
   const std::int64_t k = max_depth(-128, 127, max_weight_magnitude(-127, 127, true));
   struct Case {
     const char* why;
@@ -179,7 +178,7 @@ TEST_F(Linear, DoesNotOverflowAtTheLargestDepth) {
     layer.weights.scale = {0.01f, 0.02f};
     layer.x_codes.assign(2 * k, static_cast<std::int8_t>(c.x));
     layer.bias = {1.0f, -1.0f};
-    expect_oracle(layer, kind, {{0, 2, 0, 2}});
+    expect_oracle(layer, {{0, 2, 0, 2}});
   }
 }
 
@@ -203,7 +202,7 @@ TEST_F(Linear, AnotherOrderOfGroupsWouldShowInTheseTests) {
   EXPECT_NE(first_difference(oracle::linear(layer.x_codes, 20, x_grid, layer.weights, layer.bias),
                              oracle::linear(reversed.x_codes, 20, x_grid, reversed.weights, layer.bias)),
             "");
-  expect_oracle(reversed, kind, {{0, 20, 0, 20}});
+  expect_oracle(reversed, {{0, 20, 0, 20}});
 }
 
 struct DepthCase {
@@ -229,82 +228,16 @@ TEST(MaxDepth, IsTheLargestDepthWhoseSumsAllFitInt32) {
   }
 }
 
-TEST(PrepareWeights, CentersCodesAndSumsThemByGroup) {
-  const std::int8_t codes[] = {1, 2, 3, 4, 5, -6, 7, -8, 0, 1};
-  const float scale[] = {0.5f, 0.25f, 2.0f, 4.0f};
-  const std::int32_t zero_point[] = {1, -1, 0, 2};
-  const PreparedWeights prepared =
-      prepare_weights({codes, scale, zero_point, 4, 2, 5, 4, -8, 7}, WeightLayout::kRows);
-  EXPECT_EQ(prepared.groups(), 2);
-  EXPECT_TRUE(prepared.grouped);
-  EXPECT_THAT(prepared.centered, testing::ElementsAre(0, 1, 2, 3, 6, -6, 7, -8, 0, -1));
-  EXPECT_THAT(prepared.sums, testing::ElementsAre(6, -7, 6, -1));
-  EXPECT_THAT(prepared.scale, testing::ElementsAre(0.5f, 2.0f, 0.25f, 4.0f));
-}
-
-TEST(PrepareWeights, RowsPreparedByPartsAreTheWhole) {
-  Random random(8);
-  for (const WeightKind& kind : kWeightKinds) {
-    SCOPED_TRACE(kind.why);
-    const oracle::Weights weights = random_weights(random, kind, 75, 50);
-    const WeightCodes codes = weight_codes(weights, kind);
-    const PreparedWeights whole = prepare_weights(codes, WeightLayout::kBoth);
-    for (const WeightLayout layout : {WeightLayout::kPacked, WeightLayout::kRows, WeightLayout::kBoth}) {
-      PreparedWeights parts = allocate_weights(codes, layout);
-      auto pieces = random_pieces(random, weights.n, kColumnBlock);
-      std::shuffle(pieces.begin(), pieces.end(), random);
-      for (const auto& [begin, end] : pieces) prepare_weight_rows(codes, parts, begin, end);
-      EXPECT_EQ(parts.packed, layout == WeightLayout::kRows ? AlignedVector<std::int8_t>() : whole.packed);
-      EXPECT_EQ(parts.centered,
-                layout == WeightLayout::kPacked ? std::vector<std::int8_t>() : whole.centered);
-      EXPECT_EQ(parts.sums, whole.sums);
-      EXPECT_EQ(parts.scale, whole.scale);
-      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(parts.packed.data()) % 64, 0u);
-    }
-  }
-}
-
 TEST(LayerTermsTest, FoldTheActivationScaleInUnlessTheWeightsAreGrouped) {
-  const std::int8_t codes[] = {1, 2, 3, 4};
-  const float scale[] = {0.1f, 0.3f};
   const AffineGrid x_grid{.scale = 0.7f, .zero_point = -3};
   const LayerTerms plain =
-      layer_terms(prepare_weights({codes, scale, nullptr, 2, 2, 2, 0, -8, 7}), x_grid, nullptr);
+      layer_terms(pack({.n = 2, .k = 2, .codes = {1, 2, 3, 4}, .scale = {0.1f, 0.3f}}), x_grid, nullptr);
   EXPECT_THAT(plain.correction, testing::ElementsAre(-9, -21));
   EXPECT_THAT(plain.scale, testing::ElementsAre(oracle::multiply(0.7f, 0.1f), oracle::multiply(0.7f, 0.3f)));
-  const LayerTerms grouped =
-      layer_terms(prepare_weights({codes, scale, nullptr, 2, 2, 2, 4, -8, 7}), x_grid, nullptr);
+  const LayerTerms grouped = layer_terms(
+      pack({.n = 2, .k = 2, .group_size = 4, .codes = {1, 2, 3, 4}, .scale = {0.1f, 0.3f}}), x_grid, nullptr);
   EXPECT_THAT(grouped.scale, testing::ElementsAre(0.1f, 0.3f));
   EXPECT_EQ(grouped.x_scale, 0.7f);
-}
-
-struct ErrorCase {
-  std::int64_t scale_count, group_size;
-  const char* text;
-};
-const ErrorCase kErrors[] = {
-    {2, 0,
-     "[linear] weight scale: expected 3 values (out_features x groups), got 2; 1 for all channels is "
-     "possible too"},
-    {3, 32,
-     "[linear] weight scale: expected 6 values (out_features x groups), got 3; a group needs one a channel"},
-    {1, 32,
-     "[linear] weight scale: expected 6 values (out_features x groups), got 1; a group needs one a channel"},
-    {6, 33, "[linear] weight group_size: expected a multiple of 4, got 33; use 32, 64 or 128"},
-    {6, 34, "[linear] weight group_size: expected a multiple of 4, got 34; use 32, 64 or 128"},
-};
-
-TEST(PrepareWeights, RefusesScalesOfNoGranularityAndGroupsThatCutAQuad) {
-  const std::vector<std::int8_t> codes(3 * 40);
-  const std::vector<float> scale(6, 1.0f);
-  for (const ErrorCase& c : kErrors) {
-    try {
-      prepare_weights({codes.data(), scale.data(), nullptr, c.scale_count, 3, 40, c.group_size, -8, 7});
-      ADD_FAILURE() << "no error: " << c.text;
-    } catch (const std::invalid_argument& error) {
-      EXPECT_STREQ(error.what(), c.text);
-    }
-  }
 }
 
 }  // namespace

@@ -1,0 +1,103 @@
+#include "quant/encode.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "kernels/common/affine.h"
+#include "kernels/common/grid_table.h"
+#include "kernels/observe/min_max.h"
+#include "kernels/quantize/quantize.h"
+
+namespace samebits::quant {
+namespace {
+
+/// Grid `index` from a range.
+NotFinite set_grid(const Encoding& encoding, const WeightView& weight, std::int64_t index,
+                   const kernels::MinMax& range) {
+  // Infinite, or nothing but NaN: then min is +inf.
+  const bool is_finite = std::isfinite(range.min) && std::isfinite(range.max);
+  const float min = is_finite ? range.min : 0.0f, max = is_finite ? range.max : 0.0f;
+  const kernels::AffineGrid grid =
+      kernels::grid_of_range(min, max, encoding.qmin, encoding.qmax, encoding.symmetric);
+  weight.scale[index] = grid.scale;
+  if (weight.zero_point != nullptr) weight.zero_point[index] = grid.zero_point;
+  return {.nan = range.saw_nan, .infinity = !is_finite && !range.saw_nan};
+}
+
+/// The grids of rows from `begin` on, for arrays that begin there too.
+kernels::GridTable table_of_rows(const Encoding& encoding, const WeightView& weight, std::int64_t begin) {
+  const bool is_one = encoding.granularity == Granularity::kPerTensor;
+  const std::int64_t length =
+      std::max<std::int64_t>(is_one ? weight.rows * weight.row_length : weight.row_length, 1);
+  const bool is_grouped = encoding.granularity == Granularity::kPerGroup;
+  const std::int64_t first = is_one ? 0 : begin * groups_per_row(encoding, weight.row_length);
+  return {.scale = weight.scale + first,
+          .zero_point = weight.zero_point == nullptr ? nullptr : weight.zero_point + first,
+          .qmin = encoding.qmin,
+          .qmax = encoding.qmax,
+          .row_length = length,
+          .group_size = is_grouped ? encoding.group_size : length,
+          .rows = is_one ? 1 : std::max<std::int64_t>(weight.rows - begin, 1)};
+}
+
+}  // namespace
+
+NotFinite find_grids(const Encoding& encoding, const WeightView& weight, std::int64_t begin,
+                     std::int64_t end) {
+  const std::int64_t k = weight.row_length;
+  if (encoding.granularity == Granularity::kPerTensor)
+    return set_grid(encoding, weight, 0, kernels::min_max(weight.values, begin * k, end * k));
+  const std::int64_t groups = groups_per_row(encoding, k);
+  const std::int64_t length = encoding.granularity == Granularity::kPerGroup ? encoding.group_size : k;
+  NotFinite seen;
+  for (std::int64_t row = begin; row < end; ++row)
+    for (std::int64_t group = 0; group < groups; ++group) {
+      const std::int64_t first = row * k + group * length, last = std::min(first + length, (row + 1) * k);
+      seen = seen |
+             set_grid(encoding, weight, row * groups + group, kernels::min_max(weight.values, first, last));
+    }
+  return seen;
+}
+
+bool encode_rows(const Encoding& encoding, const WeightView& weight, std::int64_t begin, std::int64_t end,
+                 std::int8_t* codes, std::uint8_t* clip_mask) {
+  const kernels::QuantizeArgs args{
+      .x = weight.values + begin * weight.row_length, .codes = codes, .clip_mask = clip_mask};
+  return kernels::quantize(args, table_of_rows(encoding, weight, begin), 0,
+                           (end - begin) * weight.row_length);
+}
+
+void center_rows(const Encoding& encoding, const WeightView& weight, std::int64_t begin, std::int64_t end,
+                 std::int8_t* codes) {
+  if (weight.zero_point == nullptr) return;
+  const kernels::GridTable table = table_of_rows(encoding, weight, begin);
+  kernels::for_each_run(table, 0, (end - begin) * weight.row_length,
+                        [&](std::int64_t first, std::int64_t last, std::int64_t index) {
+                          const std::int32_t zero_point = table.zero_point[index];
+                          for (std::int64_t i = first; i < last; ++i)
+                            codes[i] = static_cast<std::int8_t>(codes[i] - zero_point);
+                        });
+}
+
+QuantizedTensor encode(const float* values, std::vector<std::int64_t> shape, const Encoding& encoding) {
+  QuantizedTensor tensor{.encoding = encoding, .shape = std::move(shape)};
+  const std::int64_t rows = tensor.rows(), row_length = tensor.row_length();
+  if (rows * row_length == 0)
+    throw std::invalid_argument("[quant] weight: expected at least 1 element, got none");
+  const std::int64_t grids = scale_count(encoding, rows, row_length);
+  tensor.codes.resize(rows * row_length);
+  tensor.scale.resize(grids);
+  if (!encoding.symmetric) tensor.zero_point.resize(grids);
+  const WeightView weight{values, rows, row_length, tensor.scale.data(),
+                          encoding.symmetric ? nullptr : tensor.zero_point.data()};
+  if (const NotFinite seen = find_grids(encoding, weight, 0, rows))
+    throw std::invalid_argument(std::string("[quant] weight: expected finite values, got ") +
+                                (seen.nan ? "NaN" : "infinity"));
+  encode_rows(encoding, weight, 0, rows, tensor.codes.data(), nullptr);
+  return tensor;
+}
+
+}  // namespace samebits::quant

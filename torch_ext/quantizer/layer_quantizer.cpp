@@ -1,0 +1,149 @@
+#include "torch_ext/quantizer/layer_quantizer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "csrc/float/relu.h"
+#include "csrc/observe/min_max.h"
+#include "quant/encode.h"
+
+namespace samebits {
+namespace {
+
+using torch::Tensor;
+
+constexpr const char* kNaNAtInput =
+    ": expected numbers at the input, got NaN; look at the batch, the layer before and the learning rate";
+constexpr const char* kNaNInWeight =
+    ": expected numbers in the weight, got NaN; look at the learning rate and the loss before this step";
+constexpr const char* kInfinityInWeight =
+    ": expected finite values in the weight, got infinity; look at the learning rate";
+
+std::int64_t depth_of(const Tensor& weight) {
+  return weight.numel() / std::max<std::int64_t>(weight.size(0), 1);
+}
+
+/// Groups become channels where a layer has none.
+LayerConfig narrowed(LayerConfig config, const LayerProduct& product) {
+  if (!product.supports_groups() && config.weight.granularity == Granularity::kPerGroup) {
+    config.weight.granularity = Granularity::kPerChannel;
+    config.weight.group_size = 0;
+  }
+  return config;
+}
+
+std::optional<Tensor> optional(const Tensor& tensor) {
+  return tensor.defined() ? std::optional(tensor) : std::nullopt;
+}
+
+}  // namespace
+
+LayerQuantizer::LayerQuantizer(LayerProduct product, std::shared_ptr<ActivationQuantizer> input,
+                               std::string name)
+    : product_(std::move(product)), path_(std::move(name)), input_(std::move(input)) {}
+
+void LayerQuantizer::configure(const LayerConfig& asked, const std::string& path, std::int64_t observe_steps,
+                               const Tensor& weight) {
+  check(asked, path, weight);
+  config_ = narrowed(asked, product_);
+  path_ = path;
+  input_->configure(config_.activation, observe_steps);
+}
+
+void LayerQuantizer::adopt(const LayerQuantizer& other) {
+  config_ = other.config_;
+  path_ = other.path_;
+  input_->configure(config_.activation, other.input_->observe_steps());
+}
+
+void LayerQuantizer::check(const LayerConfig& asked, const std::string& path, const Tensor& weight) const {
+  const LayerConfig config = narrowed(asked, product_);
+  const WeightConfig& w = config.weight;
+  const ActivationConfig& a = config.activation;
+  const std::int32_t magnitude = kernels::max_weight_magnitude(w.weight_qmin(), w.qmax(), w.symmetric);
+  const std::int64_t bound = kernels::max_depth(a.activation_qmin(), a.qmax(), magnitude),
+                     depth = depth_of(weight);
+  const std::int64_t sum_length = w.group_size > 0 ? std::min(depth, w.group_size) : depth;
+  TORCH_CHECK(sum_length <= bound, "[", product_.kind(), "] ", path, ": expected ", product_.depth_name(),
+              " <= ", bound, " for int", w.bits, " sums in int32, got ", depth, "; use ", w.bits - 1,
+              "-bit weights or split the layer");
+}
+
+quant::Encoding LayerQuantizer::weight_encoding() const {
+  const WeightConfig& w = config_.weight;
+  return {.bits = w.bits,
+          .qmin = w.weight_qmin(),
+          .qmax = w.qmax(),
+          .symmetric = w.symmetric,
+          .granularity = static_cast<quant::Granularity>(w.granularity),
+          .group_size = w.group_size};
+}
+
+ops::WeightGrid LayerQuantizer::weight_grid(const Tensor& weight) const {
+  const torch::NoGradGuard no_grad;
+  const quant::QuantizedTensor quantized = quantized_weight(weight);
+  ops::WeightGrid grid = ops::empty_weight_grid(weight, quantized.encoding);
+  grid.scale.copy_(torch::tensor(quantized.scale).view_as(grid.scale));
+  if (grid.zero_point.has_value())
+    grid.zero_point->copy_(torch::tensor(quantized.zero_point, torch::kInt).view_as(*grid.zero_point));
+  return grid;
+}
+
+quant::QuantizedTensor LayerQuantizer::quantized_weight(const Tensor& weight_any) const {
+  const Tensor weight = weight_any.detach().cpu().contiguous();
+  const float* values = weight.const_data_ptr<float>();
+  const auto is_nan = [](float value) { return std::isnan(value); };
+  const auto is_infinite = [](float value) { return std::isinf(value); };
+  TORCH_CHECK(std::none_of(values, values + weight.numel(), is_nan), "[qat] ", path_, kNaNInWeight);
+  TORCH_CHECK(std::none_of(values, values + weight.numel(), is_infinite), "[qat] ", path_, kInfinityInWeight);
+  return quant::encode(values, weight.sizes().vec(), weight_encoding());
+}
+
+Tensor LayerQuantizer::run(const Tensor& x, const LayerParameters& parameters) {
+  const QuantizerState now = input_->state();
+  if (now == QuantizerState::kQuantizing || now == QuantizerState::kFrozen)
+    return multiply_codes(x, parameters);
+  const Tensor input = product_.has_relu_input ? std::get<0>(ops::relu(x)) : x;
+  input_->observe(input, path_, *flags_);
+  return multiply_floats(input, parameters);
+}
+
+Tensor LayerQuantizer::run_float(const Tensor& x, const LayerParameters& parameters) const {
+  return multiply_floats(product_.has_relu_input ? std::get<0>(ops::relu(x)) : x, parameters);
+}
+
+Tensor LayerQuantizer::multiply_floats(const Tensor& x, const LayerParameters& parameters) const {
+  const auto& [weight, bias] = parameters;
+  if (!product_.window.has_value()) return torch::nn::functional::linear(x, weight, bias);
+  const ops::Conv2dWindow& w = *product_.window;
+  return torch::conv2d(x, weight, bias, w.stride, w.padding, w.dilation, w.groups);
+}
+
+Tensor LayerQuantizer::multiply_codes(const Tensor& x, const LayerParameters& parameters) {
+  // The grid is that of the batches before; this batch's range moves the next one.
+  const bool observes = input_->is_moving() && x.numel() > 0;
+  const ops::EncodedLayerOutput out =
+      call({.x = x,
+            .weight = parameters.weight,
+            .bias = optional(parameters.bias),
+            .x_grid = input_->grid(),
+            .encoding = weight_encoding(),
+            .options = {product_.has_relu_input, observes, config_.backward}});
+  flags_->add({out.weight_not_finite, "[qat] " + path_ + kNaNInWeight, ops::kSawNaN});
+  flags_->add({out.weight_not_finite, "[qat] " + path_ + kInfinityInWeight, ops::kSawInfinity});
+  flags_->add({out.layer.saw_nan, "[qat] " + path_ + kNaNAtInput});
+  if (observes) input_->record(out.layer.x_range, path_, *flags_);
+  if (flags_->pending() > 0 && out.layer.y.requires_grad())
+    out.layer.y.register_hook([flags = flags_](const Tensor& grad) -> Tensor {
+      flags->check();
+      return grad;
+    });
+  return out.layer.y;
+}
+
+ops::EncodedLayerOutput LayerQuantizer::call(const ops::LayerCall& call) const {
+  if (product_.window.has_value()) return ops::call_operator(ops::EncodedConv2dCall{call, *product_.window});
+  return ops::call_operator(ops::EncodedLinearCall{call});
+}
+
+}  // namespace samebits

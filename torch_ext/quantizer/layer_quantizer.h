@@ -1,0 +1,85 @@
+// How a layer computes: on integers or in float, by the state of its quantizer. A plain class that a module
+// owns; parameters stay the module's, and state stays in the buffers of the input's quantizer.
+#pragma once
+
+#include <torch/nn.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "csrc/layers/conv2d.h"
+#include "csrc/layers/linear.h"
+#include "quant/quantized_tensor.h"
+#include "torch_ext/config/qconfig.h"
+#include "torch_ext/quantizer/activation_quantizer.h"
+#include "torch_ext/quantizer/step_flags.h"
+
+namespace samebits {
+
+/// What a layer multiplies.
+struct LayerProduct {
+  std::optional<ops::Conv2dWindow> window;  // of a conv2d; none: linear
+  bool has_relu_input = false;              // of max(x, 0)
+
+  const char* kind() const { return window.has_value() ? "conv2d" : "linear"; }
+  /// What messages call depth().
+  const char* depth_name() const {
+    return window.has_value() ? "in_channels / groups * kernel size" : "in_features";
+  }
+  bool supports_groups() const { return !window.has_value(); }
+};
+
+/// The module's parameters; bias may be undefined.
+struct LayerParameters {
+  const torch::Tensor &weight, &bias;
+};
+
+class LayerQuantizer {
+ public:
+  /// `name` stands in messages until configure() gives a path.
+  LayerQuantizer(LayerProduct product, std::shared_ptr<ActivationQuantizer> input, std::string name);
+
+  /// Takes a scheme, narrowed to what the layer can do, and starts anew in state float. Throws c10::Error,
+  /// and changes nothing, when the depth of `weight` exceeds what int32 sums allow.
+  void configure(const LayerConfig& config, const std::string& path, std::int64_t observe_steps,
+                 const torch::Tensor& weight);
+  /// The part of configure() that can throw.
+  void check(const LayerConfig& config, const std::string& path, const torch::Tensor& weight) const;
+  /// Only the scheme and the name: for a copy, whose buffers follow.
+  void adopt(const LayerQuantizer& other);
+
+  const LayerProduct& product() const { return product_; }
+  const LayerConfig& config() const { return config_; }
+  void set_config(const LayerConfig& config) { config_ = config; }
+  const std::string& path() const { return path_; }
+  ActivationQuantizer& input() const { return *input_; }
+  /// Shared by the layers of a model, so that their flags are read together.
+  StepFlags& flags() const { return *flags_; }
+  void share_flags(std::shared_ptr<StepFlags> flags) { flags_ = std::move(flags); }
+
+  /// The scheme as an encoding of the weight.
+  quant::Encoding weight_encoding() const;
+  /// The grids of the weight as it is now. Throws c10::Error that names the layer when it is not finite.
+  ops::WeightGrid weight_grid(const torch::Tensor& weight) const;
+  /// The weight as it ships: the codes that a forward would multiply. Throws as weight_grid() does.
+  quant::QuantizedTensor quantized_weight(const torch::Tensor& weight) const;
+
+  /// y of x, by state; observes while the state moves.
+  torch::Tensor run(const torch::Tensor& x, const LayerParameters& parameters);
+  /// y in float32 on the parameters as they are, the relu of the input included.
+  torch::Tensor run_float(const torch::Tensor& x, const LayerParameters& parameters) const;
+
+ private:
+  torch::Tensor multiply_floats(const torch::Tensor& x, const LayerParameters& parameters) const;
+  torch::Tensor multiply_codes(const torch::Tensor& x, const LayerParameters& parameters);
+  ops::EncodedLayerOutput call(const ops::LayerCall& call) const;
+
+  LayerProduct product_;
+  LayerConfig config_;
+  std::string path_;
+  std::shared_ptr<ActivationQuantizer> input_;
+  std::shared_ptr<StepFlags> flags_ = std::make_shared<StepFlags>();
+};
+
+}  // namespace samebits
