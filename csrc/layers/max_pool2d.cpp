@@ -156,8 +156,14 @@ struct MaxPool2dFunction : torch::autograd::Function<MaxPool2dFunction> {
     const auto [y, argmax] = ops::max_pool2d(x, kernel, stride, padding);
     context->save_for_backward({argmax});
     context->mark_non_differentiable({argmax});
-    context->saved_data["window"] = std::vector<int64_t>{x.size(2), x.size(3), kernel[0],  kernel[1],
-                                                         stride[0], stride[1], padding[0], padding[1]};
+    context->saved_data["window"] = std::vector<int64_t>{x.sym_size(2).guard_int(__FILE__, __LINE__),
+                                                         x.sym_size(3).guard_int(__FILE__, __LINE__),
+                                                         kernel[0],
+                                                         kernel[1],
+                                                         stride[0],
+                                                         stride[1],
+                                                         padding[0],
+                                                         padding[1]};
     return {y, argmax};
   }
 
