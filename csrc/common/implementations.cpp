@@ -6,7 +6,7 @@
 #include "kernels/conv/strided_rows.h"
 #include "kernels/float/relu.h"
 #include "kernels/formats/codebook.h"
-#include "kernels/formats/fake_quantize_float.h"
+#include "kernels/formats/fake_quantize_small_float.h"
 #include "kernels/formats/mx.h"
 #include "kernels/formats/pack_int4.h"
 #include "kernels/matmul/epilogue.h"
@@ -50,8 +50,8 @@ std::vector<KernelStatus> kernel_statuses() {
       {"fake_quantize", statuses(kernels::fake_quantize_implementations())},
       {"fake_quantize_backward", statuses(kernels::fake_quantize_backward_implementations())},
       {"fake_quantize_codebook", statuses(kernels::fake_quantize_codebook_implementations())},
-      {"fake_quantize_float", statuses(kernels::fake_quantize_float_implementations())},
-      {"decode_float", statuses(kernels::decode_float_implementations())},
+      {"fake_quantize_float", statuses(kernels::fake_quantize_small_float_implementations())},
+      {"decode_float", statuses(kernels::decode_small_float_implementations())},
       {"fake_quantize_mx", statuses(kernels::fake_quantize_mx_implementations())},
       {"lsq_backward", statuses(kernels::lsq_backward_run_implementations())},
       {"lsq_backward_columns", statuses(kernels::lsq_backward_columns_implementations())},

@@ -11,7 +11,7 @@
 
 #include "kernels/common/host_device.h"
 #include "kernels/common/implementation.h"
-#include "kernels/formats/float_format.h"
+#include "kernels/formats/small_float.h"
 
 namespace samebits::kernels {
 
@@ -21,7 +21,7 @@ constexpr std::uint8_t kMxNaNScale = 0xFF;
 /// What a block's elements are: a float format, or int8 with the value code * 2^-6.
 struct MxFormat {
   bool is_int8;
-  FloatFormat element;  // when not is_int8
+  SmallFloat element;  // when not is_int8
   friend bool operator==(const MxFormat&, const MxFormat&) = default;
 
   constexpr std::int32_t largest_exponent() const { return is_int8 ? 0 : element.largest_exponent(); }
@@ -60,7 +60,7 @@ struct MxCode {
 SAMEBITS_HOST_DEVICE inline MxCode encode_mx(float x, std::uint8_t scale_code, const MxFormat& format) {
   const float v = x * mx_scale(static_cast<std::uint8_t>(254 - scale_code));
   if (!format.is_int8)
-    return {encode_float(v, format.element, Overflow::kSaturate), is_overflow(v, format.element)};
+    return {encode_small_float(v, format.element, Overflow::kSaturate), is_overflow(v, format.element)};
   const float steps = rintf(v * 64.0f);
   const float bounded = steps > 127.0f ? 127.0f : steps < -127.0f ? -127.0f : steps;
   return {static_cast<std::uint8_t>(static_cast<std::int32_t>(bounded)), bounded != steps};
@@ -71,7 +71,7 @@ SAMEBITS_HOST_DEVICE inline float decode_mx(std::uint8_t code, std::uint8_t scal
                                             const MxFormat& format) {
   if (scale_code == kMxNaNScale) return mx_scale(scale_code);
   const float value = format.is_int8 ? static_cast<float>(static_cast<std::int8_t>(code)) * 0x1p-6f
-                                     : decode_float(code, format.element);
+                                     : decode_small_float(code, format.element);
   return value != value ? value : value * mx_scale(scale_code);
 }
 

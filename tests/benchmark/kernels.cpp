@@ -11,7 +11,7 @@
 #include <memory>
 
 #include "kernels/formats/codebook.h"
-#include "kernels/formats/fake_quantize_float.h"
+#include "kernels/formats/fake_quantize_small_float.h"
 #include "kernels/formats/mx.h"
 #include "kernels/formats/pack_int4.h"
 #include "kernels/observe/moving_average.h"
@@ -201,10 +201,11 @@ void fake_quantize_codebook(const Tensor& x, const kernels::Codebook& codebook) 
 
 void fake_quantize_float8(const Tensor& x) {
   const Outputs out(x);
-  const kernels::FloatArgs args{x.const_data_ptr(), out.y.mutable_data_ptr(), nullptr, out.mask()};
+  const kernels::SmallFloatArgs args{x.const_data_ptr(), out.y.mutable_data_ptr(), nullptr, out.mask()};
   const kernels::GridTable table = kernels::table_of(kGrid);
   in_parallel(x.numel(), 8, [&](std::int64_t begin, std::int64_t end) {
-    kernels::fake_quantize_float(args, kernels::kFloat8E4M3, kernels::Overflow::kSaturate, table, begin, end);
+    kernels::fake_quantize_small_float(args, kernels::kFloat8E4M3, kernels::Overflow::kSaturate, table, begin,
+                                       end);
   });
 }
 

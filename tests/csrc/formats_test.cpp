@@ -1,7 +1,7 @@
 // Grids that are not uniform: fake_quantize_codebook, fake_quantize_float and fake_quantize_mx against
 // tests/format_oracle.h, and float8 against torch's own types.
 #include "csrc/formats/codebook.h"
-#include "csrc/formats/fake_quantize_float.h"
+#include "csrc/formats/fake_quantize_small_float.h"
 #include "csrc/formats/mx.h"
 #include "tests/csrc/op_test.h"
 #include "tests/format_oracle.h"

@@ -3,7 +3,7 @@
 #include "kernels/formats/cuda/mx.cu"
 
 #include "tests/cuda_kernels/device_cases.h"
-#include "tests/kernels/float_formats.h"
+#include "tests/kernels/small_floats.h"
 
 namespace samebits::kernels::cuda {
 namespace {

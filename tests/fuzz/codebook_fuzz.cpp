@@ -1,6 +1,6 @@
 // Fuzzes the grids that are not uniform: codebooks, small floats, and microscaling blocks.
 #include "kernels/formats/codebook.h"
-#include "kernels/formats/fake_quantize_float.h"
+#include "kernels/formats/fake_quantize_small_float.h"
 #include "kernels/formats/mx.h"
 #include "tests/fuzz/tensors.h"
 
@@ -82,14 +82,14 @@ void fuzz_codebook(Source& source, const Grids& grids, const Tensor& x, const Ou
           });
 }
 
-constexpr kernels::FloatFormat kFormats[] = {kernels::kFloat8E4M3, kernels::kFloat8E5M2, kernels::kFloat6E2M3,
-                                             kernels::kFloat6E3M2, kernels::kFloat4E2M1};
+constexpr kernels::SmallFloat kFormats[] = {kernels::kFloat8E4M3, kernels::kFloat8E5M2, kernels::kFloat6E2M3,
+                                            kernels::kFloat6E3M2, kernels::kFloat4E2M1};
 
 void fuzz_float(Source& source, const Grids& grids, const Tensor& x, const Outputs& empty) {
-  const kernels::FloatFormat format = source.choice(kFormats);
+  const kernels::SmallFloat format = source.choice(kFormats);
   const bool to_special = format.nan_code != 0 && source.flag();
   const auto overflow = to_special ? kernels::Overflow::kToSpecial : kernels::Overflow::kSaturate;
-  compare("fake_quantize_float", kernels::fake_quantize_float_implementations(), empty,
+  compare("fake_quantize_small_float", kernels::fake_quantize_small_float_implementations(), empty,
           any_split(source, grids.elements, 8),
           [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
             return run({x.data(), to.y_data(), to.codes_data(), to.mask_data(), x.type}, format, overflow,
@@ -99,10 +99,10 @@ void fuzz_float(Source& source, const Grids& grids, const Tensor& x, const Outpu
 
 void fuzz_decode(Source& source, const Grids& grids, const Outputs& empty) {
   if (!empty.y.is_float()) return;
-  const kernels::FloatFormat format = source.choice(kFormats);
+  const kernels::SmallFloat format = source.choice(kFormats);
   Block<std::uint8_t> from(grids.elements, source.between(0, 9));
   for (std::int64_t i = 0; i < from.size(); ++i) from[i] = static_cast<std::uint8_t>(source.word());
-  compare("decode_float", kernels::decode_float_implementations(), empty,
+  compare("decode_small_float", kernels::decode_small_float_implementations(), empty,
           any_split(source, grids.elements, 1),
           [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
             run(from.data(), to.y.floats.data(), format, grids.table.scale[0], begin, end);

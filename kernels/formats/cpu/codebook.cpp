@@ -10,7 +10,7 @@
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
 #include "kernels/common/cpu/implementations.h"
-#include "kernels/formats/cpu/float_format-inl.h"
+#include "kernels/formats/cpu/small_float-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {

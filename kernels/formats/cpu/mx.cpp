@@ -9,15 +9,15 @@
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
 #include "kernels/common/cpu/implementations.h"
-#include "kernels/formats/cpu/float_format-inl.h"
-#include "kernels/formats/fake_quantize_float.h"
+#include "kernels/formats/cpu/small_float-inl.h"
+#include "kernels/formats/fake_quantize_small_float.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
 struct FloatElements {
   VectorFormat format;
-  HWY_INLINE Encoded operator()(BlockFloats v) const { return encode_float(v, format); }
+  HWY_INLINE Encoded operator()(BlockFloats v) const { return encode_small_float(v, format); }
 };
 
 struct Int8Elements {
@@ -130,7 +130,7 @@ void decode_mx_blocks(const std::uint8_t* codes, const std::uint8_t* scales, flo
     if (format.is_int8 || scales[block] == kMxNaNScale) {
       for (std::int64_t i = first; i < last; ++i) y[i] = decode_mx(codes[i], scales[block], format);
     } else {
-      decode_float_run(codes, y, format.element, mx_scale(scales[block]), first, last);
+      decode_small_float_run(codes, y, format.element, mx_scale(scales[block]), first, last);
     }
   }
 }

@@ -11,8 +11,8 @@
 #include "kernels/quantize/fake_quantize.h"
 #include "tests/format_oracle.h"
 #include "tests/kernels/affine_cases.h"
-#include "tests/kernels/float_formats.h"
 #include "tests/kernels/granularities.h"
+#include "tests/kernels/small_floats.h"
 
 namespace samebits::kernels {
 namespace {

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "kernels/quantize/fake_quantize.h"
-#include "tests/kernels/float_formats.h"
+#include "tests/kernels/small_floats.h"
 
 namespace samebits::kernels {
 namespace {

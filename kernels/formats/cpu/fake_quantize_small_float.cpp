@@ -1,7 +1,8 @@
-// kernels/formats/fake_quantize_float.h with Highway. This file is compiled once for every instruction set.
+// kernels/formats/fake_quantize_small_float.h with Highway. This file is compiled once for every instruction
+// set.
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/formats/cpu/fake_quantize_float.cpp"
-#include "kernels/formats/reference/fake_quantize_float.h"
+#define HWY_TARGET_INCLUDE "kernels/formats/cpu/fake_quantize_small_float.cpp"
+#include "kernels/formats/reference/fake_quantize_small_float.h"
 
 #include <algorithm>
 #include <limits>
@@ -9,7 +10,7 @@
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
 #include "kernels/common/cpu/implementations.h"
-#include "kernels/formats/cpu/float_format-inl.h"
+#include "kernels/formats/cpu/small_float-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
@@ -17,8 +18,8 @@ namespace samebits::kernels::HWY_NAMESPACE {
 template <class Stored>
 struct FloatKernel {
   static constexpr bool kMayCorrect = false;  // a corrected quotient may lie on the other side of a tie
-  FloatArgs args;
-  FloatFormat scalar_format;
+  SmallFloatArgs args;
+  SmallFloat scalar_format;
   Overflow overflow;
   VectorFormat format;
 
@@ -30,7 +31,7 @@ struct FloatKernel {
     for (std::int64_t lane = 0; lane < kBlock; lane += kBlockLanes) {
       const auto& grid = grids.at(offset + lane);
       const auto v = grid.quotient(load_floats(static_cast<const Stored*>(args.x) + i + lane));
-      const Encoded encoded = encode_float(v, format);
+      const Encoded encoded = encode_small_float(v, format);
       const auto y = hn::IfThenElse(encoded.is_nan, format.nan_value, hn::Mul(encoded.value, grid.scale));
       const auto code = hn::IfThenElse(hn::RebindMask(i32, encoded.is_nan), format.nan_code, encoded.code);
       // kNaNBits is the one NaN that rounding to 16 bits by a carry leaves alone.
@@ -42,12 +43,12 @@ struct FloatKernel {
     if (args.clip_mask != nullptr) store_clip_bits(inside, args.clip_mask, i);
   }
   bool reference(const AffineGrid& grid, std::int64_t begin, std::int64_t end) const {
-    return reference::fake_quantize_float_run(args, scalar_format, overflow, grid.scale, begin, end);
+    return reference::fake_quantize_small_float_run(args, scalar_format, overflow, grid.scale, begin, end);
   }
 };
 
-bool fake_quantize_float(const FloatArgs& args, const FloatFormat& format, Overflow overflow,
-                         const GridTable& table, std::int64_t begin, std::int64_t end) {
+bool fake_quantize_small_float(const SmallFloatArgs& args, const SmallFloat& format, Overflow overflow,
+                               const GridTable& table, std::int64_t begin, std::int64_t end) {
   const GridTable scales = scales_of(table);
   const VectorFormat vectors = vector_format(format, overflow);
   if (args.type == FloatType::kBfloat16)
@@ -57,15 +58,15 @@ bool fake_quantize_float(const FloatArgs& args, const FloatFormat& format, Overf
   return walk_table(FloatKernel<float>{args, format, overflow, vectors}, scales, begin, end);
 }
 
-void decode_float_run(const std::uint8_t* codes, float* y, const FloatFormat& format, float scalar_scale,
-                      std::int64_t begin, std::int64_t end) {
+void decode_small_float_run(const std::uint8_t* codes, float* y, const SmallFloat& format, float scalar_scale,
+                            std::int64_t begin, std::int64_t end) {
   const BlockTag f32;
   const BlockIntTag i32;
   const hn::Rebind<std::uint8_t, BlockTag> u8;
   const int dropped = 23 - format.mantissa_bits,
             sign_shift = 31 - format.exponent_bits - format.mantissa_bits;
   const auto scale = hn::Set(f32, scalar_scale);
-  const auto unit = hn::Set(f32, decode_float(1, format));
+  const auto unit = hn::Set(f32, decode_small_float(1, format));
   const auto nan = hn::Set(f32, float_of_bits(kNaNBits)), infinity = hn::Set(f32, float_of_bits(0x7F800000u));
   std::int64_t i = begin;
   for (; i + kBlockLanes <= end; i += kBlockLanes) {
@@ -84,7 +85,7 @@ void decode_float_run(const std::uint8_t* codes, float* y, const FloatFormat& fo
     const auto real = hn::Mul(hn::Or(value, hn::BitCast(f32, sign)), scale);
     hn::StoreU(hn::IfThenElse(hn::RebindMask(f32, is_nan), nan, real), f32, y + i);
   }
-  reference::decode_float_run(codes, y, format, scalar_scale, i, end);
+  reference::decode_small_float_run(codes, y, format, scalar_scale, i, end);
 }
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
@@ -93,34 +94,36 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace samebits::kernels {
 namespace {
-constexpr Implementation<decltype(fake_quantize_float)> forward_list[] =
-    SAMEBITS_IMPLEMENTATIONS(fake_quantize_float);
-constexpr Implementation<decltype(decode_float_run)> decode_list[] =
-    SAMEBITS_IMPLEMENTATIONS(decode_float_run);
+constexpr Implementation<decltype(fake_quantize_small_float)> forward_list[] =
+    SAMEBITS_IMPLEMENTATIONS(fake_quantize_small_float);
+constexpr Implementation<decltype(decode_small_float_run)> decode_list[] =
+    SAMEBITS_IMPLEMENTATIONS(decode_small_float_run);
 }  // namespace
 
-std::span<const Implementation<decltype(fake_quantize_float)>> fake_quantize_float_implementations() {
+std::span<const Implementation<decltype(fake_quantize_small_float)>>
+fake_quantize_small_float_implementations() {
   return forward_list;
 }
-std::span<const Implementation<decltype(decode_float_run)>> decode_float_implementations() {
+std::span<const Implementation<decltype(decode_small_float_run)>> decode_small_float_implementations() {
   return decode_list;
 }
 
-bool fake_quantize_float(const FloatArgs& args, const FloatFormat& format, Overflow overflow,
-                         const GridTable& table, std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(fake_quantize_float_implementations());
+bool fake_quantize_small_float(const SmallFloatArgs& args, const SmallFloat& format, Overflow overflow,
+                               const GridTable& table, std::int64_t begin, std::int64_t end) {
+  static const auto& chosen = first_usable(fake_quantize_small_float_implementations());
   return chosen.run(args, format, overflow, table, begin, end);
 }
 
-void decode_float_run(const std::uint8_t* codes, float* y, const FloatFormat& format, float scale,
-                      std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(decode_float_implementations());
+void decode_small_float_run(const std::uint8_t* codes, float* y, const SmallFloat& format, float scale,
+                            std::int64_t begin, std::int64_t end) {
+  static const auto& chosen = first_usable(decode_small_float_implementations());
   chosen.run(codes, y, format, scale, begin, end);
 }
 
-float float_scale(const FloatFormat& format, float amax) {
+float small_float_scale(const SmallFloat& format, float amax) {
   if (amax == 0.0f) return 1.0f;
-  return std::max(amax / decode_float(static_cast<std::uint8_t>(format.largest_code), format), kMinScale);
+  return std::max(amax / decode_small_float(static_cast<std::uint8_t>(format.largest_code), format),
+                  kMinScale);
 }
 
 }  // namespace samebits::kernels

@@ -1,16 +1,16 @@
-// kernels/formats/fake_quantize_float.h on CUDA: a thread makes four elements. The formula is float_format.h,
-// in integers, and not the hardware's conversions, which have other special values.
+// kernels/formats/fake_quantize_small_float.h on CUDA: a thread makes four elements. The formula is
+// small_float.h, in integers, and not the hardware's conversions, which have other special values.
 #pragma once
 
 #include "kernels/common/cuda/grids.cuh"
 #include "kernels/common/cuda/quads.cuh"
-#include "kernels/formats/fake_quantize_float.h"
+#include "kernels/formats/fake_quantize_small_float.h"
 
 namespace samebits::kernels::cuda {
 
 /// The real of a code. A product may change a NaN's bits.
-__device__ inline float float_of_code(std::uint8_t code, const FloatFormat& format, float scale) {
-  const float value = decode_float(code, format);
+__device__ inline float float_of_code(std::uint8_t code, const SmallFloat& format, float scale) {
+  const float value = decode_small_float(code, format);
   return isnan(value) ? value : value * scale;
 }
 
@@ -18,8 +18,8 @@ __device__ inline float float_of_code(std::uint8_t code, const FloatFormat& form
 /// cleared.
 template <class Stored, class Grids>
 __global__ void __launch_bounds__(kThreads)
-    fake_quantize_float(FloatArgs args, FloatFormat format, Overflow overflow, Grids grids, std::int64_t n,
-                        int* saw_nan) {
+    fake_quantize_small_float(SmallFloatArgs args, SmallFloat format, Overflow overflow, Grids grids,
+                              std::int64_t n, int* saw_nan) {
   for_each_quad(n, [&](std::int64_t first, int count) {
     float r[4];
     std::int32_t codes[4];
@@ -30,11 +30,11 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const float v = r[i] / walk.grid.scale;
-      const std::uint8_t code = encode_float(v, format, overflow);
+      const std::uint8_t code = encode_small_float(v, format, overflow);
       codes[i] = code;
       r[i] = float_of_code(code, format, walk.grid.scale);
       clip_bits |= static_cast<unsigned>(is_overflow(v, format)) << i;
-      has_nan = has_nan || isnan(v) || isnan(decode_float(code, format));
+      has_nan = has_nan || isnan(v) || isnan(decode_small_float(code, format));
       if (i + 1 < count) walk.advance();
     }
     if (args.y != nullptr) store_reals<Stored>(args.y, first, count, r);
@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(kThreads)
 /// y of codes, the scales those of a table. Launch with any number of blocks.
 template <class Grids>
 __global__ void __launch_bounds__(kThreads)
-    decode_floats(const std::uint8_t* codes, float* y, FloatFormat format, Grids grids, std::int64_t n) {
+    decode_small_floats(const std::uint8_t* codes, float* y, SmallFloat format, Grids grids, std::int64_t n) {
   for_each_quad(n, [&](std::int64_t first, int count) {
     if (count == 0) return;
     std::uint8_t quad[4];

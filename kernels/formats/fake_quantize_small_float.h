@@ -1,5 +1,5 @@
 // float32 -> small float -> float32, with what backward needs, and back from codes. One scale a run; scales
-// of channels come from a GridTable. The formats and the formula of one value: float_format.h.
+// of channels come from a GridTable. The formats and the formula of one value: small_float.h.
 #pragma once
 
 #include <cstdint>
@@ -7,12 +7,12 @@
 
 #include "kernels/common/grid_table.h"
 #include "kernels/common/implementation.h"
-#include "kernels/formats/float_format.h"
+#include "kernels/formats/small_float.h"
 
 namespace samebits::kernels {
 
 /// The arrays of one call, n elements each, of any alignment.
-struct FloatArgs {
+struct SmallFloatArgs {
   const void* x;            // of `type`, and so aligned
   void* y;                  // of `type`; may be x; null: not wanted
   std::uint8_t* codes;      // null: not wanted
@@ -27,18 +27,19 @@ struct FloatArgs {
 /// rounded to `type` once more. Returns whether it met or, by Overflow::kToSpecial, made a NaN: y is NaN
 /// (kNaNBits), mask bit 1; in a format without NaN y is +0. Does not allocate or throw. Every implementation
 /// gives the same bits.
-bool fake_quantize_float(const FloatArgs& args, const FloatFormat& format, Overflow overflow,
-                         const GridTable& table, std::int64_t begin, std::int64_t end);
+bool fake_quantize_small_float(const SmallFloatArgs& args, const SmallFloat& format, Overflow overflow,
+                               const GridTable& table, std::int64_t begin, std::int64_t end);
 
-/// y[i] = decode_float(codes[i]) * scale for i in [begin, end): the float32 y that fake_quantize_float wrote
-/// with these codes.
-void decode_float_run(const std::uint8_t* codes, float* y, const FloatFormat& format, float scale,
-                      std::int64_t begin, std::int64_t end);
+/// y[i] = decode_small_float(codes[i]) * scale for i in [begin, end): the float32 y that
+/// fake_quantize_small_float wrote with these codes.
+void decode_small_float_run(const std::uint8_t* codes, float* y, const SmallFloat& format, float scale,
+                            std::int64_t begin, std::int64_t end);
 
 /// The scale that puts `amax`, finite and >= 0, at the format's largest value; 1 for 0, at least kMinScale.
-float float_scale(const FloatFormat& format, float amax);
+float small_float_scale(const SmallFloat& format, float amax);
 
-std::span<const Implementation<decltype(fake_quantize_float)>> fake_quantize_float_implementations();
-std::span<const Implementation<decltype(decode_float_run)>> decode_float_implementations();
+std::span<const Implementation<decltype(fake_quantize_small_float)>>
+fake_quantize_small_float_implementations();
+std::span<const Implementation<decltype(decode_small_float_run)>> decode_small_float_implementations();
 
 }  // namespace samebits::kernels

@@ -1,16 +1,16 @@
-// kernels/formats/fake_quantize_float.h against a search among all values of the format, by bits.
-#include "kernels/formats/fake_quantize_float.h"
+// kernels/formats/fake_quantize_small_float.h against a search among all values of the format, by bits.
+#include "kernels/formats/fake_quantize_small_float.h"
 
 #include <gmock/gmock.h>
 
 #include "kernels/quantize/fake_quantize.h"
-#include "tests/kernels/float_formats.h"
 #include "tests/kernels/granularities.h"
+#include "tests/kernels/small_floats.h"
 
 namespace samebits::kernels {
 namespace {
 
-class FakeQuantizeFloat : public KernelTest {};
+class FakeQuantizeSmallFloat : public KernelTest {};
 class DecodeFloat : public KernelTest {};
 
 /// A table of one run of n elements.
@@ -52,11 +52,11 @@ void expect_search(const std::vector<float>& x, const FormatCase& c, float scale
   const std::int64_t n = std::ssize(x);
   for (const Overflow overflow : overflows_of(c)) {
     const ExpectedFloats expected = expect_floats(x, c, overflow, [&](std::int64_t) { return scale; });
-    for (const auto& entry : under_test(fake_quantize_float_implementations())) {
+    for (const auto& entry : under_test(fake_quantize_small_float_implementations())) {
       SCOPED_TRACE(testing::Message() << c.name << ", " << entry.name << ", scale " << scale);
       Guarded<float> y(n, 3);
       Guarded<std::uint8_t> codes(n, 3), clip_mask((n + 7) / 8, 3);
-      const FloatArgs args{x.data(), y.data(), codes.data(), clip_mask.data()};
+      const SmallFloatArgs args{x.data(), y.data(), codes.data(), clip_mask.data()};
       EXPECT_EQ(entry.run(args, c.format, overflow, one_scale(scale, n), 0, n), expected.saw_nan);
       EXPECT_EQ(first_difference(codes.values(), expected.codes), "");
       EXPECT_EQ(first_difference(y.values(), expected.y), "");
@@ -66,7 +66,7 @@ void expect_search(const std::vector<float>& x, const FormatCase& c, float scale
   }
 }
 
-TEST_F(FakeQuantizeFloat, RoundsToTheNearestValueAtEveryValueAndMidpointAndTheirNeighbours) {
+TEST_F(FakeQuantizeSmallFloat, RoundsToTheNearestValueAtEveryValueAndMidpointAndTheirNeighbours) {
   for (const FormatCase& c : kFormats) {
     for (const float scale : {1.0f, 0.1f, 0x1.fffffep-3f, kMinScale, 0x1p120f}) {
       expect_search(hard_values_of(c), c, scale);
@@ -77,7 +77,7 @@ TEST_F(FakeQuantizeFloat, RoundsToTheNearestValueAtEveryValueAndMidpointAndTheir
   }
 }
 
-TEST_F(FakeQuantizeFloat, RoundsToTheNearestValueOnRandomPatterns) {
+TEST_F(FakeQuantizeSmallFloat, RoundsToTheNearestValueOnRandomPatterns) {
   Random random(1);
   for (const FormatCase& c : kFormats) {
     std::vector<float> x(1 << 20);
@@ -88,7 +88,7 @@ TEST_F(FakeQuantizeFloat, RoundsToTheNearestValueOnRandomPatterns) {
   }
 }
 
-TEST_F(FakeQuantizeFloat, TakesEveryPatternOfA16BitTypeAndRoundsItsResultsToIt) {
+TEST_F(FakeQuantizeSmallFloat, TakesEveryPatternOfA16BitTypeAndRoundsItsResultsToIt) {
   const Bytes x = all_patterns();
   const std::int64_t n = std::ssize(x) / 2;
   for (const StoredType& stored : kShortTypes) {
@@ -97,11 +97,11 @@ TEST_F(FakeQuantizeFloat, TakesEveryPatternOfA16BitTypeAndRoundsItsResultsToIt) 
       const float scale = 0.1f;
       const ExpectedFloats expected =
           expect_floats(decoded(x, stored.type), c, overflow, [&](std::int64_t) { return scale; });
-      for (const auto& entry : under_test(fake_quantize_float_implementations())) {
+      for (const auto& entry : under_test(fake_quantize_small_float_implementations())) {
         SCOPED_TRACE(testing::Message() << stored.name << ", " << c.name << ", " << entry.name);
         Bytes y = x;  // y may be x
         std::vector<std::uint8_t> codes(n), clip_mask(n / 8);
-        const FloatArgs args{y.data(), y.data(), codes.data(), clip_mask.data(), stored.type};
+        const SmallFloatArgs args{y.data(), y.data(), codes.data(), clip_mask.data(), stored.type};
         EXPECT_TRUE(entry.run(args, c.format, overflow, one_scale(scale, n), 0, n));
         EXPECT_EQ(first_difference(y, encoded_results(expected.y, stored.type)), "");
         EXPECT_EQ(first_difference(codes, expected.codes), "");
@@ -111,13 +111,13 @@ TEST_F(FakeQuantizeFloat, TakesEveryPatternOfA16BitTypeAndRoundsItsResultsToIt) 
   }
 }
 
-TEST_F(FakeQuantizeFloat, WritesItsElementsAndNothingElseForEveryCount) {
+TEST_F(FakeQuantizeSmallFloat, WritesItsElementsAndNothingElseForEveryCount) {
   Random random(2);
   for (const FormatCase& c : kFormats)
     for (const std::int64_t n : kCounts) expect_search(random_floats(random, n, 8.0f), c, 0.7f);
 }
 
-TEST_F(FakeQuantizeFloat, ReportsANaNWhereverItStandsAndOneThatItMakes) {
+TEST_F(FakeQuantizeSmallFloat, ReportsANaNWhereverItStandsAndOneThatItMakes) {
   for (const FormatCase& c : kFormats) {
     for (const std::int64_t n : {1, 8, 19}) {
       for (std::int64_t at = 0; at < n; ++at) {
@@ -132,12 +132,12 @@ TEST_F(FakeQuantizeFloat, ReportsANaNWhereverItStandsAndOneThatItMakes) {
   }
 }
 
-TEST_F(FakeQuantizeFloat, KeepsTheMaskBitsBelowBeginAndClearsThoseFromEndOn) {
+TEST_F(FakeQuantizeSmallFloat, KeepsTheMaskBitsBelowBeginAndClearsThoseFromEndOn) {
   const std::int64_t n = 24;
   const std::vector<float> x(n, 500.0f);  // all clipped
   for (std::int64_t begin = 0; begin < n; ++begin) {
     for (std::int64_t end = begin + 1; end <= n; ++end) {
-      for (const auto& entry : under_test(fake_quantize_float_implementations())) {
+      for (const auto& entry : under_test(fake_quantize_small_float_implementations())) {
         Guarded<float> y(n);
         Guarded<std::uint8_t> codes(n), clip_mask(n / 8);
         entry.run({x.data(), y.data(), codes.data(), clip_mask.data()}, kFloat8E4M3, Overflow::kSaturate,
@@ -153,13 +153,13 @@ TEST_F(FakeQuantizeFloat, KeepsTheMaskBitsBelowBeginAndClearsThoseFromEndOn) {
   }
 }
 
-TEST_F(FakeQuantizeFloat, LeavesOutWhatIsNotWantedAndMayWriteOverItsInput) {
+TEST_F(FakeQuantizeSmallFloat, LeavesOutWhatIsNotWantedAndMayWriteOverItsInput) {
   Random random(3);
   const std::vector<float> x = random_floats(random, 77, 600.0f);
   const float scale = 1.1f;
   const ExpectedFloats expected =
       expect_floats(x, kFormats[0], Overflow::kSaturate, [&](std::int64_t) { return scale; });
-  for (const auto& entry : under_test(fake_quantize_float_implementations())) {
+  for (const auto& entry : under_test(fake_quantize_small_float_implementations())) {
     std::vector<float> y = x;
     std::vector<std::uint8_t> codes(x.size());
     const GridTable table = one_scale(scale, std::ssize(x));
@@ -172,7 +172,7 @@ TEST_F(FakeQuantizeFloat, LeavesOutWhatIsNotWantedAndMayWriteOverItsInput) {
   }
 }
 
-TEST_F(FakeQuantizeFloat, GivesEachElementTheScaleOfItsRunInWhateverOrderThePiecesCome) {
+TEST_F(FakeQuantizeSmallFloat, GivesEachElementTheScaleOfItsRunInWhateverOrderThePiecesCome) {
   Random random(4);
   for (const Granularity& c : all_granularities()) {
     SCOPED_TRACE(c.why);
@@ -186,8 +186,8 @@ TEST_F(FakeQuantizeFloat, GivesEachElementTheScaleOfItsRunInWhateverOrderThePiec
     Guarded<float> y(c.elements());
     Guarded<std::uint8_t> codes(c.elements()), clip_mask((c.elements() + 7) / 8);
     for (const auto& [first, last] : pieces)
-      EXPECT_FALSE(fake_quantize_float({x.data(), y.data(), codes.data(), clip_mask.data()}, kFloat4E2M1,
-                                       Overflow::kSaturate, table, first, last));
+      EXPECT_FALSE(fake_quantize_small_float({x.data(), y.data(), codes.data(), clip_mask.data()},
+                                             kFloat4E2M1, Overflow::kSaturate, table, first, last));
     EXPECT_EQ(first_difference(y.values(), expected.y), "");
     EXPECT_EQ(first_difference(codes.values(), expected.codes), "");
     EXPECT_EQ(first_difference(clip_mask.values(), expected.clip_mask), "");
@@ -195,19 +195,19 @@ TEST_F(FakeQuantizeFloat, GivesEachElementTheScaleOfItsRunInWhateverOrderThePiec
   }
 }
 
-TEST_F(FakeQuantizeFloat, TheScalePutsTheLargestMagnitudeAtTheLargestValue) {
-  EXPECT_EQ(float_scale(kFloat8E4M3, 896.0f), 2.0f);
-  EXPECT_EQ(float_scale(kFloat8E5M2, 0.0f), 1.0f);
-  EXPECT_EQ(float_scale(kFloat8E5M2, 0x1p-120f), kMinScale);
+TEST_F(FakeQuantizeSmallFloat, TheScalePutsTheLargestMagnitudeAtTheLargestValue) {
+  EXPECT_EQ(small_float_scale(kFloat8E4M3, 896.0f), 2.0f);
+  EXPECT_EQ(small_float_scale(kFloat8E5M2, 0.0f), 1.0f);
+  EXPECT_EQ(small_float_scale(kFloat8E5M2, 0x1p-120f), kMinScale);
 }
 
-TEST_F(FakeQuantizeFloat, TheStraightThroughGradientStopsWhereItSaturated) {
+TEST_F(FakeQuantizeSmallFloat, TheStraightThroughGradientStopsWhereItSaturated) {
   const std::vector<float> x = {448.0f, 464.0f,    465.0f,         -449.0f, -1e9f,
                                 0.0f,   kInfinity, nans().front(), 1.0f};
   std::vector<float> grad(x.size(), 1.0f);
   std::vector<std::uint8_t> clip_mask(2);
-  fake_quantize_float({x.data(), nullptr, nullptr, clip_mask.data()}, kFloat8E4M3, Overflow::kSaturate,
-                      one_scale(kUnitScale, std::ssize(x)), 0, std::ssize(x));
+  fake_quantize_small_float({x.data(), nullptr, nullptr, clip_mask.data()}, kFloat8E4M3, Overflow::kSaturate,
+                            one_scale(kUnitScale, std::ssize(x)), 0, std::ssize(x));
   fake_quantize_backward(grad.data(), clip_mask.data(), grad.data(), 0, std::ssize(x));
   EXPECT_THAT(grad, testing::ElementsAre(1, 1, 0, 1, 0, 1, 0, 0, 1));
 }
@@ -220,7 +220,7 @@ TEST_F(DecodeFloat, GivesTheValueOfEveryCodeTimesTheScale) {
     for (const float scale : {1.0f, 0.1f, kMinScale}) {
       std::vector<float> expected;
       for (const std::uint8_t code : codes) expected.push_back(real_of(code, c.definition, scale));
-      for (const auto& entry : under_test(decode_float_implementations())) {
+      for (const auto& entry : under_test(decode_small_float_implementations())) {
         for (const std::int64_t begin : {0, 1, 5}) {
           SCOPED_TRACE(testing::Message() << c.name << ", " << entry.name << ", from " << begin);
           const std::int64_t end = std::ssize(codes) - begin % 3;

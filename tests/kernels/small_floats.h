@@ -1,10 +1,10 @@
 // The small float formats beside their definitions in the oracle, and inputs that show their rounding. Shared
-// by the tests of float_format, fake_quantize_float and mx.
+// by the tests of small_float, fake_quantize_small_float and mx.
 #pragma once
 
 #include <vector>
 
-#include "kernels/formats/float_format.h"
+#include "kernels/formats/small_float.h"
 #include "tests/format_oracle.h"
 #include "tests/kernels/affine_cases.h"
 #include "tests/kernels/stored.h"
@@ -13,7 +13,7 @@ namespace samebits::kernels {
 
 struct FormatCase {
   const char* name;
-  FloatFormat format;
+  SmallFloat format;
   oracle::SmallFloat definition;
 };
 inline const FormatCase kFormats[] = {

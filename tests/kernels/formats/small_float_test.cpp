@@ -1,20 +1,20 @@
-// kernels/formats/float_format.h, one value at a time, against a search among all values in double.
-#include "kernels/formats/float_format.h"
+// kernels/formats/small_float.h, one value at a time, against a search among all values in double.
+#include "kernels/formats/small_float.h"
 
 #include <gtest/gtest.h>
 
 #include "tests/kernels/affine_cases.h"
-#include "tests/kernels/float_formats.h"
+#include "tests/kernels/small_floats.h"
 
 namespace samebits::kernels {
 namespace {
 
-TEST(FloatFormat, DecodesEveryCodeAsTheDefinitionSays) {
+TEST(SmallFloat, DecodesEveryCodeAsTheDefinitionSays) {
   for (const FormatCase& c : kFormats) {
     SCOPED_TRACE(c.name);
     for (int code = 0; code < 2 * c.format.sign_code(); ++code) {
       const double expected = oracle::decode(code, c.definition);
-      const float value = decode_float(static_cast<std::uint8_t>(code), c.format);
+      const float value = decode_small_float(static_cast<std::uint8_t>(code), c.format);
       if (std::isnan(expected))
         EXPECT_EQ(bits(value), kNaNBits) << code;
       else
@@ -23,14 +23,14 @@ TEST(FloatFormat, DecodesEveryCodeAsTheDefinitionSays) {
   }
 }
 
-TEST(FloatFormat, EncodesEveryValueAsItsOwnCode) {
+TEST(SmallFloat, EncodesEveryValueAsItsOwnCode) {
   for (const FormatCase& c : kFormats) {
     SCOPED_TRACE(c.name);
     for (int code = 0; code < 2 * c.format.sign_code(); ++code) {
-      const float value = decode_float(static_cast<std::uint8_t>(code), c.format);
+      const float value = decode_small_float(static_cast<std::uint8_t>(code), c.format);
       if (std::isnan(value)) continue;
       const Overflow overflow = std::isinf(value) ? Overflow::kToSpecial : Overflow::kSaturate;
-      EXPECT_EQ(encode_float(value, c.format, overflow), code);
+      EXPECT_EQ(encode_small_float(value, c.format, overflow), code);
     }
   }
 }
@@ -38,12 +38,12 @@ TEST(FloatFormat, EncodesEveryValueAsItsOwnCode) {
 void expect_encoded(float v, const FormatCase& c, const oracle::SmallFloatSearch& search) {
   for (const Overflow overflow : overflows_of(c)) {
     const oracle::SmallFloatCode expected = search.encode(v, overflow == Overflow::kSaturate);
-    ASSERT_EQ(encode_float(v, c.format, overflow), expected.code) << std::hexfloat << v;
+    ASSERT_EQ(encode_small_float(v, c.format, overflow), expected.code) << std::hexfloat << v;
     ASSERT_EQ(is_overflow(v, c.format), expected.clipped) << std::hexfloat << v;
   }
 }
 
-TEST(FloatFormat, RoundsToTheNearestValueAtEveryValueAndMidpointAndTheirNeighbours) {
+TEST(SmallFloat, RoundsToTheNearestValueAtEveryValueAndMidpointAndTheirNeighbours) {
   for (const FormatCase& c : kFormats) {
     SCOPED_TRACE(c.name);
     const oracle::SmallFloatSearch search(c.definition);
@@ -51,7 +51,7 @@ TEST(FloatFormat, RoundsToTheNearestValueAtEveryValueAndMidpointAndTheirNeighbou
   }
 }
 
-TEST(FloatFormat, RoundsToTheNearestValueOnEvery256thOfAllFloats) {
+TEST(SmallFloat, RoundsToTheNearestValueOnEvery256thOfAllFloats) {
   for (const FormatCase& c : kFormats) {
     SCOPED_TRACE(c.name);
     const oracle::SmallFloatSearch search(c.definition);
@@ -63,13 +63,13 @@ TEST(FloatFormat, RoundsToTheNearestValueOnEvery256thOfAllFloats) {
 
 struct KnownCode {
   const char* why;
-  FloatFormat format;
+  SmallFloat format;
   float v;
   Overflow overflow;
   int code;
 };
 // From the tables of OCP OFP8 v1.0 and OCP MX v1.0.
-TEST(FloatFormat, KnowsTheCodesThatTheStandardsList) {
+TEST(SmallFloat, KnowsTheCodesThatTheStandardsList) {
   constexpr Overflow kSaturate = Overflow::kSaturate, kToSpecial = Overflow::kToSpecial;
   const KnownCode cases[] = {
       {"E4M3 largest", kFloat8E4M3, 448.0f, kSaturate, 0x7E},
@@ -97,13 +97,13 @@ TEST(FloatFormat, KnowsTheCodesThatTheStandardsList) {
       {"minus zero keeps its sign", kFloat4E2M1, -0.0f, kSaturate, 0x08},
       {"what rounds to zero keeps its sign", kFloat8E4M3, -0x1p-10f, kSaturate, 0x80},
   };
-  for (const KnownCode& c : cases) EXPECT_EQ(encode_float(c.v, c.format, c.overflow), c.code) << c.why;
+  for (const KnownCode& c : cases) EXPECT_EQ(encode_small_float(c.v, c.format, c.overflow), c.code) << c.why;
 }
 
-TEST(FloatFormat, EveryNaNGivesTheSameCode) {
+TEST(SmallFloat, EveryNaNGivesTheSameCode) {
   for (const FormatCase& c : kFormats)
     for (const float nan : nans())
-      EXPECT_EQ(encode_float(nan, c.format, Overflow::kSaturate), c.definition.nan_code) << c.name;
+      EXPECT_EQ(encode_small_float(nan, c.format, Overflow::kSaturate), c.definition.nan_code) << c.name;
 }
 
 }  // namespace

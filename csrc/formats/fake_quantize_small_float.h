@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "csrc/quantize/fake_quantize.h"
-#include "kernels/formats/float_format.h"
+#include "kernels/formats/small_float.h"
 
 namespace samebits::ops {
 
@@ -19,6 +19,6 @@ FakeQuantized fake_quantize_float(const at::Tensor& x, const at::Tensor& scale, 
 
 /// The format of an operator's arguments. Throws c10::Error on another name, and on a format that has to
 /// saturate.
-kernels::FloatFormat checked_float_format(std::string_view name, bool saturate);
+kernels::SmallFloat checked_small_float(std::string_view name, bool saturate);
 
 }  // namespace samebits::ops

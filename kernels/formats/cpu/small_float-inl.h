@@ -1,16 +1,16 @@
-// kernels/formats/float_format.h for vectors, in float additions instead of shifts: |v| + 2^23 steps rounds
+// kernels/formats/small_float.h for vectors, in float additions instead of shifts: |v| + 2^23 steps rounds
 // to whole steps, and the low bits of the sum are the code. Included by the .cpp files that foreach_target
 // compiles.
-#if defined(SAMEBITS_FLOAT_FORMAT_INL_H) == defined(HWY_TARGET_TOGGLE)
-#ifdef SAMEBITS_FLOAT_FORMAT_INL_H
-#undef SAMEBITS_FLOAT_FORMAT_INL_H
+#if defined(SAMEBITS_SMALL_FLOAT_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef SAMEBITS_SMALL_FLOAT_INL_H
+#undef SAMEBITS_SMALL_FLOAT_INL_H
 #else
-#define SAMEBITS_FLOAT_FORMAT_INL_H
+#define SAMEBITS_SMALL_FLOAT_INL_H
 #endif
 
 #include "hwy/highway.h"
 #include "kernels/common/cpu/grid_blocks-inl.h"
-#include "kernels/formats/float_format.h"
+#include "kernels/formats/small_float.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
@@ -28,19 +28,19 @@ struct VectorFormat {
   int dropped, sign_shift;
 };
 
-HWY_INLINE VectorFormat vector_format(const FloatFormat& format, Overflow overflow) {
+HWY_INLINE VectorFormat vector_format(const SmallFloat& format, Overflow overflow) {
   const BlockTag f32;
   const BlockIntTag i32;
   const int dropped = 23 - format.mantissa_bits;
   // A negative overflow has the same magnitude; NaN is set apart by overflow_is_nan.
   const float infinity = float_of_bits(0x7F800000u);
-  const int code = encode_float(infinity, format, overflow);
+  const int code = encode_small_float(infinity, format, overflow);
   const float limit = float_of_bits(static_cast<std::uint32_t>(128 + format.largest_exponent()) << 23);
   const bool overflow_is_nan = overflow == Overflow::kToSpecial && format.infinity_code == 0;
-  return {.largest = hn::Set(f32, decode_float(static_cast<std::uint8_t>(format.largest_code), format)),
+  return {.largest = hn::Set(f32, decode_small_float(static_cast<std::uint8_t>(format.largest_code), format)),
           .limit = hn::Set(f32, limit),
-          .overflow_value = hn::Set(f32, decode_float(static_cast<std::uint8_t>(code), format)),
-          .nan_value = hn::Set(f32, decode_float(static_cast<std::uint8_t>(format.nan_code), format)),
+          .overflow_value = hn::Set(f32, decode_small_float(static_cast<std::uint8_t>(code), format)),
+          .nan_value = hn::Set(f32, decode_small_float(static_cast<std::uint8_t>(format.nan_code), format)),
           .least_exponent = hn::Set(i32, (128 - format.bias) << 23),
           .steps = hn::Set(i32, dropped << 23),
           .overflow_code = hn::Set(i32, code),
@@ -50,15 +50,15 @@ HWY_INLINE VectorFormat vector_format(const FloatFormat& format, Overflow overfl
           .sign_shift = 31 - format.exponent_bits - format.mantissa_bits};
 }
 
-/// What encode_float() and decode_float() say of a vector. Where `is_nan`, value and code are not set:
-/// nan_value and nan_code of the format belong there.
+/// What encode_small_float() and decode_small_float() say of a vector. Where `is_nan`, value and code are not
+/// set: nan_value and nan_code of the format belong there.
 struct Encoded {
   BlockFloats value;
   BlockInts code;
   BlockMask clipped, is_nan;
 };
 
-HWY_INLINE Encoded encode_float(BlockFloats v, const VectorFormat& format) {
+HWY_INLINE Encoded encode_small_float(BlockFloats v, const VectorFormat& format) {
   const BlockTag f32;
   const BlockIntTag i32;
   const hn::Rebind<std::uint32_t, BlockTag> u32;

@@ -1,10 +1,10 @@
-// kernels/formats/cuda/fake_quantize_float.cu on the emulator: codes and reals of a search among all values
-// of a format, and the bits of the CPU.
-#include "kernels/formats/cuda/fake_quantize_float.cu"
+// kernels/formats/cuda/fake_quantize_small_float.cu on the emulator: codes and reals of a search among all
+// values of a format, and the bits of the CPU.
+#include "kernels/formats/cuda/fake_quantize_small_float.cu"
 
 #include "tests/cuda_kernels/device_cases.h"
-#include "tests/kernels/float_formats.h"
 #include "tests/kernels/granularities.h"
+#include "tests/kernels/small_floats.h"
 
 namespace samebits::kernels::cuda {
 namespace {
@@ -42,8 +42,8 @@ void expect_cpu(const std::vector<float>& x, const FormatCase& c, Overflow overf
                 const FloatsExpected& expected) {
   std::vector<float> y(x.size());
   std::vector<std::uint8_t> codes(x.size()), clip_mask((x.size() + 7) / 8);
-  kernels::fake_quantize_float({x.data(), y.data(), codes.data(), clip_mask.data()}, c.format, overflow,
-                               table, 0, std::ssize(x));
+  kernels::fake_quantize_small_float({x.data(), y.data(), codes.data(), clip_mask.data()}, c.format, overflow,
+                                     table, 0, std::ssize(x));
   EXPECT_EQ(kernels::first_difference(y, expected.y), "");
   EXPECT_EQ(kernels::first_difference(codes, expected.codes), "");
   EXPECT_EQ(kernels::first_difference(clip_mask, expected.clip_mask), "");
@@ -59,18 +59,20 @@ void expect_launches(const std::vector<float>& values, const FormatCase& c, Over
   auto codes = DeviceArray<std::uint8_t>::uninitialised("codes", n, offsets.y);
   auto clip_mask = DeviceArray<std::uint8_t>::uninitialised("clip_mask", (n + 7) / 8, offsets.y);
   DeviceArray<int> saw_nan("saw_nan", {0});
-  const FloatArgs args{x.data(), y.data(), codes.data(), clip_mask.data()};
-  ASSERT_EQ(launch_fake_quantize_float(args, c.format, overflow, table.table, n, saw_nan.data(), kStream),
-            nullptr);
+  const SmallFloatArgs args{x.data(), y.data(), codes.data(), clip_mask.data()};
+  ASSERT_EQ(
+      launch_fake_quantize_small_float(args, c.format, overflow, table.table, n, saw_nan.data(), kStream),
+      nullptr);
   EXPECT_EQ(first_difference(y, expected.y), "");
   EXPECT_EQ(first_difference(codes, expected.codes), "");
   EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
   EXPECT_EQ(saw_nan.values()[0], expected.saw_nan ? 1 : 0);
-  ASSERT_EQ(launch_decode_floats(codes.data(), decoded.data(), c.format, table.table, n, kStream), nullptr);
+  ASSERT_EQ(launch_decode_small_floats(codes.data(), decoded.data(), c.format, table.table, n, kStream),
+            nullptr);
   EXPECT_EQ(first_difference(decoded, expected.y), "");
 }
 
-TEST(CudaFakeQuantizeFloat, RoundsAsTheSearchAndTheCpuDoInEveryFormat) {
+TEST(CudaFakeQuantizeSmallFloat, RoundsAsTheSearchAndTheCpuDoInEveryFormat) {
   for (const FormatCase& c : kFormats) {
     for (const Overflow overflow : overflows_of(c)) {
       for (const float scale : {1.0f, 0.1f}) {
@@ -86,7 +88,7 @@ TEST(CudaFakeQuantizeFloat, RoundsAsTheSearchAndTheCpuDoInEveryFormat) {
   }
 }
 
-TEST(CudaFakeQuantizeFloat, EndsAtTheLastElementOfEveryCountAndPlacement) {
+TEST(CudaFakeQuantizeSmallFloat, EndsAtTheLastElementOfEveryCountAndPlacement) {
   Random random(1);
   for (const std::int64_t n : kDeviceCounts) {
     const std::vector<float> x = random_floats(random, n, 9.0f);
@@ -99,7 +101,7 @@ TEST(CudaFakeQuantizeFloat, EndsAtTheLastElementOfEveryCountAndPlacement) {
   }
 }
 
-TEST(CudaFakeQuantizeFloat, GivesEachElementTheScaleOfItsChannelOrGroup) {
+TEST(CudaFakeQuantizeSmallFloat, GivesEachElementTheScaleOfItsChannelOrGroup) {
   Random random(2);
   for (const Granularity& g : all_granularities()) {
     SCOPED_TRACE(g.why);
@@ -113,7 +115,7 @@ TEST(CudaFakeQuantizeFloat, GivesEachElementTheScaleOfItsChannelOrGroup) {
   }
 }
 
-TEST(CudaFakeQuantizeFloat, WidensAndRoundsThe16BitTypesAsTheOracleDoes) {
+TEST(CudaFakeQuantizeSmallFloat, WidensAndRoundsThe16BitTypesAsTheOracleDoes) {
   for (const FloatType type : k16BitTypes) {
     for (const FormatCase& c : kFormats) {
       const std::vector<std::uint16_t> bits = stored_bits(hard_values_of(c), type);
@@ -127,28 +129,28 @@ TEST(CudaFakeQuantizeFloat, WidensAndRoundsThe16BitTypesAsTheOracleDoes) {
       DeviceArray<std::uint16_t> x("x", bits);
       auto y = DeviceArray<std::uint16_t>::uninitialised("y", n);
       DeviceArray<int> saw_nan("saw_nan", {0});
-      launch_fake_quantize_float({x.data(), y.data(), nullptr, nullptr, type}, c.format, Overflow::kSaturate,
-                                 table.table, n, saw_nan.data(), kStream);
+      launch_fake_quantize_small_float({x.data(), y.data(), nullptr, nullptr, type}, c.format,
+                                       Overflow::kSaturate, table.table, n, saw_nan.data(), kStream);
       EXPECT_EQ(first_difference(y, expected_y), "") << c.name;
     }
   }
 }
 
-TEST(CudaFakeQuantizeFloat, WritesOnlyWhatIsWantedAndReturnsTheTextOfARefusedLaunch) {
+TEST(CudaFakeQuantizeSmallFloat, WritesOnlyWhatIsWantedAndReturnsTheTextOfARefusedLaunch) {
   DeviceTable table(AffineGrid{}, 9);
   DeviceArray<float> x("x", std::vector<float>(9, 0.3f));
   DeviceArray<int> saw_nan("saw_nan", {0});
-  const auto launch_with = [&](const FloatArgs& args, std::int64_t n) {
-    return launch_fake_quantize_float(args, kFloat4E2M1, Overflow::kSaturate, table.table, n, saw_nan.data(),
-                                      kStream);
+  const auto launch_with = [&](const SmallFloatArgs& args, std::int64_t n) {
+    return launch_fake_quantize_small_float(args, kFloat4E2M1, Overflow::kSaturate, table.table, n,
+                                            saw_nan.data(), kStream);
   };
   EXPECT_EQ(launch_with({x.data(), nullptr, nullptr, nullptr}, 9), nullptr);
   EXPECT_EQ(launch_with({}, 0), nullptr);
-  EXPECT_EQ(launch_decode_floats(nullptr, nullptr, kFloat4E2M1, table.table, 0, kStream), nullptr);
+  EXPECT_EQ(launch_decode_small_floats(nullptr, nullptr, kFloat4E2M1, table.table, 0, kStream), nullptr);
   cuda_emulator::refuse_next_launch();
   EXPECT_STREQ(launch_with({}, 9), kRefused);
   cuda_emulator::refuse_next_launch();
-  EXPECT_STREQ(launch_decode_floats(nullptr, nullptr, kFloat4E2M1, table.table, 9, kStream), kRefused);
+  EXPECT_STREQ(launch_decode_small_floats(nullptr, nullptr, kFloat4E2M1, table.table, 9, kStream), kRefused);
 }
 
 }  // namespace
