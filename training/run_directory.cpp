@@ -10,9 +10,9 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "csrc/common/implementations.h"
 #include "io/atomic_file.h"
 #include "kernels/common/isa.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::training {
 namespace {
@@ -133,14 +133,14 @@ void RunDirectory::write_text(const std::string& name, const std::string& text) 
 }
 
 ordered_json environment() {
-  ordered_json features = ordered_json::array(), kernels = ordered_json::object();
+  ordered_json features = ordered_json::array(), used = ordered_json::object();
   for (const auto& feature : kernels::isa::processor_features())
     if (feature.present) features.push_back(feature.name);
-  for (const auto& kernel : ops::kernel_statuses())
-    for (const auto& each : kernel.implementations)
-      if (each.used) kernels[kernel.kernel] = each.name;
+  for (const auto* kernel : kernels::all_kernels())
+    for (const auto& each : kernel->statuses())
+      if (each.used) used[kernel->name()] = each.name;
   return {{"samebits", SAMEBITS_VERSION},    {"libtorch", TORCH_VERSION}, {"compiler", __VERSION__},
-          {"processor", processor_name()},   {"features", features},      {"kernels", kernels},
+          {"processor", processor_name()},   {"features", features},      {"kernels", used},
           {"threads", at::get_num_threads()}};
 }
 

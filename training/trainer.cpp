@@ -10,7 +10,7 @@
 #include <map>
 #include <vector>
 
-#include "csrc/common/implementations.h"
+#include "kernels/common/isa.h"
 #include "torch_ext/modules/layer_watch.h"
 #include "training/interrupt.h"
 #include "training/optimizer.h"
@@ -70,7 +70,7 @@ class Trainer::StepTimes {
 };
 
 void set_up_process(const Config& config) {
-  ops::kernel_statuses();  // throws on an unknown SAMEBITS_ISA
+  kernels::isa::forced();  // throws on an unknown SAMEBITS_ISA
   if (config.threads > 0) at::set_num_threads(static_cast<int>(config.threads));
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
   at::globalContext().setDeterministicFillUninitializedMemory(

@@ -245,7 +245,7 @@ void apply_clip_mask(Tensor& grad, const Tensor& clip_mask) {
   float* data = grad.mutable_data_ptr<float>();
   const uint8_t* mask = clip_mask.const_data_ptr<uint8_t>();
   for_each_mask_bytes(grad.numel(), [&](int64_t begin, int64_t end) {
-    kernels::fake_quantize_backward(data, mask, data, begin, end);
+    kernels::fake_quantize_backward(data, mask, data, begin, end, kernels::FloatType::kFloat32);
   });
 }
 

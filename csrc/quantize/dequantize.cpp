@@ -49,7 +49,8 @@ Tensor dequantize_cpu(const Tensor& codes_any, const Tensor& scale, const Tensor
   const Tensor y = empty_output(codes, dtype);
   const kernels::FloatType type = float_type("dequantize", "dtype", y);
   at::parallel_for(0, codes.numel(), at::internal::GRAIN_SIZE, [&](int64_t begin, int64_t end) {
-    kernels::dequantize(codes.const_data_ptr<int8_t>(), y.mutable_data_ptr(), grids.table, begin, end, type);
+    kernels::dequantize_codes(codes.const_data_ptr<int8_t>(), y.mutable_data_ptr(), grids.table, begin, end,
+                              type);
   });
   return y;
 }

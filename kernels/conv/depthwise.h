@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
@@ -33,7 +33,7 @@ struct DepthwiseArgs {
 
 /// Rows [begin, end). Rows are written in ascending order, each with up to kDepthwiseSlack elements of no
 /// meaning behind it. Does not allocate or throw.
-void depthwise_sums(const DepthwiseArgs& args, std::int64_t begin, std::int64_t end);
+extern const Kernel<void(const DepthwiseArgs& args, std::int64_t begin, std::int64_t end)> depthwise_sums;
 
 struct WidenRowsArgs {
   const std::int8_t* codes;  // rows `codes_row` elements apart
@@ -44,9 +44,6 @@ struct WidenRowsArgs {
 
 /// to[row * to_row + i] = codes[row * codes_row + i] as 16 bits for i < n: the x of depthwise_sums. Reads and
 /// writes nothing else.
-void widen_rows(const WidenRowsArgs& args);
-
-std::span<const Implementation<decltype(depthwise_sums)>> depthwise_sums_implementations();
-std::span<const Implementation<decltype(widen_rows)>> widen_rows_implementations();
+extern const Kernel<void(const WidenRowsArgs& args)> widen_rows;
 
 }  // namespace samebits::kernels

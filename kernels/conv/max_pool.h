@@ -3,9 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
@@ -32,20 +31,19 @@ struct MaxPoolShape {
 /// counted with the padding. The first of equal elements in row-major order is chosen (-0 equals +0); a NaN
 /// wins over all that is no NaN, and the last NaN over those before it: as at::max_pool2d. Does not allocate
 /// or throw; every implementation gives the same bits.
-void max_pool(const MaxPoolShape& shape, const float* x, float* y, std::uint8_t* argmax, std::int64_t begin,
-              std::int64_t end);
+extern const Kernel<void(const MaxPoolShape& shape, const float* x, float* y, std::uint8_t* argmax,
+                         std::int64_t begin, std::int64_t end)>
+    max_pool;
 
 /// The same on codes.
-void max_pool_codes(const MaxPoolShape& shape, const std::int8_t* x, std::int8_t* y, std::int64_t begin,
-                    std::int64_t end);
+extern const Kernel<void(const MaxPoolShape& shape, const std::int8_t* x, std::int8_t* y, std::int64_t begin,
+                         std::int64_t end)>
+    max_pool_codes;
 
 /// Planes [begin, end): grad_x[i] = 0 + the grad_y of each window that chose element i, windows in row-major
 /// order.
-void max_pool_backward(const MaxPoolShape& shape, const float* grad_y, const std::uint8_t* argmax,
-                       float* grad_x, std::int64_t begin, std::int64_t end);
-
-std::span<const Implementation<decltype(max_pool)>> max_pool_implementations();
-std::span<const Implementation<decltype(max_pool_codes)>> max_pool_codes_implementations();
-std::span<const Implementation<decltype(max_pool_backward)>> max_pool_backward_implementations();
+extern const Kernel<void(const MaxPoolShape& shape, const float* grad_y, const std::uint8_t* argmax,
+                         float* grad_x, std::int64_t begin, std::int64_t end)>
+    max_pool_backward;
 
 }  // namespace samebits::kernels

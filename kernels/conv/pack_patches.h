@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
@@ -36,8 +36,6 @@ struct PackPatchesArgs {
 };
 
 /// Packs pixels [0, n), and from n on to padded_pixels(n) whatever stands there. Does not allocate or throw.
-void pack_patches(const PackPatchesArgs& args, std::int64_t n);
-
-std::span<const Implementation<decltype(pack_patches)>> pack_patches_implementations();
+extern const Kernel<void(const PackPatchesArgs& args, std::int64_t n)> pack_patches;
 
 }  // namespace samebits::kernels

@@ -3,9 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
@@ -22,8 +21,6 @@ struct StridedRowsArgs {
 
 /// to[row * to_row + i] = from[row * from_row + i * stride] for i < n. Rows are written in ascending order,
 /// each with up to kStridedRowsSlack codes of no meaning behind it. Does not allocate or throw.
-void copy_strided_rows(const StridedRowsArgs& args);
-
-std::span<const Implementation<decltype(copy_strided_rows)>> copy_strided_rows_implementations();
+extern const Kernel<void(const StridedRowsArgs& args)> copy_strided_rows;
 
 }  // namespace samebits::kernels

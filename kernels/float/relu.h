@@ -3,10 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "kernels/common/float_type.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
@@ -21,8 +20,6 @@ struct ReluArgs {
 /// Elements [begin, end); `begin` is a multiple of 8, mask bits from `end` on are 0. y is +0 where x < 0; -0
 /// and NaN stay, and NaN passes its gradient on, as in at::relu. Backward is fake_quantize_backward with this
 /// mask.
-void relu(const ReluArgs& args, std::int64_t begin, std::int64_t end);
-
-std::span<const Implementation<decltype(relu)>> relu_implementations();
+extern const Kernel<void(const ReluArgs& args, std::int64_t begin, std::int64_t end)> relu;
 
 }  // namespace samebits::kernels

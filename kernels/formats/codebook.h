@@ -11,7 +11,7 @@
 #include "kernels/common/float_type.h"
 #include "kernels/common/grid_table.h"
 #include "kernels/common/host_device.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
@@ -82,9 +82,8 @@ struct CodebookArgs {
 /// multiples of 8. 16-bit x are widened, and y is rounded to `type` once more. Returns whether it met a NaN:
 /// zero_code, mask bit 1. Does not allocate or throw. Every implementation gives the same bits. 0.2 to 0.8 ns
 /// an element on one core of AVX2 or AVX-512, in cache.
-bool fake_quantize_codebook(const CodebookArgs& args, const Codebook& codebook, const GridTable& table,
-                            std::int64_t begin, std::int64_t end);
-
-std::span<const Implementation<decltype(fake_quantize_codebook)>> fake_quantize_codebook_implementations();
+extern const Kernel<bool(const CodebookArgs& args, const Codebook& codebook, const GridTable& table,
+                         std::int64_t begin, std::int64_t end)>
+    fake_quantize_codebook;
 
 }  // namespace samebits::kernels

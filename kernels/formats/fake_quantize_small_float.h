@@ -3,10 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "kernels/common/grid_table.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 #include "kernels/formats/small_float.h"
 
 namespace samebits::kernels {
@@ -27,19 +26,17 @@ struct SmallFloatArgs {
 /// rounded to `type` once more. Returns whether it met or, by Overflow::kToSpecial, made a NaN: y is NaN
 /// (kNaNBits), mask bit 1; in a format without NaN y is +0. Does not allocate or throw. Every implementation
 /// gives the same bits.
-bool fake_quantize_small_float(const SmallFloatArgs& args, const SmallFloat& format, Overflow overflow,
-                               const GridTable& table, std::int64_t begin, std::int64_t end);
+extern const Kernel<bool(const SmallFloatArgs& args, const SmallFloat& format, Overflow overflow,
+                         const GridTable& table, std::int64_t begin, std::int64_t end)>
+    fake_quantize_small_float;
 
 /// y[i] = decode_small_float(codes[i]) * scale for i in [begin, end): the float32 y that
 /// fake_quantize_small_float wrote with these codes.
-void decode_small_float_run(const std::uint8_t* codes, float* y, const SmallFloat& format, float scale,
-                            std::int64_t begin, std::int64_t end);
+extern const Kernel<void(const std::uint8_t* codes, float* y, const SmallFloat& format, float scale,
+                         std::int64_t begin, std::int64_t end)>
+    decode_small_float_run;
 
 /// The scale that puts `amax`, finite and >= 0, at the format's largest value; 1 for 0, at least kMinScale.
 float small_float_scale(const SmallFloat& format, float amax);
-
-std::span<const Implementation<decltype(fake_quantize_small_float)>>
-fake_quantize_small_float_implementations();
-std::span<const Implementation<decltype(decode_small_float_run)>> decode_small_float_implementations();
 
 }  // namespace samebits::kernels

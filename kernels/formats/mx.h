@@ -7,10 +7,9 @@
 
 #include <cstdint>
 #include <numeric>
-#include <span>
 
 #include "kernels/common/host_device.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 #include "kernels/formats/small_float.h"
 
 namespace samebits::kernels {
@@ -108,13 +107,12 @@ struct MxArgs {
 /// fake_quantize_backward is the straight-through gradient. Returns whether it met a NaN: its block gets
 /// kMxNaNScale, NaN as every y, codes 0 and mask bits 1. 16-bit x are widened, and y is rounded to `type`
 /// once more. Does not allocate or throw. Every implementation gives the same bits.
-bool fake_quantize_mx(const MxArgs& args, const MxFormat& format, const MxRows& rows, std::int64_t begin,
-                      std::int64_t end);
+extern const Kernel<bool(const MxArgs& args, const MxFormat& format, const MxRows& rows, std::int64_t begin,
+                         std::int64_t end)>
+    fake_quantize_mx;
 
 /// y of codes and scales for blocks [begin, end): the float32 y that fake_quantize_mx wrote with them.
 void decode_mx_blocks(const std::uint8_t* codes, const std::uint8_t* scales, float* y, const MxFormat& format,
                       const MxRows& rows, std::int64_t begin, std::int64_t end);
-
-std::span<const Implementation<decltype(fake_quantize_mx)>> fake_quantize_mx_implementations();
 
 }  // namespace samebits::kernels

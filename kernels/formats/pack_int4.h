@@ -3,9 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
@@ -15,16 +14,13 @@ constexpr std::int64_t packed_int4_bytes(std::int64_t n) {
 
 /// Packs n codes of [-8, 7] as two's-complement nibbles, the first in the low one; an odd last high nibble is
 /// 0. Codes 0..15 are packed as well: their nibbles are the codes.
-void pack_int4(const std::int8_t* codes, std::int64_t n, std::uint8_t* packed);
+extern const Kernel<void(const std::int8_t* codes, std::int64_t n, std::uint8_t* packed)> pack_int4;
 
 /// The n codes back, sign-extended.
-void unpack_int4(const std::uint8_t* packed, std::int64_t n, std::int8_t* codes);
+extern const Kernel<void(const std::uint8_t* packed, std::int64_t n, std::int8_t* codes)> unpack_int4;
 
 /// The n codes back as 0..15.
 void unpack_uint4(const std::uint8_t* packed, std::int64_t n, std::int8_t* codes);
-
-std::span<const Implementation<decltype(pack_int4)>> pack_int4_implementations();
-std::span<const Implementation<decltype(unpack_int4)>> unpack_int4_implementations();
 
 /// A weight matrix of n columns (output channels) and depth k, as gemm_int4.h packs it. A *level* is
 /// code - qmin, 0..15. Columns stand in blocks of 16, and each group of a block in lines of 64 bytes:

@@ -3,10 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "kernels/common/bf16.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 #include "kernels/matmul/gemm_int8.h"
 
 namespace samebits::kernels {
@@ -49,11 +48,9 @@ struct GemmBf16Args {
 /// implementation sums in an order of its own: sums that float32 holds exactly are the same everywhere,
 /// others differ within depth + 1 roundings (docs/numerics.md §6). Denormal products may count as 0. Does not
 /// allocate or throw.
-void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region);
+extern const Kernel<void(const GemmBf16Args& args, const GemmRegion& region)> gemm_bf16;
 
 /// Part `part` of `parts` of an output: a cut along its longer side. Parts may be empty.
 GemmRegion gemm_bf16_region(std::int64_t rows, std::int64_t columns, std::int64_t part, std::int64_t parts);
-
-std::span<const Implementation<decltype(gemm_bf16)>> gemm_bf16_implementations();
 
 }  // namespace samebits::kernels

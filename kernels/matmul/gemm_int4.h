@@ -3,10 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "kernels/common/float_type.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 #include "kernels/formats/pack_int4.h"
 
 namespace samebits::kernels {
@@ -50,10 +49,9 @@ constexpr std::int64_t kMaxInt4Depth = INT32_MAX / (255 * 15);
 /// Rows [row_begin, row_end) x columns [column_begin, column_end) of y. column_begin is a multiple of 16,
 /// column_end too unless it is n; so threads can share a call, relu_mask too. Keeps a scratch buffer for each
 /// thread; throws std::bad_alloc when there is no memory for it. Every implementation gives the same bits.
-void gemm_int4(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
-               std::int64_t column_begin, std::int64_t column_end);
-
-std::span<const Implementation<decltype(gemm_int4)>> gemm_int4_implementations();
+extern const Kernel<void(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
+                         std::int64_t column_begin, std::int64_t column_end)>
+    gemm_int4;
 
 /// Row m, column n, with d[k] = float(level[n][k] - zero[n][g]), exact. In each group four sums,
 ///   p_j = fma(x[m][k], d[k], p_j)   from 0, over the k of the group with k - k_first = j (mod 4), ascending;
@@ -70,9 +68,8 @@ struct GemmFloatInt4Args {
 };
 
 /// As gemm_int4.
-void gemm_float_int4(const GemmFloatInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
-                     std::int64_t column_begin, std::int64_t column_end);
-
-std::span<const Implementation<decltype(gemm_float_int4)>> gemm_float_int4_implementations();
+extern const Kernel<void(const GemmFloatInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
+                         std::int64_t column_begin, std::int64_t column_end)>
+    gemm_float_int4;
 
 }  // namespace samebits::kernels

@@ -1,18 +1,11 @@
-// What all implementations of gemm_int8 share: the packed layout, how threads share a product, the list.
+// What all implementations of gemm_int8 share: the packed layout, and how threads share a product.
 #include "kernels/matmul/gemm_int8.h"
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
-
-#include "kernels/common/isa.h"
-#include "kernels/matmul/cpu/int8/kernels.h"
-#include "kernels/matmul/reference/gemm_int8.h"
 
 namespace samebits::kernels {
 namespace {
-
-using Entry = Implementation<decltype(gemm_int8)>;
 
 constexpr std::int64_t kRowUnit = 32, kColumnUnit = 64;  // what one tile of the fast implementations computes
 
@@ -20,19 +13,6 @@ constexpr std::int64_t kRowUnit = 32, kColumnUnit = 64;  // what one tile of the
 std::int64_t cut(std::int64_t size, std::int64_t unit, std::int64_t part, std::int64_t parts) {
   const std::int64_t units = (size + unit - 1) / unit;
   return std::min(size, units * part / parts * unit);
-}
-
-std::vector<Entry> make_list() {
-  std::vector<Entry> list;
-#if defined(__x86_64__)
-  list.push_back({"amx", amx::gemm_int8, isa::why_not_amx});
-  list.push_back({"avx512_vnni", avx512_vnni::gemm_int8, isa::why_not_avx512_vnni});
-#elif defined(__aarch64__)
-  list.push_back({"neon_dotprod", neon_dotprod::gemm_int8, isa::why_not_neon_dotprod});
-#endif
-  for (const Entry& entry : widening_implementations()) list.push_back(entry);
-  list.push_back({"reference", reference::gemm_int8, isa::why_not_reference});
-  return list;
 }
 
 }  // namespace
@@ -60,16 +40,6 @@ GemmRegion gemm_region(std::int64_t m, std::int64_t n, std::int64_t part, std::i
   if (m >= kRowUnit * parts) return {cut(m, kRowUnit, part, parts), cut(m, kRowUnit, part + 1, parts), 0, n};
   const std::int64_t unit = n >= kColumnUnit * parts ? kColumnUnit : kColumnBlock;
   return {0, m, cut(n, unit, part, parts), cut(n, unit, part + 1, parts)};
-}
-
-std::span<const Entry> gemm_int8_implementations() {
-  static const std::vector<Entry> list = make_list();
-  return list;
-}
-
-bool gemm_int8(const GemmInt8Args& args, const GemmRegion& region) {
-  static const Entry& chosen = first_usable(gemm_int8_implementations());
-  return chosen.run(args, region);
 }
 
 }  // namespace samebits::kernels

@@ -3,10 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "kernels/common/affine.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 #include "kernels/matmul/epilogue.h"
 
 namespace samebits::kernels {
@@ -79,13 +78,12 @@ struct GemmRegion {
 /// The caller keeps k below the bound where int32 could overflow (max_depth in linear.h). Threads share a
 /// call by disjoint regions. Returns whether a y was NaN, for kCodes only. Some implementations keep a
 /// buffer a thread (1 MB, or 32 rows of a if that is more), and throw std::bad_alloc without it.
-bool gemm_int8(const GemmInt8Args& args, const GemmRegion& region);
+extern const Kernel<bool(const GemmInt8Args& args, const GemmRegion& region)> gemm_int8;
 
 /// The region of part `part` of `parts`, which together cover m x n: cut by rows when there are many, else by
 /// columns. May be empty.
 GemmRegion gemm_region(std::int64_t m, std::int64_t n, std::int64_t part, std::int64_t parts);
 
 /// amx, avx512_vnni, avx512, avx2 on x86-64; neon_dotprod, neon on AArch64; reference.
-std::span<const Implementation<decltype(gemm_int8)>> gemm_int8_implementations();
 
 }  // namespace samebits::kernels

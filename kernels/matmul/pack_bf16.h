@@ -6,10 +6,9 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "kernels/common/bf16.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 #include "kernels/quantize/gradient.h"
 
 namespace samebits::kernels {
@@ -28,7 +27,7 @@ struct PackGradientArgs {
 
 /// Rows [begin, end) of g; begin is a multiple of kSumRows, end is too or is m. Padding becomes 0. Every
 /// implementation gives the same bits. Does not allocate or throw.
-void pack_gradient(const PackGradientArgs& args, std::int64_t begin, std::int64_t end);
+extern const Kernel<void(const PackGradientArgs& args, std::int64_t begin, std::int64_t end)> pack_gradient;
 
 /// How codes are stored.
 enum class CodeLayout {
@@ -51,9 +50,6 @@ struct PackCodesArgs {
 
 /// Rows [begin, end) of the depth; begin is a multiple of kBf16Block, end is too or is depth. Padding becomes
 /// 0. Reads nothing past the last code. Every implementation gives the same bits.
-void pack_codes(const PackCodesArgs& args, std::int64_t begin, std::int64_t end);
-
-std::span<const Implementation<decltype(pack_gradient)>> pack_gradient_implementations();
-std::span<const Implementation<decltype(pack_codes)>> pack_codes_implementations();
+extern const Kernel<void(const PackCodesArgs& args, std::int64_t begin, std::int64_t end)> pack_codes;
 
 }  // namespace samebits::kernels

@@ -5,11 +5,10 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 
 #include "kernels/common/affine.h"
 #include "kernels/common/float_type.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 #include "kernels/observe/min_max.h"
 
 namespace samebits::kernels {
@@ -45,10 +44,9 @@ struct Histogram {
 
 /// Counts x[begin] to x[end - 1] of `type` into `histogram`, whose range is not empty. Threads count into
 /// histograms of their own, which merge() adds. Uses 32 KB of stack.
-void count(const void* x, std::int64_t begin, std::int64_t end, Histogram& histogram,
-           FloatType type = FloatType::kFloat32);
-
-std::span<const Implementation<decltype(count)>> histogram_implementations();
+extern const Kernel<void(const void* x, std::int64_t begin, std::int64_t end, Histogram& histogram,
+                         FloatType type)>
+    count;
 
 /// The same values in bins of another range, when the old bins spread theirs evenly: new bin i gets
 /// F(edge i + 1) - F(edge i), where F(edge) is the old count below the edge, rounded down to an integer.

@@ -3,10 +3,9 @@
 
 #include <cstdint>
 #include <limits>
-#include <span>
 
 #include "kernels/common/host_device.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
@@ -17,13 +16,11 @@ struct MinMax {
   bool saw_nan = false;
 };
 
-MinMax min_max(const float* x, std::int64_t begin, std::int64_t end);
+extern const Kernel<MinMax(const float* x, std::int64_t begin, std::int64_t end)> min_max;
 
 /// The range of two runs together; the order does not matter.
 SAMEBITS_HOST_DEVICE inline MinMax merge(const MinMax& a, const MinMax& b) {
   return {a.min < b.min ? a.min : b.min, a.max > b.max ? a.max : b.max, a.saw_nan || b.saw_nan};
 }
-
-std::span<const Implementation<decltype(min_max)>> min_max_implementations();
 
 }  // namespace samebits::kernels

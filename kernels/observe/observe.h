@@ -7,7 +7,7 @@
 
 #include "kernels/common/chunked_sum.h"
 #include "kernels/common/float_type.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 #include "kernels/observe/min_max.h"
 
 namespace samebits::kernels {
@@ -27,7 +27,8 @@ inline float absolute_maximum(const MinMax& range) {
 
 /// One chunk: x[begin] to x[end - 1] of `type`, at most kSumChunk elements. 16-bit floats are widened, which
 /// is exact.
-Observation observe_chunk(const void* x, std::int64_t begin, std::int64_t end, FloatType type);
+extern const Kernel<Observation(const void* x, std::int64_t begin, std::int64_t end, FloatType type)>
+    observe_chunk;
 
 /// chunks[k] of elements [kSumChunk * k, kSumChunk * (k + 1)), for all chunks within [begin, end). `begin` is
 /// a multiple of kSumChunk, so that threads share whole chunks; `end` too, or the element count.
@@ -36,7 +37,5 @@ void observe(const void* x, std::int64_t begin, std::int64_t end, Observation* c
 
 /// The observation of all chunks together: sums added in ascending order.
 Observation fold(std::span<const Observation> chunks);
-
-std::span<const Implementation<decltype(observe_chunk)>> observe_implementations();
 
 }  // namespace samebits::kernels

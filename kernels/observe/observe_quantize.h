@@ -4,9 +4,8 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 #include "kernels/observe/min_max.h"
 #include "kernels/quantize/fake_quantize.h"
 #include "kernels/quantize/quantize.h"
@@ -15,20 +14,19 @@ namespace samebits::kernels {
 
 /// quantize_run and min_max of [begin, end) at once, for any type of x: codes, mask (or none) and range have
 /// the bits of those two. With fold_relu the range is that of max(x, 0), which is what is quantized.
-MinMax observe_quantize_run(const QuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
-                            std::int64_t end);
+extern const Kernel<MinMax(const QuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
+                           std::int64_t end)>
+    observe_quantize_run;
 
 /// fake_quantize_run and min_max of [begin, end) at once. y may be x: the range is that of x before.
-MinMax observe_fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
-                                 std::int64_t end);
+extern const Kernel<MinMax(const FakeQuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
+                           std::int64_t end)>
+    observe_fake_quantize_run;
 
 /// The range of max(x, 0) from that of x.
 SAMEBITS_HOST_DEVICE inline MinMax relu_of(const MinMax& range) {
   if (range.min > range.max) return range;  // no number at all
   return {range.min > 0.0f ? range.min : 0.0f, range.max > 0.0f ? range.max : 0.0f, range.saw_nan};
 }
-
-std::span<const Implementation<decltype(observe_quantize_run)>> observe_quantize_implementations();
-std::span<const Implementation<decltype(observe_fake_quantize_run)>> observe_fake_quantize_implementations();
 
 }  // namespace samebits::kernels

@@ -3,26 +3,21 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "kernels/common/affine.h"
 #include "kernels/common/float_type.h"
 #include "kernels/common/grid_table.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
 /// y[i] of codes[i] for i in [begin, end), any alignment. y has `type`.
-void dequantize(const std::int8_t* codes, void* y, const GridTable& table, std::int64_t begin,
-                std::int64_t end, FloatType type = FloatType::kFloat32);
+extern const Kernel<void(const std::int8_t* codes, void* y, const GridTable& table, std::int64_t begin,
+                         std::int64_t end, FloatType type)>
+    dequantize_codes;
 
 /// The same on one grid.
 void dequantize_run(const std::int8_t* codes, void* y, const AffineGrid& grid, std::int64_t begin,
                     std::int64_t end, FloatType type = FloatType::kFloat32);
-
-/// A name for the type of the first, which shares its own with affine.h's dequantize of one code.
-using DequantizeFunction = void(const std::int8_t* codes, void* y, const GridTable& table, std::int64_t begin,
-                                std::int64_t end, FloatType type);
-std::span<const Implementation<DequantizeFunction>> dequantize_implementations();
 
 }  // namespace samebits::kernels

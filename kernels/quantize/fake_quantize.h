@@ -3,12 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "kernels/common/affine.h"
 #include "kernels/common/float_type.h"
 #include "kernels/common/grid_table.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
@@ -26,8 +25,9 @@ struct FakeQuantizeArgs {
 /// `end` on are 0. So threads that share a tensor cut it at multiples of 8. Returns whether it met a NaN:
 /// code zero_point, mask bit 1. Does not allocate or throw. Every implementation gives the same bits
 /// (docs/numerics.md §2).
-bool fake_quantize(const FakeQuantizeArgs& args, const GridTable& table, std::int64_t begin,
-                   std::int64_t end);
+extern const Kernel<bool(const FakeQuantizeArgs& args, const GridTable& table, std::int64_t begin,
+                         std::int64_t end)>
+    fake_quantize;
 
 /// The same on one grid.
 bool fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
@@ -35,11 +35,10 @@ bool fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid& grid, std
 
 /// The straight-through gradient: grad_x[i] = 0 where the mask bit is 1, else grad_y[i], for i in [begin,
 /// end). grad_x may be grad_y. Both have `type`; bits are moved, nothing is rounded.
-void fake_quantize_backward(const void* grad_y, const std::uint8_t* clip_mask, void* grad_x,
-                            std::int64_t begin, std::int64_t end, FloatType type = FloatType::kFloat32);
+extern const Kernel<void(const void* grad_y, const std::uint8_t* clip_mask, void* grad_x, std::int64_t begin,
+                         std::int64_t end, FloatType type)>
+    fake_quantize_backward;
 
 /// Best first, `reference` last; printed by `samebits doctor`.
-std::span<const Implementation<decltype(fake_quantize)>> fake_quantize_implementations();
-std::span<const Implementation<decltype(fake_quantize_backward)>> fake_quantize_backward_implementations();
 
 }  // namespace samebits::kernels

@@ -3,9 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
@@ -27,12 +26,10 @@ struct MaskAndSumArgs {
 
 /// Rows [begin, end); begin is a multiple of kSumRows, end is too or is m. Every implementation gives the
 /// same bits. Does not allocate or throw.
-void mask_and_sum(const MaskAndSumArgs& args, std::int64_t begin, std::int64_t end);
+extern const Kernel<void(const MaskAndSumArgs& args, std::int64_t begin, std::int64_t end)> mask_and_sum;
 
 /// sums[c] = 0 + block_sums[0][c] + block_sums[1][c] + …, ascending, for columns [begin, end).
 void add_block_sums(const float* block_sums, std::int64_t blocks, std::int64_t n, float* sums,
                     std::int64_t begin, std::int64_t end);
-
-std::span<const Implementation<decltype(mask_and_sum)>> mask_and_sum_implementations();
 
 }  // namespace samebits::kernels

@@ -11,13 +11,12 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "kernels/common/affine.h"
 #include "kernels/common/chunked_sum.h"
 #include "kernels/common/float_type.h"
 #include "kernels/common/grid_table.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
@@ -73,8 +72,9 @@ double lsq_gradient_factor(std::int64_t elements, std::int32_t qmax);
 
 /// Elements [begin, end), at most kSumChunk, on one grid: adds their two sums to `sums`. Returns the NaN
 /// flag.
-bool lsq_backward_run(const LsqArgs& args, const AffineGrid& grid, std::int64_t begin, std::int64_t end,
-                      LsqSums& sums);
+extern const Kernel<bool(const LsqArgs& args, const AffineGrid& grid, std::int64_t begin, std::int64_t end,
+                         LsqSums& sums)>
+    lsq_backward_run;
 
 /// Neighbours on different grids, as with a grid for each channel of the last axis.
 struct LsqColumns {
@@ -87,9 +87,6 @@ struct LsqColumns {
 
 /// All elements of `columns`: sums[c] becomes the sum of column c's terms, passes ascending, from +0. Returns
 /// the NaN flag.
-bool lsq_backward_columns(const LsqArgs& args, const LsqColumns& columns, LsqSums* sums);
-
-std::span<const Implementation<decltype(lsq_backward_run)>> lsq_backward_run_implementations();
-std::span<const Implementation<decltype(lsq_backward_columns)>> lsq_backward_columns_implementations();
+extern const Kernel<bool(const LsqArgs& args, const LsqColumns& columns, LsqSums* sums)> lsq_backward_columns;
 
 }  // namespace samebits::kernels

@@ -3,12 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "kernels/common/affine.h"
 #include "kernels/common/float_type.h"
 #include "kernels/common/grid_table.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
@@ -27,11 +26,11 @@ struct QuantizeArgs {
 /// Computes elements [begin, end), each on the grid that the table gives it, with qmin, qmax within [-128,
 /// 127]: ONNX QuantizeLinear, with NaN defined. Mask bits and the returned NaN flag as in fake_quantize.h.
 /// Does not allocate or throw.
-bool quantize(const QuantizeArgs& args, const GridTable& table, std::int64_t begin, std::int64_t end);
+extern const Kernel<bool(const QuantizeArgs& args, const GridTable& table, std::int64_t begin,
+                         std::int64_t end)>
+    quantize;
 
 /// The same on one grid.
 bool quantize_run(const QuantizeArgs& args, const AffineGrid& grid, std::int64_t begin, std::int64_t end);
-
-std::span<const Implementation<decltype(quantize)>> quantize_implementations();
 
 }  // namespace samebits::kernels

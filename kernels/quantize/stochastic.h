@@ -4,12 +4,11 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "kernels/common/affine.h"
 #include "kernels/common/float_type.h"
 #include "kernels/common/grid_table.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 #include "kernels/common/philox.h"
 
 namespace samebits::kernels {
@@ -35,9 +34,8 @@ SAMEBITS_HOST_DEVICE inline float stochastic_position(float r, float u, const Af
 /// Computes elements [begin, end), each on the grid that the table gives it, with qmin, qmax within [-128,
 /// 127]. Element i takes word i of (seed, stream), wherever the tensor is cut and whichever implementation
 /// runs. Mask bits and the returned NaN flag as in fake_quantize.h. Does not allocate or throw.
-bool quantize_stochastic(const StochasticArgs& args, const GridTable& table, std::int64_t begin,
-                         std::int64_t end);
-
-std::span<const Implementation<decltype(quantize_stochastic)>> quantize_stochastic_implementations();
+extern const Kernel<bool(const StochasticArgs& args, const GridTable& table, std::int64_t begin,
+                         std::int64_t end)>
+    quantize_stochastic;
 
 }  // namespace samebits::kernels

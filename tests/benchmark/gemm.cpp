@@ -14,7 +14,7 @@
 namespace samebits::benchmark {
 namespace {
 
-using Entry = kernels::Implementation<decltype(kernels::gemm_int8)>;
+using Entry = decltype(kernels::gemm_int8)::Entry;
 
 /// Operands of one product, in every form that a contender wants.
 struct Product {
@@ -79,7 +79,7 @@ void compare(Table& table, std::int64_t m, std::int64_t n, std::int64_t k, int t
   if (m > 16)
     variants.push_back({"at::_int_mm", [&] { at::_int_mm_out(product.sums, product.a, product.b.t()); }});
   std::vector<std::string> names(variants.size());  // of the implementation, to find its peak
-  for (const Entry& entry : kernels::gemm_int8_implementations()) {
+  for (const Entry& entry : kernels::gemm_int8.implementations()) {
     if (!entry.why_not().empty() || std::string(entry.name) == "reference") continue;
     for (const auto output : {kernels::GemmOutput::kFloat, kernels::GemmOutput::kCodes}) {
       variants.push_back(ours(entry, product, output, threads));

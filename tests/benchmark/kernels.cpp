@@ -137,7 +137,7 @@ void ste_backward(const Tensor& grad_y, const Tensor& clip_mask) {
   const Tensor grad_x = at::empty_like(grad_y);
   in_parallel(grad_y.numel(), 8, [&](std::int64_t begin, std::int64_t end) {
     kernels::fake_quantize_backward(grad_y.const_data_ptr(), clip_mask.const_data_ptr<std::uint8_t>(),
-                                    grad_x.mutable_data_ptr(), begin, end);
+                                    grad_x.mutable_data_ptr(), begin, end, kernels::FloatType::kFloat32);
   });
 }
 

@@ -68,6 +68,12 @@ void __tsan_write_range(void* p, std::size_t bytes) {
 std::uint8_t __tsan_atomic8_load(const volatile std::uint8_t* p, int) {
   return __atomic_load_n(p, __ATOMIC_SEQ_CST);
 }
+std::int64_t __tsan_atomic64_load(const volatile std::int64_t* p, int) {  // Kernel's choice, on the host
+  return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+}
+void __tsan_atomic64_store(volatile std::int64_t* p, std::int64_t value, int) {
+  __atomic_store_n(p, value, __ATOMIC_SEQ_CST);
+}
 std::int32_t __tsan_atomic32_fetch_add(std::int32_t* p, std::int32_t value, int) {
   return __atomic_fetch_add(p, value, __ATOMIC_SEQ_CST);
 }

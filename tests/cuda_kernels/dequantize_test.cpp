@@ -58,8 +58,8 @@ TEST(CudaDequantize, GivesEachElementTheGridOfItsChannelOrGroup) {
     std::vector<float> expected(codes.size()), cpu(codes.size());
     for (std::int64_t i = 0; i < c.elements(); ++i)
       expected[i] = oracle::dequantize(codes[i], to_oracle(grids.grid(c.grid_index(i))));
-    kernels::dequantize(codes.data(), cpu.data(), c.table(grids.scale.data(), grids.zero_point.data()), 0,
-                        c.elements());
+    kernels::dequantize_codes(codes.data(), cpu.data(), c.table(grids.scale.data(), grids.zero_point.data()),
+                              0, c.elements(), FloatType::kFloat32);
     EXPECT_EQ(kernels::first_difference(cpu, expected), "");
     for_each_seed([&] { expect_launch(codes, table, expected); });
   }

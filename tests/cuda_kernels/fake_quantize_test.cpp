@@ -177,7 +177,7 @@ TEST(CudaFakeQuantizeBackward, StopsTheGradientExactlyWhereTheMaskIsSetAndKeepsA
     std::vector<float> expected = grad_y, cpu(n);
     for (std::int64_t i = 0; i < n; ++i)
       if ((mask[i / 8] >> i % 8 & 1) != 0) expected[i] = 0.0f;
-    kernels::fake_quantize_backward(grad_y.data(), mask.data(), cpu.data(), 0, n);
+    kernels::fake_quantize_backward(grad_y.data(), mask.data(), cpu.data(), 0, n, FloatType::kFloat32);
     EXPECT_EQ(kernels::first_difference(cpu, expected), "");
     for (const Offsets offsets : kOffsets) {
       SCOPED_TRACE(testing::Message() << n << " elements, offsets " << offsets.x << " and " << offsets.y);

@@ -26,7 +26,7 @@ Counts expected_counts(const std::vector<float>& x, HistogramRange range) {
 
 Counts cpu_counts(const std::vector<float>& x, HistogramRange range) {
   Histogram histogram{.range = range, .counts = {}, .nans = 0};
-  kernels::count(x.data(), 0, std::ssize(x), histogram);
+  kernels::count(x.data(), 0, std::ssize(x), histogram, FloatType::kFloat32);
   Counts counts(histogram.counts.begin(), histogram.counts.end());
   counts.push_back(static_cast<unsigned long long>(histogram.nans));
   return counts;

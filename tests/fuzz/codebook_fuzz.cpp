@@ -37,14 +37,14 @@ void expect_outputs(const std::string& what, const Outputs& got, const Outputs& 
   expect(got.saw_nan == expected.saw_nan, what + ": saw_nan");
 }
 
-template <class List, class Call>
-void compare(const char* name, const List& list, const Outputs& empty, const Split& split, Call call) {
+template <class Kernel, class Call>
+void compare(const Kernel& kernel, const Outputs& empty, const Split& split, Call call) {
   Outputs expected(empty);
-  expected.saw_nan = call(list.back().run, expected, split.begin, split.end);
-  for (const auto& entry : usable(list)) {
+  expected.saw_nan = call(kernel.reference().run, expected, split.begin, split.end);
+  for (const auto& entry : usable(kernel)) {
     Outputs got(empty);
     for (const Piece& piece : split.parts) got.saw_nan |= call(entry.run, got, piece.begin, piece.end);
-    expect_outputs(std::string(name) + " " + entry.name, got, expected);
+    expect_outputs(std::string(kernel.name()) + " " + entry.name, got, expected);
   }
 }
 
@@ -74,8 +74,7 @@ kernels::Codebook any_codebook(Source& source) {
 
 void fuzz_codebook(Source& source, const Grids& grids, const Tensor& x, const Outputs& empty) {
   const kernels::Codebook codebook = any_codebook(source);
-  compare("fake_quantize_codebook", kernels::fake_quantize_codebook_implementations(), empty,
-          any_split(source, grids.elements, 8),
+  compare(kernels::fake_quantize_codebook, empty, any_split(source, grids.elements, 8),
           [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
             return run({x.data(), to.y_data(), to.codes_data(), to.mask_data(), x.type}, codebook,
                        grids.table, begin, end);
@@ -89,8 +88,7 @@ void fuzz_float(Source& source, const Grids& grids, const Tensor& x, const Outpu
   const kernels::SmallFloat format = source.choice(kFormats);
   const bool to_special = format.nan_code != 0 && source.flag();
   const auto overflow = to_special ? kernels::Overflow::kToSpecial : kernels::Overflow::kSaturate;
-  compare("fake_quantize_small_float", kernels::fake_quantize_small_float_implementations(), empty,
-          any_split(source, grids.elements, 8),
+  compare(kernels::fake_quantize_small_float, empty, any_split(source, grids.elements, 8),
           [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
             return run({x.data(), to.y_data(), to.codes_data(), to.mask_data(), x.type}, format, overflow,
                        grids.table, begin, end);
@@ -102,8 +100,7 @@ void fuzz_decode(Source& source, const Grids& grids, const Outputs& empty) {
   const kernels::SmallFloat format = source.choice(kFormats);
   Block<std::uint8_t> from(grids.elements, source.between(0, 9));
   for (std::int64_t i = 0; i < from.size(); ++i) from[i] = static_cast<std::uint8_t>(source.word());
-  compare("decode_small_float", kernels::decode_small_float_implementations(), empty,
-          any_split(source, grids.elements, 1),
+  compare(kernels::decode_small_float_run, empty, any_split(source, grids.elements, 1),
           [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
             run(from.data(), to.y.floats.data(), format, grids.table.scale[0], begin, end);
             return false;
@@ -129,15 +126,16 @@ void fuzz_mx(Source& source, const Grids& grids, const Tensor& x, const Outputs&
   const kernels::MxRows rows{grids.table.row_length};
   const std::int64_t blocks = grids.elements / rows.row_length * rows.blocks_per_row();
   const Split split = any_split(source, blocks, empty.wants_mask ? rows.block_step() : 1);
-  const auto list = kernels::fake_quantize_mx_implementations();
+  const auto& kernel = kernels::fake_quantize_mx;
   const auto call = [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
     return run({x.data(), to.y_data(), to.codes_data(), to.scales_data(), to.mask_data(), x.type}, format,
                rows, begin, end);
   };
-  compare("fake_quantize_mx", list, empty, split, call);
+  compare(kernel, empty, split, call);
   Outputs outputs(empty);
-  (void)call(list.front().why_not().empty() ? list.front().run : list.back().run, outputs, split.begin,
-             split.end);
+  (void)call(kernel.implementations().front().why_not().empty() ? kernel.implementations().front().run
+                                                                : kernel.reference().run,
+             outputs, split.begin, split.end);
   expect_decodes(outputs, format, rows, split);
 }
 

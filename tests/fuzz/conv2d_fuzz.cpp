@@ -142,10 +142,10 @@ void fuzz_max_pool(Source& source) {
   const Block<std::uint8_t> argmax(y.size());
   const Block<std::int8_t> y_codes(y.size());
   const Block<float> grad_y = plain_floats(source, y.size(), 1.0f);
-  const auto forward = kernels::max_pool_implementations();
+  const auto& forward = kernels::max_pool;
   Block<float> expected_y(y);
   Block<std::uint8_t> places(argmax);
-  forward.back().run(shape, x.data(), expected_y.data(), places.data(), begin, planes);
+  forward.reference().run(shape, x.data(), expected_y.data(), places.data(), begin, planes);
   for (const auto& entry : usable(forward)) {
     Block<float> got(y);
     Block<std::uint8_t> got_places(argmax);
@@ -153,17 +153,17 @@ void fuzz_max_pool(Source& source) {
     expect_same(std::string("max_pool ") + entry.name + ": y", got, expected_y);
     expect_same(std::string("max_pool ") + entry.name + ": argmax", got_places, places);
   }
-  const auto on_codes = kernels::max_pool_codes_implementations();
+  const auto& on_codes = kernels::max_pool_codes;
   Block<std::int8_t> expected_codes(y_codes);
-  on_codes.back().run(shape, x_codes.data(), expected_codes.data(), begin, planes);
+  on_codes.reference().run(shape, x_codes.data(), expected_codes.data(), begin, planes);
   for (const auto& entry : usable(on_codes)) {
     Block<std::int8_t> got(y_codes);
     entry.run(shape, x_codes.data(), got.data(), begin, planes);
     expect_same(std::string("max_pool_codes ") + entry.name, got, expected_codes);
   }
-  const auto backward = kernels::max_pool_backward_implementations();
+  const auto& backward = kernels::max_pool_backward;
   Block<float> expected_grad(grad_x);
-  backward.back().run(shape, grad_y.data(), places.data(), expected_grad.data(), begin, planes);
+  backward.reference().run(shape, grad_y.data(), places.data(), expected_grad.data(), begin, planes);
   for (const auto& entry : usable(backward)) {
     Block<float> got(grad_x);
     entry.run(shape, grad_y.data(), places.data(), got.data(), begin, planes);

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "kernels/common/grid_table.h"
-#include "kernels/common/implementation.h"
+#include "kernels/common/kernel.h"
 
 namespace samebits::fuzz {
 
@@ -118,8 +118,8 @@ void expect_same(const std::string& what, const Block<T>& got, const Block<T>& e
 
 /// The implementations that run here, without the reference.
 template <class Function>
-std::vector<kernels::Implementation<Function>> usable(
-    std::span<const kernels::Implementation<Function>> list) {
+std::vector<kernels::Implementation<Function>> usable(const kernels::Kernel<Function>& kernel) {
+  const auto list = kernel.implementations();
   std::vector<kernels::Implementation<Function>> entries;
   for (const auto& entry : list.first(list.size() - 1))
     if (entry.why_not().empty()) entries.push_back(entry);

@@ -55,9 +55,8 @@ struct Outputs {
 };
 
 /// Compares all implementations on one part of the output, whose rows after row_end need not exist in x.
-template <class List, class Args>
-void compare(const char* name, Source& source, const List& list, Args args, std::int64_t m,
-             std::int64_t row_end) {
+template <class Kernel, class Args>
+void compare(Source& source, const Kernel& kernel, Args args, std::int64_t m, std::int64_t row_end) {
   const std::int64_t n = args.b.shape.n, gap = source.between(0, 3);
   const std::int64_t row_begin = source.between(0, row_end);
   const bool whole = source.flag(), relu = source.flag(), has_mask = source.flag(), has_bias = source.flag();
@@ -73,12 +72,13 @@ void compare(const char* name, Source& source, const List& list, Args args, std:
     run(args, row_begin, row_end, first, last);
   };
   Outputs expected(empty);
-  call(list.back().run, expected);
-  for (const auto& entry : usable(list)) {
+  call(kernel.reference().run, expected);
+  for (const auto& entry : usable(kernel)) {
     Outputs got(empty);
     call(entry.run, got);
-    expect_same(std::string(name) + " " + entry.name + ": y", got.y, expected.y, same_real<float>);
-    expect_same(std::string(name) + " " + entry.name + ": relu_mask", got.relu_mask, expected.relu_mask);
+    expect_same(std::string(kernel.name()) + " " + entry.name + ": y", got.y, expected.y, same_real<float>);
+    expect_same(std::string(kernel.name()) + " " + entry.name + ": relu_mask", got.relu_mask,
+                expected.relu_mask);
   }
 }
 
@@ -93,7 +93,7 @@ void fuzz_codes(Source& source) {
                                    .a_zero_point = source.drawn(-128, 127),
                                    .b = weights.packed(),
                                    .output = {}};
-  compare("gemm_int4", source, kernels::gemm_int4_implementations(), args, m, row_end);
+  compare(source, kernels::gemm_int4, args, m, row_end);
 }
 
 void fuzz_floats(Source& source) {
@@ -106,7 +106,7 @@ void fuzz_floats(Source& source) {
     x.set(i, any_value ? hard_float(source, 1.0f) : static_cast<float>(source.drawn(-4096, 4096)) * 0x1p-9f);
   const kernels::GemmFloatInt4Args args{
       .x = x.data(), .x_type = x.type, .x_stride = k + gap, .b = weights.packed(), .output = {}};
-  compare("gemm_float_int4", source, kernels::gemm_float_int4_implementations(), args, m, row_end);
+  compare(source, kernels::gemm_float_int4, args, m, row_end);
 }
 
 }  // namespace

@@ -13,9 +13,9 @@ namespace {
 void fuzz_observe(Source& source, const Grids& grids, const Tensor& x) {
   const std::int64_t begin = source.between(0, grids.elements);
   const std::int64_t end = source.between(begin, std::min(grids.elements, begin + kernels::kSumChunk));
-  const auto list = kernels::observe_implementations();
-  const kernels::Observation expected = list.back().run(x.data(), begin, end, x.type);
-  for (const auto& entry : usable(list)) {
+  const auto& kernel = kernels::observe_chunk;
+  const kernels::Observation expected = kernel.reference().run(x.data(), begin, end, x.type);
+  for (const auto& entry : usable(kernel)) {
     const kernels::Observation got = entry.run(x.data(), begin, end, x.type);
     const std::string what = std::string("observe_chunk ") + entry.name;
     expect(same_bits(got.range.min, expected.range.min) && same_bits(got.range.max, expected.range.max) &&
@@ -38,11 +38,11 @@ void fuzz_histogram(Source& source, const Grids& grids, const Tensor& x) {
   kernels::Histogram empty;
   empty.range = kernels::histogram_range(low, high);
   expect(!empty.range.is_empty(), "histogram_range: empty");
-  const auto list = kernels::histogram_implementations();
+  const auto& kernel = kernels::count;
   kernels::Histogram expected = empty;
-  list.back().run(x.data(), begin, end, expected, x.type);
+  kernel.reference().run(x.data(), begin, end, expected, x.type);
   expect(expected.total() + expected.nans == end - begin, "histogram: elements lost");
-  for (const auto& entry : usable(list)) {
+  for (const auto& entry : usable(kernel)) {
     kernels::Histogram got = empty;
     for (const Piece& piece : pieces(source, begin, end, 1))
       entry.run(x.data(), piece.begin, piece.end, got, x.type);
@@ -64,15 +64,15 @@ void fuzz_lsq_run(Source& source, const Grids& grids, const Tensor& x, const Ten
                   const Tensor& empty) {
   const std::int64_t begin = source.between(0, grids.elements);
   const std::int64_t end = source.between(begin, std::min(grids.elements, begin + kernels::kSumChunk));
-  const auto list = kernels::lsq_backward_run_implementations();
+  const auto& kernel = kernels::lsq_backward_run;
   const auto call = [&](auto run, Tensor& grad_x, kernels::LsqSums& sums) {
     return run({x.data(), grad_y.data(), grad_x.data(), x.type}, grids.table.grid(0), begin, end, sums);
   };
   Tensor expected(empty);
   Block<kernels::LsqSums> expected_sums(1);
   expected_sums[0] = {};
-  const bool saw_nan = call(list.back().run, expected, expected_sums[0]);
-  for (const auto& entry : usable(list)) {
+  const bool saw_nan = call(kernel.reference().run, expected, expected_sums[0]);
+  for (const auto& entry : usable(kernel)) {
     const std::string what = std::string("lsq_backward_run ") + entry.name;
     Tensor got(empty);
     Block<kernels::LsqSums> sums(1);
@@ -97,14 +97,14 @@ void fuzz_lsq_columns(Source& source, const Grids& grids, const Tensor& x, const
                                  source.between(1, most),
                                  begin,
                                  stride};
-  const auto list = kernels::lsq_backward_columns_implementations();
+  const auto& kernel = kernels::lsq_backward_columns;
   const auto call = [&](auto run, Tensor& grad_x, Block<kernels::LsqSums>& sums) {
     return run({x.data(), grad_y.data(), grad_x.data(), x.type}, args, sums.data());
   };
   Tensor expected(empty);
   Block<kernels::LsqSums> expected_sums(columns);
-  const bool saw_nan = call(list.back().run, expected, expected_sums);
-  for (const auto& entry : usable(list)) {
+  const bool saw_nan = call(kernel.reference().run, expected, expected_sums);
+  for (const auto& entry : usable(kernel)) {
     const std::string what = std::string("lsq_backward_columns ") + entry.name;
     Tensor got(empty);
     Block<kernels::LsqSums> sums(columns);
@@ -144,22 +144,20 @@ void fuzz_epilogue(Source& source) {
   const kernels::ChannelTerms terms{correction.data(), scale.data(), source.flag() ? bias.data() : nullptr};
   const Block<float> totals = plain_floats(source, n, 1e6f);
   const bool is_first = source.flag();
-  const auto compare = [&](const char* name, const auto& list, auto call) {
+  const auto compare = [&](const auto& kernel, auto call) {
     Block<float> expected(totals);
-    call(list.back().run, expected.data());
-    for (const auto& entry : usable(list)) {
+    call(kernel.reference().run, expected.data());
+    for (const auto& entry : usable(kernel)) {
       Block<float> got(totals);
       call(entry.run, got.data());
-      expect_same(std::string(name) + " " + entry.name, got, expected);
+      expect_same(std::string(kernel.name()) + " " + entry.name, got, expected);
     }
   };
-  compare("epilogue_row", kernels::epilogue_row_implementations(),
-          [&](auto run, float* y) { run(accumulators.data(), terms, y, n); });
-  compare("epilogue_channel", kernels::epilogue_channel_implementations(),
-          [&](auto run, float* y) { run(accumulators.data(), terms, y, n); });
-  compare("epilogue_group", kernels::epilogue_group_implementations(),
+  compare(kernels::epilogue_row, [&](auto run, float* y) { run(accumulators.data(), terms, y, n); });
+  compare(kernels::epilogue_channel, [&](auto run, float* y) { run(accumulators.data(), terms, y, n); });
+  compare(kernels::epilogue_group,
           [&](auto run, float* total) { run(accumulators.data(), terms, is_first, total, n); });
-  compare("epilogue_groups_end", kernels::epilogue_groups_end_implementations(),
+  compare(kernels::epilogue_groups_end,
           [&](auto run, float* y) { run(totals.data(), scale[0], terms.bias, y, n); });
 }
 

@@ -15,14 +15,14 @@ namespace samebits::fuzz {
 namespace {
 
 /// Runs all entries of a list on copies of `empty`; `call(run, to)` makes one call.
-template <class T, class List, class Call>
-void compare(const char* name, const List& list, const Block<T>& empty, Call call) {
+template <class T, class Kernel, class Call>
+void compare(const Kernel& kernel, const Block<T>& empty, Call call) {
   Block<T> expected(empty);
-  call(list.back().run, expected.data());
-  for (const auto& entry : usable(list)) {
+  call(kernel.reference().run, expected.data());
+  for (const auto& entry : usable(kernel)) {
     Block<T> got(empty);
     call(entry.run, got.data());
-    expect_same(std::string(name) + " " + entry.name, got, expected);
+    expect_same(std::string(kernel.name()) + " " + entry.name, got, expected);
   }
 }
 
@@ -30,13 +30,11 @@ void fuzz_nibbles(Source& source) {
   const std::int64_t n = source.size(0, 140, 2000), offset = source.between(0, 9);
   const Block<std::int8_t> from = codes(source, n, -8, 7);
   const Block<std::uint8_t> empty(kernels::packed_int4_bytes(n), offset);
-  compare("pack_int4", kernels::pack_int4_implementations(), empty,
-          [&](auto run, std::uint8_t* to) { run(from.data(), n, to); });
+  compare(kernels::pack_int4, empty, [&](auto run, std::uint8_t* to) { run(from.data(), n, to); });
   Block<std::uint8_t> packed(empty);
   kernels::pack_int4(from.data(), n, packed.data());
   const Block<std::int8_t> no_codes(n, offset);
-  compare("unpack_int4", kernels::unpack_int4_implementations(), no_codes,
-          [&](auto run, std::int8_t* to) { run(packed.data(), n, to); });
+  compare(kernels::unpack_int4, no_codes, [&](auto run, std::int8_t* to) { run(packed.data(), n, to); });
   Block<std::int8_t> back(no_codes);
   kernels::unpack_int4(packed.data(), n, back.data());
   for (std::int64_t i = 0; i < n; ++i) expect(back[i] == from[i], "unpack_int4: round trip");
@@ -87,23 +85,21 @@ void fuzz_gradient(Source& source) {
   const std::int64_t scale_count = source.between(0, 2) == 0 ? 1 : n;
   const float* scale = source.flag() ? scales.data() : nullptr;
   const Block<float> no_masked(m * n), no_sums(kernels::sum_blocks(m) * n);
-  compare("mask_and_sum: masked", kernels::mask_and_sum_implementations(), no_masked,
-          [&](auto run, float* to) {
-            Block<float> sums(no_sums);
-            run({g.data(), m, n, mask, to, sums.data()}, first, m);
-          });
-  compare("mask_and_sum: sums", kernels::mask_and_sum_implementations(), no_sums, [&](auto run, float* to) {
+  compare(kernels::mask_and_sum, no_masked, [&](auto run, float* to) {
+    Block<float> sums(no_sums);
+    run({g.data(), m, n, mask, to, sums.data()}, first, m);
+  });
+  compare(kernels::mask_and_sum, no_sums, [&](auto run, float* to) {
     run({g.data(), m, n, mask, nullptr, to}, first, m);
   });
-  const auto list = kernels::pack_gradient_implementations();
   kernels::PackGradientArgs args{g.data(), m, n, mask, scale, scale_count, nullptr, nullptr, nullptr};
-  compare("pack_gradient: for_grad_x", list, Block<kernels::Bf16>(kernels::packed_bf16_size(m, n)),
+  compare(kernels::pack_gradient, Block<kernels::Bf16>(kernels::packed_bf16_size(m, n)),
           [&](auto run, kernels::Bf16* to) {
             args.for_grad_x = to;
             run(args, first, m);
           });
   args.for_grad_x = nullptr;
-  compare("pack_gradient: for_grad_weight", list, Block<kernels::Bf16>(kernels::packed_bf16_size(n, m)),
+  compare(kernels::pack_gradient, Block<kernels::Bf16>(kernels::packed_bf16_size(n, m)),
           [&](auto run, kernels::Bf16* to) {
             Block<float> sums(no_sums);
             args.for_grad_weight = to;
@@ -131,8 +127,8 @@ void fuzz_codes(Source& source) {
       .scale = group_size == 0 ? nullptr : scale.data(),
       .group_size = group_size,
       .packed = nullptr};
-  compare("pack_codes", kernels::pack_codes_implementations(),
-          Block<kernels::Bf16>(kernels::packed_bf16_size(columns, depth)), [&](auto run, kernels::Bf16* to) {
+  compare(kernels::pack_codes, Block<kernels::Bf16>(kernels::packed_bf16_size(columns, depth)),
+          [&](auto run, kernels::Bf16* to) {
             args.packed = to;
             run(args, first, depth);
           });
@@ -157,7 +153,7 @@ void fuzz_patches(Source& source) {
                                 .border = static_cast<std::int8_t>(source.drawn(-128, 127)),
                                 .packed = nullptr,
                                 .block_bytes = block_bytes};
-  compare("pack_patches", kernels::pack_patches_implementations(),
+  compare(kernels::pack_patches,
           Block<std::int8_t>(kernels::padded_pixels(n) / 16 * block_bytes, source.between(0, 7)),
           [&](auto run, std::int8_t* to) {
             args.packed = to;
@@ -176,9 +172,9 @@ void fuzz_rows(Source& source) {
     run({from.data(), from.data() + from.size(), from_row, stride, to.data(), to_row, n, rows});
     return to;
   };
-  const auto list = kernels::copy_strided_rows_implementations();
-  const Block<std::int8_t> expected = call(list.back().run);
-  for (const auto& entry : usable(list)) {
+  const auto& kernel = kernels::copy_strided_rows;
+  const Block<std::int8_t> expected = call(kernel.reference().run);
+  for (const auto& entry : usable(kernel)) {
     const Block<std::int8_t> got = call(entry.run);
     for (std::int64_t i = 0; i < rows * n; ++i)
       expect(got[i / n * to_row + i % n] == expected[i / n * to_row + i % n],
@@ -187,7 +183,7 @@ void fuzz_rows(Source& source) {
   const Block<std::int16_t> empty((rows - 1) * to_row + n, source.between(0, 3));
   const std::int64_t codes_row = n + source.between(0, 3);
   const Block<std::int8_t> narrow = codes(source, (rows - 1) * codes_row + n);
-  compare("widen_rows", kernels::widen_rows_implementations(), empty, [&](auto run, std::int16_t* to) {
+  compare(kernels::widen_rows, empty, [&](auto run, std::int16_t* to) {
     run({narrow.data(), codes_row, to, to_row, n, rows});
   });
 }
@@ -209,9 +205,9 @@ void fuzz_depthwise(Source& source) {
     run({x.data(), row_codes, step, pairs, columns, sums.data()}, begin, rows);
     return sums;
   };
-  const auto list = kernels::depthwise_sums_implementations();
-  const Block<std::int32_t> expected = call(list.back().run);
-  for (const auto& entry : usable(list)) {
+  const auto& kernel = kernels::depthwise_sums;
+  const Block<std::int32_t> expected = call(kernel.reference().run);
+  for (const auto& entry : usable(kernel)) {
     const Block<std::int32_t> got = call(entry.run);
     for (std::int64_t i = begin * columns; i < rows * columns; ++i)
       expect(got[i] == expected[i], std::string("depthwise_sums ") + entry.name);

@@ -36,38 +36,37 @@ void expect_outputs(const std::string& what, const Outputs& got, const Outputs& 
 }
 
 /// Compares all implementations of a list: `call(run, outputs, begin, end)` makes one call.
-template <class List, class Call>
-void compare(const char* name, const List& list, const Outputs& empty, const Split& split, Call call) {
+template <class Kernel, class Call>
+void compare(const Kernel& kernel, const Outputs& empty, const Split& split, Call call) {
   Outputs expected(empty);
-  expected.saw_nan = call(list.back().run, expected, split.begin, split.end);
-  for (const auto& entry : usable(list)) {
+  expected.saw_nan = call(kernel.reference().run, expected, split.begin, split.end);
+  for (const auto& entry : usable(kernel)) {
     Outputs got(empty);
     for (const Piece& piece : split.parts) got.saw_nan |= call(entry.run, got, piece.begin, piece.end);
-    expect_outputs(std::string(name) + " " + entry.name, got, expected);
+    expect_outputs(std::string(kernel.name()) + " " + entry.name, got, expected);
   }
 }
 
 /// As compare(), for calls that return a range; a part's relu keeps its own.
-template <class List, class Call>
-void compare_observing(const char* name, const List& list, const Outputs& empty, const Split& split,
-                       Call call) {
+template <class Kernel, class Call>
+void compare_observing(const Kernel& kernel, const Outputs& empty, const Split& split, Call call) {
   Outputs expected(empty);
-  const kernels::MinMax range = call(list.back().run, expected, split.begin, split.end);
-  for (const auto& entry : usable(list)) {
+  const kernels::MinMax range = call(kernel.reference().run, expected, split.begin, split.end);
+  for (const auto& entry : usable(kernel)) {
     Outputs got(empty);
     kernels::MinMax merged;
     for (const Piece& piece : split.parts)
       merged = merge(merged, call(entry.run, got, piece.begin, piece.end));
-    expect_outputs(std::string(name) + " " + entry.name, got, expected);
+    expect_outputs(std::string(kernel.name()) + " " + entry.name, got, expected);
     expect(same_bits(merged.min, range.min) && same_bits(merged.max, range.max) &&
                merged.saw_nan == range.saw_nan,
-           std::string(name) + " " + entry.name + ": range");
+           std::string(kernel.name()) + " " + entry.name + ": range");
   }
 }
 
 void fuzz_quantize(Source& source, const Grids& grids, const Tensor& x, const Outputs& empty) {
   const bool has_mask = source.flag(), fold_relu = source.flag();
-  compare("quantize", kernels::quantize_implementations(), empty, any_split(source, grids.elements, 1),
+  compare(kernels::quantize, empty, any_split(source, grids.elements, 1),
           [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
             return run(
                 {x.data(), to.codes.data(), has_mask ? to.clip_mask.data() : nullptr, x.type, fold_relu},
@@ -82,8 +81,7 @@ void fuzz_fake_quantize(Source& source, const Grids& grids, const Tensor& x, Out
       if (x.is_float()) empty.y.floats[i] = x.floats[i];
       if (!x.is_float()) empty.y.halves[i] = x.halves[i];
     }
-  compare("fake_quantize", kernels::fake_quantize_implementations(), empty,
-          any_split(source, grids.elements, 1),
+  compare(kernels::fake_quantize, empty, any_split(source, grids.elements, 1),
           [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
             const void* from = in_place ? to.y.data() : x.data();
             return run({from, to.y.data(), to.clip_mask.data(), x.type}, grids.table, begin, end);
@@ -93,8 +91,7 @@ void fuzz_fake_quantize(Source& source, const Grids& grids, const Tensor& x, Out
 void fuzz_backward(Source& source, const Grids& grids, const Tensor& x, const Outputs& empty) {
   Block<std::uint8_t> clip_mask(mask_bytes(grids.elements));
   for (std::int64_t i = 0; i < clip_mask.size(); ++i) clip_mask[i] = static_cast<std::uint8_t>(source.word());
-  compare("fake_quantize_backward", kernels::fake_quantize_backward_implementations(), empty,
-          any_split(source, grids.elements, 1),
+  compare(kernels::fake_quantize_backward, empty, any_split(source, grids.elements, 1),
           [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
             run(x.data(), clip_mask.data(), to.y.data(), begin, end, x.type);
             return false;
@@ -103,7 +100,7 @@ void fuzz_backward(Source& source, const Grids& grids, const Tensor& x, const Ou
 
 void fuzz_dequantize(Source& source, const Grids& grids, const Tensor& x, const Outputs& empty) {
   const Block<std::int8_t> from = codes(source, grids.elements, grids.table.qmin, grids.table.qmax);
-  compare("dequantize", kernels::dequantize_implementations(), empty, any_split(source, grids.elements, 1),
+  compare(kernels::dequantize_codes, empty, any_split(source, grids.elements, 1),
           [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
             run(from.data(), to.y.data(), grids.table, begin, end, x.type);
             return false;
@@ -113,8 +110,7 @@ void fuzz_dequantize(Source& source, const Grids& grids, const Tensor& x, const 
 void fuzz_stochastic(Source& source, const Grids& grids, const Tensor& x, const Outputs& empty) {
   const bool has_mask = source.flag();
   const std::uint64_t seed = source.word(), stream = std::uint64_t{source.word()} << 20;
-  compare("quantize_stochastic", kernels::quantize_stochastic_implementations(), empty,
-          any_split(source, grids.elements, 1),
+  compare(kernels::quantize_stochastic, empty, any_split(source, grids.elements, 1),
           [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
             std::uint8_t* clip_mask = has_mask ? to.clip_mask.data() : nullptr;
             return run({x.data(), to.codes.data(), clip_mask, x.type, seed, stream}, grids.table, begin, end);
@@ -122,7 +118,7 @@ void fuzz_stochastic(Source& source, const Grids& grids, const Tensor& x, const 
 }
 
 void fuzz_relu(Source& source, const Grids& grids, const Tensor& x, const Outputs& empty) {
-  compare("relu", kernels::relu_implementations(), empty, any_split(source, grids.elements, 8),
+  compare(kernels::relu, empty, any_split(source, grids.elements, 8),
           [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
             run({x.data(), to.y.data(), to.clip_mask.data(), x.type}, begin, end);
             return false;
@@ -132,20 +128,17 @@ void fuzz_relu(Source& source, const Grids& grids, const Tensor& x, const Output
 void fuzz_observing(Source& source, const Grids& grids, const Tensor& x, const Outputs& empty) {
   const kernels::AffineGrid grid = grids.table.grid(0);
   const bool has_mask = source.flag(), fold_relu = source.flag();
-  compare_observing("observe_quantize", kernels::observe_quantize_implementations(), empty,
-                    any_split(source, grids.elements, 1),
+  compare_observing(kernels::observe_quantize_run, empty, any_split(source, grids.elements, 1),
                     [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
                       std::uint8_t* clip_mask = has_mask ? to.clip_mask.data() : nullptr;
                       return run({x.data(), to.codes.data(), clip_mask, x.type, fold_relu}, grid, begin, end);
                     });
-  compare_observing("observe_fake_quantize", kernels::observe_fake_quantize_implementations(), empty,
-                    any_split(source, grids.elements, 1),
+  compare_observing(kernels::observe_fake_quantize_run, empty, any_split(source, grids.elements, 1),
                     [&](auto run, Outputs& to, std::int64_t begin, std::int64_t end) {
                       return run({x.data(), to.y.data(), to.clip_mask.data(), x.type}, grid, begin, end);
                     });
   if (!x.is_float()) return;
-  compare_observing("min_max", kernels::min_max_implementations(), empty,
-                    any_split(source, grids.elements, 1),
+  compare_observing(kernels::min_max, empty, any_split(source, grids.elements, 1),
                     [&](auto run, Outputs&, std::int64_t begin, std::int64_t end) {
                       return run(x.floats.data(), begin, end);
                     });

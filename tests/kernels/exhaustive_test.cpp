@@ -86,13 +86,13 @@ struct Workspace {
 /// Empty when every implementation gives the oracle's bits for work.x, else the first difference.
 std::string difference(Workspace& work, const AffineGrid& grid) {
   work.expected.compute(work.x, grid);
-  for (const auto& entry : under_test(fake_quantize_implementations())) {
+  for (const auto& entry : under_test(fake_quantize)) {
     entry.run({work.x.data(), work.y.data(), work.clip_mask.data()}, table_of(grid), 0, kChunk);
     const std::string text =
         first_difference(work.y, work.expected.y) + first_difference(work.clip_mask, work.expected.clip_mask);
     if (!text.empty()) return std::string("fake_quantize, ") + entry.name + ": " + text;
   }
-  for (const auto& entry : under_test(quantize_implementations())) {
+  for (const auto& entry : under_test(quantize)) {
     entry.run({work.x.data(), work.codes.data(), work.clip_mask.data()}, table_of(grid), 0, kChunk);
     const std::string text = first_difference(work.codes, work.expected.codes) +
                              first_difference(work.clip_mask, work.expected.clip_mask);

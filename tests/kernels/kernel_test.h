@@ -1,5 +1,5 @@
 // What the tests of kernels/ share: the fixture that skips an instruction set this machine lacks, the entries
-// of an implementation list to run, buffers that notice a write out of bounds, and comparison by bits.
+// of a kernel to run, buffers that notice a write out of bounds, and comparison by bits.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "kernels/common/affine.h"
-#include "kernels/common/implementation.h"
 #include "kernels/common/isa.h"
+#include "kernels/common/kernel.h"
 #include "tests/oracle.h"
 
 namespace samebits::kernels {
@@ -48,10 +48,10 @@ class KernelTest : public testing::Test {
 /// Without SAMEBITS_ISA every entry that runs here; with it the chosen one alone, as the others have runs of
 /// their own.
 template <class Function>
-std::vector<Implementation<Function>> under_test(std::span<const Implementation<Function>> list) {
-  if (!isa::forced().empty()) return {first_usable(list)};
+std::vector<Implementation<Function>> under_test(const Kernel<Function>& kernel) {
+  if (!isa::forced().empty()) return {first_usable(kernel.implementations())};
   std::vector<Implementation<Function>> entries;
-  for (const auto& entry : list)
+  for (const auto& entry : kernel.implementations())
     if (entry.why_not().empty()) entries.push_back(entry);
   return entries;
 }

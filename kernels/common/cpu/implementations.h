@@ -1,9 +1,9 @@
-// The implementation list of a kernel that Highway compiled once for every target, in HWY_ONCE code only.
+// The definition of a kernel that Highway compiled once for every target, in HWY_ONCE code only.
 #pragma once
 
 #include "hwy/highway.h"
-#include "kernels/common/implementation.h"
 #include "kernels/common/isa.h"
+#include "kernels/common/kernel.h"
 
 #if HWY_TARGETS & HWY_AVX3
 #define SAMEBITS_AVX512_ENTRY(function) {"avx512", N_AVX3::function, isa::why_not_avx512},
@@ -21,12 +21,14 @@
 #define SAMEBITS_NEON_ENTRY(function)
 #endif
 
-/// Best first, reference last. `function` has the same name in every target's namespace and in reference::.
-#define SAMEBITS_IMPLEMENTATIONS(function)                     \
-  {                                                            \
-    SAMEBITS_AVX512_ENTRY(function)                            \
-    SAMEBITS_AVX2_ENTRY(function)                              \
-    SAMEBITS_NEON_ENTRY(function) {                            \
-      "reference", reference::function, isa::why_not_reference \
-    }                                                          \
+/// Entries, best first, reference last. `function` has the same name in every target's namespace and in
+/// reference::.
+#define SAMEBITS_EVERY_TARGET(function)                      \
+  SAMEBITS_AVX512_ENTRY(function)                            \
+  SAMEBITS_AVX2_ENTRY(function)                              \
+  SAMEBITS_NEON_ENTRY(function) {                            \
+    "reference", reference::function, isa::why_not_reference \
   }
+
+/// A kernel of these functions, which are named like it.
+#define SAMEBITS_HIGHWAY_KERNEL(object, name) SAMEBITS_KERNEL(object, name, {SAMEBITS_EVERY_TARGET(object)})

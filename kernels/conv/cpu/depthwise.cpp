@@ -136,27 +136,9 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(depthwise_sums)> sums_list[] = SAMEBITS_IMPLEMENTATIONS(depthwise_sums);
-constexpr Implementation<decltype(widen_rows)> widen_list[] = SAMEBITS_IMPLEMENTATIONS(widen_rows);
-}  // namespace
+SAMEBITS_HIGHWAY_KERNEL(depthwise_sums, "depthwise");
 
-std::span<const Implementation<decltype(depthwise_sums)>> depthwise_sums_implementations() {
-  return sums_list;
-}
-std::span<const Implementation<decltype(widen_rows)>> widen_rows_implementations() {
-  return widen_list;
-}
-
-void depthwise_sums(const DepthwiseArgs& args, std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(depthwise_sums_implementations());
-  chosen.run(args, begin, end);
-}
-
-void widen_rows(const WidenRowsArgs& args) {
-  static const auto& chosen = first_usable(widen_rows_implementations());
-  chosen.run(args);
-}
+SAMEBITS_HIGHWAY_KERNEL(widen_rows, "widen_rows");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

@@ -198,38 +198,9 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(max_pool)> list[] = SAMEBITS_IMPLEMENTATIONS(max_pool);
-constexpr Implementation<decltype(max_pool_codes)> codes_list[] = SAMEBITS_IMPLEMENTATIONS(max_pool_codes);
-constexpr Implementation<decltype(max_pool_backward)> backward_list[] =
-    SAMEBITS_IMPLEMENTATIONS(max_pool_backward);
-}  // namespace
-
-std::span<const Implementation<decltype(max_pool)>> max_pool_implementations() {
-  return list;
-}
-std::span<const Implementation<decltype(max_pool_codes)>> max_pool_codes_implementations() {
-  return codes_list;
-}
-std::span<const Implementation<decltype(max_pool_backward)>> max_pool_backward_implementations() {
-  return backward_list;
-}
-
-void max_pool(const MaxPoolShape& shape, const float* x, float* y, std::uint8_t* argmax, std::int64_t begin,
-              std::int64_t end) {
-  static const auto& chosen = first_usable(max_pool_implementations());
-  chosen.run(shape, x, y, argmax, begin, end);
-}
-void max_pool_codes(const MaxPoolShape& shape, const std::int8_t* x, std::int8_t* y, std::int64_t begin,
-                    std::int64_t end) {
-  static const auto& chosen = first_usable(max_pool_codes_implementations());
-  chosen.run(shape, x, y, begin, end);
-}
-void max_pool_backward(const MaxPoolShape& shape, const float* grad_y, const std::uint8_t* argmax,
-                       float* grad_x, std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(max_pool_backward_implementations());
-  chosen.run(shape, grad_y, argmax, grad_x, begin, end);
-}
+SAMEBITS_HIGHWAY_KERNEL(max_pool, "max_pool");
+SAMEBITS_HIGHWAY_KERNEL(max_pool_codes, "max_pool_codes");
+SAMEBITS_HIGHWAY_KERNEL(max_pool_backward, "max_pool_backward");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

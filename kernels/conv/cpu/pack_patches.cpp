@@ -102,18 +102,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(pack_patches)> list[] = SAMEBITS_IMPLEMENTATIONS(pack_patches);
-}  // namespace
-
-std::span<const Implementation<decltype(pack_patches)>> pack_patches_implementations() {
-  return list;
-}
-
-void pack_patches(const PackPatchesArgs& args, std::int64_t n) {
-  static const auto& chosen = first_usable(pack_patches_implementations());
-  chosen.run(args, n);
-}
+SAMEBITS_HIGHWAY_KERNEL(pack_patches, "pack_patches");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

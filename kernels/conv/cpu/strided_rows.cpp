@@ -72,18 +72,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(copy_strided_rows)> list[] = SAMEBITS_IMPLEMENTATIONS(copy_strided_rows);
-}  // namespace
-
-std::span<const Implementation<decltype(copy_strided_rows)>> copy_strided_rows_implementations() {
-  return list;
-}
-
-void copy_strided_rows(const StridedRowsArgs& args) {
-  static const auto& chosen = first_usable(copy_strided_rows_implementations());
-  chosen.run(args);
-}
+SAMEBITS_HIGHWAY_KERNEL(copy_strided_rows, "strided_rows");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

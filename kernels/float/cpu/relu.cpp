@@ -46,18 +46,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(relu)> list[] = SAMEBITS_IMPLEMENTATIONS(relu);
-}  // namespace
-
-std::span<const Implementation<decltype(relu)>> relu_implementations() {
-  return list;
-}
-
-void relu(const ReluArgs& args, std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(relu_implementations());
-  chosen.run(args, begin, end);
-}
+SAMEBITS_HIGHWAY_KERNEL(relu, "relu");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

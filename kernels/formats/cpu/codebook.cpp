@@ -153,20 +153,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(fake_quantize_codebook)> list[] =
-    SAMEBITS_IMPLEMENTATIONS(fake_quantize_codebook);
-}  // namespace
-
-std::span<const Implementation<decltype(fake_quantize_codebook)>> fake_quantize_codebook_implementations() {
-  return list;
-}
-
-bool fake_quantize_codebook(const CodebookArgs& args, const Codebook& codebook, const GridTable& table,
-                            std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(fake_quantize_codebook_implementations());
-  return chosen.run(args, codebook, table, begin, end);
-}
+SAMEBITS_HIGHWAY_KERNEL(fake_quantize_codebook, "fake_quantize_codebook");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

@@ -93,32 +93,9 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(fake_quantize_small_float)> forward_list[] =
-    SAMEBITS_IMPLEMENTATIONS(fake_quantize_small_float);
-constexpr Implementation<decltype(decode_small_float_run)> decode_list[] =
-    SAMEBITS_IMPLEMENTATIONS(decode_small_float_run);
-}  // namespace
+SAMEBITS_HIGHWAY_KERNEL(fake_quantize_small_float, "fake_quantize_float");
 
-std::span<const Implementation<decltype(fake_quantize_small_float)>>
-fake_quantize_small_float_implementations() {
-  return forward_list;
-}
-std::span<const Implementation<decltype(decode_small_float_run)>> decode_small_float_implementations() {
-  return decode_list;
-}
-
-bool fake_quantize_small_float(const SmallFloatArgs& args, const SmallFloat& format, Overflow overflow,
-                               const GridTable& table, std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(fake_quantize_small_float_implementations());
-  return chosen.run(args, format, overflow, table, begin, end);
-}
-
-void decode_small_float_run(const std::uint8_t* codes, float* y, const SmallFloat& format, float scale,
-                            std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(decode_small_float_implementations());
-  chosen.run(codes, y, format, scale, begin, end);
-}
+SAMEBITS_HIGHWAY_KERNEL(decode_small_float_run, "decode_float");
 
 float small_float_scale(const SmallFloat& format, float amax) {
   if (amax == 0.0f) return 1.0f;

@@ -109,19 +109,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(fake_quantize_mx)> list[] = SAMEBITS_IMPLEMENTATIONS(fake_quantize_mx);
-}  // namespace
-
-std::span<const Implementation<decltype(fake_quantize_mx)>> fake_quantize_mx_implementations() {
-  return list;
-}
-
-bool fake_quantize_mx(const MxArgs& args, const MxFormat& format, const MxRows& rows, std::int64_t begin,
-                      std::int64_t end) {
-  static const auto& chosen = first_usable(fake_quantize_mx_implementations());
-  return chosen.run(args, format, rows, begin, end);
-}
+SAMEBITS_HIGHWAY_KERNEL(fake_quantize_mx, "fake_quantize_mx");
 
 void decode_mx_blocks(const std::uint8_t* codes, const std::uint8_t* scales, float* y, const MxFormat& format,
                       const MxRows& rows, std::int64_t begin, std::int64_t end) {

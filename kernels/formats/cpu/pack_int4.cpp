@@ -48,26 +48,8 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(pack_int4)> pack_list[] = SAMEBITS_IMPLEMENTATIONS(pack_int4);
-constexpr Implementation<decltype(unpack_int4)> unpack_list[] = SAMEBITS_IMPLEMENTATIONS(unpack_int4);
-}  // namespace
-
-std::span<const Implementation<decltype(pack_int4)>> pack_int4_implementations() {
-  return pack_list;
-}
-std::span<const Implementation<decltype(unpack_int4)>> unpack_int4_implementations() {
-  return unpack_list;
-}
-
-void pack_int4(const std::int8_t* codes, std::int64_t n, std::uint8_t* packed) {
-  static const auto& chosen = first_usable(pack_int4_implementations());
-  chosen.run(codes, n, packed);
-}
-void unpack_int4(const std::uint8_t* packed, std::int64_t n, std::int8_t* codes) {
-  static const auto& chosen = first_usable(unpack_int4_implementations());
-  chosen.run(packed, n, codes);
-}
+SAMEBITS_HIGHWAY_KERNEL(pack_int4, "pack_int4");
+SAMEBITS_HIGHWAY_KERNEL(unpack_int4, "unpack_int4");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

@@ -82,45 +82,10 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(epilogue_row)> row_list[] = SAMEBITS_IMPLEMENTATIONS(epilogue_row);
-constexpr Implementation<decltype(epilogue_channel)> channel_list[] =
-    SAMEBITS_IMPLEMENTATIONS(epilogue_channel);
-constexpr Implementation<decltype(epilogue_group)> group_list[] = SAMEBITS_IMPLEMENTATIONS(epilogue_group);
-constexpr Implementation<decltype(epilogue_groups_end)> end_list[] =
-    SAMEBITS_IMPLEMENTATIONS(epilogue_groups_end);
-}  // namespace
-
-std::span<const Implementation<decltype(epilogue_row)>> epilogue_row_implementations() {
-  return row_list;
-}
-std::span<const Implementation<decltype(epilogue_channel)>> epilogue_channel_implementations() {
-  return channel_list;
-}
-std::span<const Implementation<decltype(epilogue_group)>> epilogue_group_implementations() {
-  return group_list;
-}
-std::span<const Implementation<decltype(epilogue_groups_end)>> epilogue_groups_end_implementations() {
-  return end_list;
-}
-
-void epilogue_row(const std::int32_t* accumulators, const ChannelTerms& terms, float* y, std::int64_t n) {
-  static const auto& chosen = first_usable(epilogue_row_implementations());
-  chosen.run(accumulators, terms, y, n);
-}
-void epilogue_channel(const std::int32_t* accumulators, const ChannelTerms& terms, float* y, std::int64_t n) {
-  static const auto& chosen = first_usable(epilogue_channel_implementations());
-  chosen.run(accumulators, terms, y, n);
-}
-void epilogue_group(const std::int32_t* accumulators, const ChannelTerms& terms, bool is_first, float* total,
-                    std::int64_t n) {
-  static const auto& chosen = first_usable(epilogue_group_implementations());
-  chosen.run(accumulators, terms, is_first, total, n);
-}
-void epilogue_groups_end(const float* total, float x_scale, const float* bias, float* y, std::int64_t n) {
-  static const auto& chosen = first_usable(epilogue_groups_end_implementations());
-  chosen.run(total, x_scale, bias, y, n);
-}
+SAMEBITS_HIGHWAY_KERNEL(epilogue_row, "epilogue");
+SAMEBITS_HIGHWAY_KERNEL(epilogue_channel, "epilogue_channel");
+SAMEBITS_HIGHWAY_KERNEL(epilogue_group, "epilogue_group");
+SAMEBITS_HIGHWAY_KERNEL(epilogue_groups_end, "epilogue_groups_end");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

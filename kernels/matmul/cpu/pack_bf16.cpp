@@ -184,26 +184,8 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(pack_gradient)> gradient_list[] = SAMEBITS_IMPLEMENTATIONS(pack_gradient);
-constexpr Implementation<decltype(pack_codes)> codes_list[] = SAMEBITS_IMPLEMENTATIONS(pack_codes);
-}  // namespace
-
-std::span<const Implementation<decltype(pack_gradient)>> pack_gradient_implementations() {
-  return gradient_list;
-}
-std::span<const Implementation<decltype(pack_codes)>> pack_codes_implementations() {
-  return codes_list;
-}
-
-void pack_gradient(const PackGradientArgs& args, std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(pack_gradient_implementations());
-  chosen.run(args, begin, end);
-}
-void pack_codes(const PackCodesArgs& args, std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(pack_codes_implementations());
-  chosen.run(args, begin, end);
-}
+SAMEBITS_HIGHWAY_KERNEL(pack_gradient, "pack_gradient");
+SAMEBITS_HIGHWAY_KERNEL(pack_codes, "pack_codes");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

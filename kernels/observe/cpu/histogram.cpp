@@ -70,18 +70,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(count)> list[] = SAMEBITS_IMPLEMENTATIONS(count);
-}  // namespace
-
-std::span<const Implementation<decltype(count)>> histogram_implementations() {
-  return list;
-}
-
-void count(const void* x, std::int64_t begin, std::int64_t end, Histogram& histogram, FloatType type) {
-  static const auto& chosen = first_usable(histogram_implementations());
-  chosen.run(x, begin, end, histogram, type);
-}
+SAMEBITS_HIGHWAY_KERNEL(count, "histogram");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

@@ -36,18 +36,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(min_max)> list[] = SAMEBITS_IMPLEMENTATIONS(min_max);
-}  // namespace
-
-std::span<const Implementation<decltype(min_max)>> min_max_implementations() {
-  return list;
-}
-
-MinMax min_max(const float* x, std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(min_max_implementations());
-  return chosen.run(x, begin, end);
-}
+SAMEBITS_HIGHWAY_KERNEL(min_max, "min_max");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

@@ -53,18 +53,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(observe_chunk)> list[] = SAMEBITS_IMPLEMENTATIONS(observe_chunk);
-}  // namespace
-
-std::span<const Implementation<decltype(observe_chunk)>> observe_implementations() {
-  return list;
-}
-
-Observation observe_chunk(const void* x, std::int64_t begin, std::int64_t end, FloatType type) {
-  static const auto& chosen = first_usable(observe_implementations());
-  return chosen.run(x, begin, end, type);
-}
+SAMEBITS_HIGHWAY_KERNEL(observe_chunk, "observe");
 
 void observe(const void* x, std::int64_t begin, std::int64_t end, Observation* chunks, FloatType type) {
   for (std::int64_t first = begin; first < end; first += kSumChunk)

@@ -125,31 +125,9 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(observe_quantize_run)> codes_list[] =
-    SAMEBITS_IMPLEMENTATIONS(observe_quantize_run);
-constexpr Implementation<decltype(observe_fake_quantize_run)> reals_list[] =
-    SAMEBITS_IMPLEMENTATIONS(observe_fake_quantize_run);
-}  // namespace
+SAMEBITS_HIGHWAY_KERNEL(observe_quantize_run, "observe_quantize");
 
-std::span<const Implementation<decltype(observe_quantize_run)>> observe_quantize_implementations() {
-  return codes_list;
-}
-std::span<const Implementation<decltype(observe_fake_quantize_run)>> observe_fake_quantize_implementations() {
-  return reals_list;
-}
-
-MinMax observe_quantize_run(const QuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
-                            std::int64_t end) {
-  static const auto& chosen = first_usable(observe_quantize_implementations());
-  return chosen.run(args, grid, begin, end);
-}
-
-MinMax observe_fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
-                                 std::int64_t end) {
-  static const auto& chosen = first_usable(observe_fake_quantize_implementations());
-  return chosen.run(args, grid, begin, end);
-}
+SAMEBITS_HIGHWAY_KERNEL(observe_fake_quantize_run, "observe_fake_quantize");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

@@ -35,8 +35,8 @@ struct DequantizeKernel {
   }
 };
 
-void dequantize(const std::int8_t* codes, void* y, const GridTable& table, std::int64_t begin,
-                std::int64_t end, FloatType type) {
+void dequantize_codes(const std::int8_t* codes, void* y, const GridTable& table, std::int64_t begin,
+                      std::int64_t end, FloatType type) {
   if (type == FloatType::kBfloat16)
     walk_table(DequantizeKernel<Bfloat16>{codes, static_cast<Bfloat16*>(y), type}, table, begin, end);
   else if (type == FloatType::kFloat16)
@@ -50,23 +50,11 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<DequantizeFunction> list[] = SAMEBITS_IMPLEMENTATIONS(dequantize);
-}  // namespace
-
-std::span<const Implementation<DequantizeFunction>> dequantize_implementations() {
-  return list;
-}
-
-void dequantize(const std::int8_t* codes, void* y, const GridTable& table, std::int64_t begin,
-                std::int64_t end, FloatType type) {
-  static const auto& chosen = first_usable(dequantize_implementations());
-  chosen.run(codes, y, table, begin, end, type);
-}
+SAMEBITS_HIGHWAY_KERNEL(dequantize_codes, "dequantize");
 
 void dequantize_run(const std::int8_t* codes, void* y, const AffineGrid& grid, std::int64_t begin,
                     std::int64_t end, FloatType type) {
-  dequantize(codes, y, table_of(grid), begin, end, type);
+  dequantize_codes(codes, y, table_of(grid), begin, end, type);
 }
 
 }  // namespace samebits::kernels

@@ -77,35 +77,14 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(fake_quantize)> forward_list[] = SAMEBITS_IMPLEMENTATIONS(fake_quantize);
-constexpr Implementation<decltype(fake_quantize_backward)> backward_list[] =
-    SAMEBITS_IMPLEMENTATIONS(fake_quantize_backward);
-}  // namespace
-
-std::span<const Implementation<decltype(fake_quantize)>> fake_quantize_implementations() {
-  return forward_list;
-}
-std::span<const Implementation<decltype(fake_quantize_backward)>> fake_quantize_backward_implementations() {
-  return backward_list;
-}
-
-bool fake_quantize(const FakeQuantizeArgs& args, const GridTable& table, std::int64_t begin,
-                   std::int64_t end) {
-  static const auto& chosen = first_usable(fake_quantize_implementations());
-  return chosen.run(args, table, begin, end);
-}
+SAMEBITS_HIGHWAY_KERNEL(fake_quantize, "fake_quantize");
 
 bool fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid& grid, std::int64_t begin,
                        std::int64_t end) {
   return fake_quantize(args, table_of(grid), begin, end);
 }
 
-void fake_quantize_backward(const void* grad_y, const std::uint8_t* clip_mask, void* grad_x,
-                            std::int64_t begin, std::int64_t end, FloatType type) {
-  static const auto& chosen = first_usable(fake_quantize_backward_implementations());
-  chosen.run(grad_y, clip_mask, grad_x, begin, end, type);
-}
+SAMEBITS_HIGHWAY_KERNEL(fake_quantize_backward, "fake_quantize_backward");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

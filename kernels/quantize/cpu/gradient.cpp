@@ -43,18 +43,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(mask_and_sum)> list[] = SAMEBITS_IMPLEMENTATIONS(mask_and_sum);
-}  // namespace
-
-std::span<const Implementation<decltype(mask_and_sum)>> mask_and_sum_implementations() {
-  return list;
-}
-
-void mask_and_sum(const MaskAndSumArgs& args, std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(mask_and_sum_implementations());
-  chosen.run(args, begin, end);
-}
+SAMEBITS_HIGHWAY_KERNEL(mask_and_sum, "mask_and_sum");
 
 void add_block_sums(const float* block_sums, std::int64_t blocks, std::int64_t n, float* sums,
                     std::int64_t begin, std::int64_t end) {

@@ -177,29 +177,9 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(lsq_backward_run)> run_list[] = SAMEBITS_IMPLEMENTATIONS(lsq_backward_run);
-constexpr Implementation<decltype(lsq_backward_columns)> columns_list[] =
-    SAMEBITS_IMPLEMENTATIONS(lsq_backward_columns);
-}  // namespace
+SAMEBITS_HIGHWAY_KERNEL(lsq_backward_run, "lsq_backward");
 
-std::span<const Implementation<decltype(lsq_backward_run)>> lsq_backward_run_implementations() {
-  return run_list;
-}
-std::span<const Implementation<decltype(lsq_backward_columns)>> lsq_backward_columns_implementations() {
-  return columns_list;
-}
-
-bool lsq_backward_run(const LsqArgs& args, const AffineGrid& grid, std::int64_t begin, std::int64_t end,
-                      LsqSums& sums) {
-  static const auto& chosen = first_usable(lsq_backward_run_implementations());
-  return chosen.run(args, grid, begin, end, sums);
-}
-
-bool lsq_backward_columns(const LsqArgs& args, const LsqColumns& columns, LsqSums* sums) {
-  static const auto& chosen = first_usable(lsq_backward_columns_implementations());
-  return chosen.run(args, columns, sums);
-}
+SAMEBITS_HIGHWAY_KERNEL(lsq_backward_columns, "lsq_backward_columns");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

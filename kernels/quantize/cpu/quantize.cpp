@@ -57,18 +57,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(quantize)> list[] = SAMEBITS_IMPLEMENTATIONS(quantize);
-}  // namespace
-
-std::span<const Implementation<decltype(quantize)>> quantize_implementations() {
-  return list;
-}
-
-bool quantize(const QuantizeArgs& args, const GridTable& table, std::int64_t begin, std::int64_t end) {
-  static const auto& chosen = first_usable(quantize_implementations());
-  return chosen.run(args, table, begin, end);
-}
+SAMEBITS_HIGHWAY_KERNEL(quantize, "quantize");
 
 bool quantize_run(const QuantizeArgs& args, const AffineGrid& grid, std::int64_t begin, std::int64_t end) {
   return quantize(args, table_of(grid), begin, end);

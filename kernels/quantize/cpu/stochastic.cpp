@@ -113,20 +113,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(quantize_stochastic)> list[] =
-    SAMEBITS_IMPLEMENTATIONS(quantize_stochastic);
-}  // namespace
-
-std::span<const Implementation<decltype(quantize_stochastic)>> quantize_stochastic_implementations() {
-  return list;
-}
-
-bool quantize_stochastic(const StochasticArgs& args, const GridTable& table, std::int64_t begin,
-                         std::int64_t end) {
-  static const auto& chosen = first_usable(quantize_stochastic_implementations());
-  return chosen.run(args, table, begin, end);
-}
+SAMEBITS_HIGHWAY_KERNEL(quantize_stochastic, "quantize_stochastic");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

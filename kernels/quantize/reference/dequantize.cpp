@@ -12,8 +12,8 @@ void dequantize_run(const std::int8_t* codes, void* y, const AffineGrid& grid, s
   });
 }
 
-void dequantize(const std::int8_t* codes, void* y, const GridTable& table, std::int64_t begin,
-                std::int64_t end, FloatType type) {
+void dequantize_codes(const std::int8_t* codes, void* y, const GridTable& table, std::int64_t begin,
+                      std::int64_t end, FloatType type) {
   for_each_run(table, begin, end, [&](std::int64_t first, std::int64_t last, std::int64_t index) {
     reference::dequantize_run(codes, y, table.grid(index), first, last, type);
   });

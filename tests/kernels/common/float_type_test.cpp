@@ -95,7 +95,7 @@ TEST_F(FloatTypes, EveryPatternIsFakeQuantizedAsItsRealAndRoundedOnce) {
       SCOPED_TRACE(testing::Message() << stored.name << ", scale " << grid.scale);
       const Expected expected = expect_on(reals, grid);
       const Bytes expected_y = encoded(expected.y, stored.type);
-      for (const auto& entry : under_test(fake_quantize_implementations())) {
+      for (const auto& entry : under_test(fake_quantize)) {
         Bytes y(x.size());
         std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
         const FakeQuantizeArgs args{x.data(), y.data(), clip_mask.data(), stored.type};
@@ -115,7 +115,7 @@ TEST_F(FloatTypes, EveryPatternIsQuantizedAsItsReal) {
     for (const AffineGrid& grid : kStoredGrids) {
       SCOPED_TRACE(testing::Message() << stored.name << ", scale " << grid.scale);
       const Expected expected = expect_on(reals, grid);
-      for (const auto& entry : under_test(quantize_implementations())) {
+      for (const auto& entry : under_test(quantize)) {
         std::vector<std::int8_t> codes(reals.size());
         std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
         const QuantizeArgs args{x.data(), codes.data(), clip_mask.data(), stored.type};
@@ -135,7 +135,7 @@ TEST_F(FloatTypes, EveryCodeIsDequantizedAndRoundedOnceMore) {
       SCOPED_TRACE(testing::Message() << stored.name << ", scale " << grid.scale);
       std::vector<float> reals;
       for (const std::int8_t code : codes) reals.push_back(oracle::dequantize(code, to_oracle(grid)));
-      for (const auto& entry : under_test(dequantize_implementations())) {
+      for (const auto& entry : under_test(dequantize_codes)) {
         Bytes y(256 * stored.bytes);
         entry.run(codes.data(), y.data(), table_of(grid), 0, 256, stored.type);
         EXPECT_EQ(first_difference(y, encoded(reals, stored.type)), "") << entry.name;
@@ -154,14 +154,14 @@ TEST_F(FloatTypes, WritesTheElementsOfEveryCountAndAlignmentAndNothingElse) {
       for (const std::int64_t offset : {0, 1, 3, 7}) {
         SCOPED_TRACE(testing::Message() << stored.name << ", " << n << " elements, offset " << offset);
         const Unaligned<std::uint8_t> x(values, offset * stored.bytes);
-        for (const auto& entry : under_test(fake_quantize_implementations())) {
+        for (const auto& entry : under_test(fake_quantize)) {
           Guarded<std::uint8_t> y(n * stored.bytes, offset * stored.bytes), clip_mask((n + 7) / 8, offset);
           entry.run({x.data(), y.data(), clip_mask.data(), stored.type}, table_of(grid), 0, n);
           EXPECT_EQ(first_difference(y.values(), encoded(expected.y, stored.type)), "") << entry.name;
           EXPECT_EQ(first_difference(clip_mask.values(), expected.clip_mask), "") << entry.name;
           EXPECT_TRUE(y.guards_untouched() && clip_mask.guards_untouched()) << entry.name;
         }
-        for (const auto& entry : under_test(dequantize_implementations())) {
+        for (const auto& entry : under_test(dequantize_codes)) {
           Guarded<std::uint8_t> y(n * stored.bytes, offset * stored.bytes);
           entry.run(expected.codes.data(), y.data(), table_of(grid), 0, n, stored.type);
           EXPECT_EQ(first_difference(y.values(), encoded(expected.y, stored.type)), "") << entry.name;
@@ -184,7 +184,7 @@ TEST_F(FloatTypes, GivesEachElementTheGridOfItsRunAtEveryGranularity) {
           expect_by(decoded(x, stored.type), [&](std::int64_t i) { return grids.grid(c.grid_index(i)); });
       std::vector<std::vector<std::pair<std::int64_t, std::int64_t>>> cuts = {
           random_pieces(random, c.elements(), 8), {{0, c.elements()}}};
-      for (const auto& entry : under_test(fake_quantize_implementations())) {
+      for (const auto& entry : under_test(fake_quantize)) {
         for (const auto& pieces : cuts) {
           Bytes y(x.size());
           std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
@@ -195,7 +195,7 @@ TEST_F(FloatTypes, GivesEachElementTheGridOfItsRunAtEveryGranularity) {
         }
       }
       cuts = {random_pieces(random, c.elements(), 1), {{0, c.elements()}}};
-      for (const auto& entry : under_test(quantize_implementations())) {
+      for (const auto& entry : under_test(quantize)) {
         for (const auto& pieces : cuts) {
           std::vector<std::int8_t> codes(expected.codes.size());
           for (const auto& [first, last] : pieces)
@@ -218,7 +218,7 @@ TEST_F(FloatTypes, ReluMovesTheBitsOfEveryPatternThatIsNotNegative) {
       if (reals[i] < 0) expected[2 * i] = expected[2 * i + 1] = 0;
       if (reals[i] <= 0) expected_mask[i / 8] |= static_cast<std::uint8_t>(1u << i % 8);
     }
-    for (const auto& entry : under_test(relu_implementations())) {
+    for (const auto& entry : under_test(relu)) {
       for (const std::int64_t n : {std::ssize(reals), std::ssize(reals) - 11}) {
         Bytes y(expected.size());
         std::vector<std::uint8_t> clip_mask(reals.size() / 8);
@@ -240,7 +240,7 @@ TEST_F(FloatTypes, BackwardMovesTheBitsOf16BitGradients) {
   const std::int64_t n = std::ssize(grad_y) / 2;
   std::vector<std::uint8_t> clip_mask(n / 8);
   for (auto& byte : clip_mask) byte = static_cast<std::uint8_t>(random());
-  for (const auto& entry : under_test(fake_quantize_backward_implementations())) {
+  for (const auto& entry : under_test(fake_quantize_backward)) {
     for (const auto& [begin, end] :
          {std::pair{std::int64_t{0}, n}, {std::int64_t{3}, n - 5}, {std::int64_t{9}, std::int64_t{14}}}) {
       Bytes expected(grad_y.size(), 0xA5), grad_x(grad_y.size(), 0xA5);

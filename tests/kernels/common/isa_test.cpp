@@ -1,67 +1,63 @@
-// Which implementation is chosen: the lists, SAMEBITS_ISA and the reasons that `samebits doctor` prints.
+// Which implementation of a kernel is chosen: the lists, SAMEBITS_ISA and the reasons that `samebits doctor`
+// prints.
 #include "kernels/common/isa.h"
 
 #include <gmock/gmock.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
 #include <stdexcept>
 
-#include "kernels/conv/max_pool.h"
-#include "kernels/matmul/epilogue.h"
-#include "kernels/matmul/gemm_int8.h"
-#include "kernels/matmul/pack_bf16.h"
-#include "kernels/observe/min_max.h"
-#include "kernels/quantize/dequantize.h"
-#include "kernels/quantize/fake_quantize.h"
-#include "kernels/quantize/quantize.h"
 #include "tests/kernels/kernel_test.h"
 
 namespace samebits::kernels {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsSupersetOf;
 
-/// Calls `check(name, list)` with every implementation list.
-template <class Check>
-void for_each_list(Check check) {
-  check("quantize", quantize_implementations());
-  check("dequantize", dequantize_implementations());
-  check("fake_quantize", fake_quantize_implementations());
-  check("fake_quantize_backward", fake_quantize_backward_implementations());
-  check("mask_and_sum", mask_and_sum_implementations());
-  check("max_pool", max_pool_implementations());
-  check("min_max", min_max_implementations());
-  check("pack_codes", pack_codes_implementations());
-  check("pack_gradient", pack_gradient_implementations());
-  check("gemm_int8", gemm_int8_implementations());
-  check("epilogue_row", epilogue_row_implementations());
-  check("epilogue_channel", epilogue_channel_implementations());
-  check("epilogue_group", epilogue_group_implementations());
-  check("epilogue_groups_end", epilogue_groups_end_implementations());
-}
-
-template <class List>
-std::vector<std::string> names_of(List list) {
+std::vector<std::string> names_of(const AnyKernel& kernel) {
   std::vector<std::string> names;
-  for (const auto& entry : list) names.push_back(entry.name);
+  for (const ImplementationStatus& each : kernel.statuses()) names.push_back(each.name);
   return names;
 }
 
-TEST(Isa, EveryListIsOrderedAndClosedByTheReference) {
-  for_each_list([](const char* name, auto list) {
-    SCOPED_TRACE(name);
-    const bool has_tiles = std::string(name) == "gemm_int8";
+/// The lists that are not those of Highway's targets alone.
+std::vector<std::string> expected_names(const std::string& kernel) {
 #if defined(__x86_64__)
-    std::vector<std::string> expected = {"avx512", "avx2", "reference"};
-    if (has_tiles) expected = {"amx", "avx512_vnni", "avx512", "avx2", "reference"};
+  if (kernel == "gemm_int8" || kernel == "gemm_int4")
+    return {"amx", "avx512_vnni", "avx512", "avx2", "reference"};
+  if (kernel == "gemm_bf16") return {"amx", "avx512_bf16", "avx512", "avx2", "reference"};
+  return {"avx512", "avx2", "reference"};
 #else
-    std::vector<std::string> expected = {"neon", "reference"};
-    if (has_tiles) expected = {"neon_dotprod", "neon", "reference"};
+  if (kernel == "gemm_int8" || kernel == "gemm_int4") return {"neon_dotprod", "neon", "reference"};
+  return {"neon", "reference"};
 #endif
-    EXPECT_EQ(names_of(list), expected);
-    EXPECT_EQ(list.back().why_not(), "");
-  });
+}
+
+TEST(Kernels, EveryListIsOrderedAndClosedByTheReference) {
+  for (const AnyKernel* kernel : all_kernels()) {
+    SCOPED_TRACE(kernel->name());
+    EXPECT_EQ(names_of(*kernel), expected_names(kernel->name()));
+    EXPECT_EQ(kernel->statuses().back().why_not, "");
+  }
+}
+
+TEST(Kernels, AreListedByNameWhereverAHeaderDeclaresThem) {
+  std::size_t declared = 0;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(SAMEBITS_SOURCE_DIR "/kernels")) {
+    if (file.path().extension() != ".h") continue;
+    std::ifstream header(file.path());
+    for (std::string line; std::getline(header, line);) declared += line.starts_with("extern const Kernel<");
+  }
+  std::vector<std::string> names;
+  for (const AnyKernel* kernel : all_kernels()) names.emplace_back(kernel->name());
+  EXPECT_EQ(names.size(), declared);
+  EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
+  EXPECT_THAT(names, IsSupersetOf({"fake_quantize", "gemm_int8", "gemm_int4", "max_pool_codes"}));
 }
 
 class ForcedIsa : public KernelTest {};
@@ -75,22 +71,32 @@ std::string best_of_this_processor() {
   return isa::why_not_neon().empty() ? "neon" : "reference";
 }
 
-/// The first of these, best first, that is no better than `limit`.
-std::string best_within(const std::vector<std::string>& names, const std::string& limit) {
-  const std::vector<std::string> levels = {"amx",          "avx512_vnni", "avx512",   "avx2",
-                                           "neon_dotprod", "neon",        "reference"};
+/// The first implementation, best first, that is no better than `limit`. One has reasons of its own.
+std::string best_within(const AnyKernel& kernel, const std::string& limit) {
+  const std::vector<std::string> levels = {"amx",  "avx512_vnni",  "avx512_bf16", "avx512",
+                                           "avx2", "neon_dotprod", "neon",        "reference"};
   const auto allowed = std::find(levels.begin(), levels.end(), limit);
-  for (const std::string& name : names)
-    if (std::find(allowed, levels.end(), name) != levels.end()) return name;
+  for (const ImplementationStatus& each : kernel.statuses()) {
+    if (each.name == "avx512_bf16" && !each.why_not.empty()) continue;
+    if (std::find(allowed, levels.end(), each.name) != levels.end()) return each.name;
+  }
   return "";
+}
+
+/// Of the implementations, the ones that are used.
+std::string used_by(const AnyKernel& kernel) {
+  std::string used;
+  for (const ImplementationStatus& each : kernel.statuses())
+    if (each.used) used += each.name;
+  return used;
 }
 
 TEST_F(ForcedIsa, ChoosesWhatSamebitsIsaNamesAndElseTheBestThereIs) {
   const std::string limit = isa::forced().empty() ? best_of_this_processor() : isa::forced();
-  for_each_list([&](const char* name, auto list) {
-    SCOPED_TRACE(name);
-    EXPECT_EQ(first_usable(list).name, best_within(names_of(list), limit));
-  });
+  for (const AnyKernel* kernel : all_kernels()) {
+    SCOPED_TRACE(kernel->name());
+    EXPECT_EQ(used_by(*kernel), best_within(*kernel, limit));
+  }
 }
 
 /// The reason of a name that the processor has or lacks, when `levels` are the values that exclude it.
@@ -160,12 +166,6 @@ TEST(IsaDeathTest, TakesEveryKnownNameAndAnEmptyValueAsUnset) {
     EXPECT_EXIT(print_forced(name), testing::ExitedWithCode(0), testing::StrEq(name));
 }
 
-int one() {
-  return 1;
-}
-int two() {
-  return 2;
-}
 std::string missing() {
   return "the processor has no such thing";
 }
@@ -173,22 +173,45 @@ std::string nothing_missing() {
   return {};
 }
 
-TEST(Implementation, FirstUsableIsTheFirstEntryWithoutAReason) {
-  using List = std::vector<Implementation<int()>>;
+/// Notes who was called, and moves what it gets.
+template <int kNumber>
+int take(std::unique_ptr<int> text, int& called) {
+  called = kNumber;
+  return *text + kNumber;
+}
+
+using Take = Kernel<int(std::unique_ptr<int>, int&)>;
+constinit const Take kBestRuns("best", {{"a", take<10>, nothing_missing}, {"b", take<20>, nothing_missing}});
+constinit const Take kBestCannot("second", {{"a", take<10>, missing}, {"b", take<20>, nothing_missing}});
+constinit const Take kNoneCan("reference", {{"a", take<10>, missing}, {"b", take<20>, missing}});
+
+TEST(Kernel, RunsTheFirstEntryWithoutAReasonAndTheReferenceWithoutAQuestion) {
   struct Case {
-    const char* why;
-    List list;
-    const char* chosen;
+    const Take& kernel;
+    int called;
+    std::vector<bool> used;
   };
   const Case cases[] = {
-      {"the best one runs", {{"a", one, nothing_missing}, {"b", two, nothing_missing}}, "a"},
-      {"the best one cannot run", {{"a", one, missing}, {"b", two, nothing_missing}}, "b"},
-      {"the reference needs no question", {{"a", one, missing}, {"b", two, missing}}, "b"},
-  };
+      {kBestRuns, 10, {true, false}}, {kBestCannot, 20, {false, true}}, {kNoneCan, 20, {false, false}}};
   for (const Case& c : cases) {
-    SCOPED_TRACE(c.why);
-    EXPECT_STREQ(first_usable(std::span<const Implementation<int()>>(c.list)).name, c.chosen);
+    SCOPED_TRACE(c.kernel.name());
+    int called = 0;
+    EXPECT_EQ(c.kernel(std::make_unique<int>(1), called), 1 + c.called);
+    EXPECT_EQ(called, c.called);
+    std::vector<bool> used;
+    for (const ImplementationStatus& each : c.kernel.statuses()) used.push_back(each.used);
+    EXPECT_EQ(used, c.used);
+    EXPECT_STREQ(c.kernel.reference().name, "b");
   }
+}
+
+// Called twice, so that the second call finds what the first one chose.
+TEST(Kernel, ChoosesOnce) {
+  static int questions = 0;
+  static const Kernel<int()> kernel("counted",
+                                    {{"a", [] { return 7; }, [] { return ++questions, std::string(); }}});
+  EXPECT_EQ(kernel() + kernel(), 14);
+  EXPECT_EQ(questions, 1);
 }
 
 }  // namespace

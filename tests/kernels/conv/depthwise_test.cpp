@@ -44,7 +44,7 @@ struct Plane {
 };
 
 void expect_sums(const Plane& plane, std::int64_t begin, std::int64_t end) {
-  for (const auto& entry : under_test(depthwise_sums_implementations())) {
+  for (const auto& entry : under_test(depthwise_sums)) {
     const Unaligned<std::int16_t> x(plane.x, 1);  // AddressSanitizer watches its end
     Guarded<std::int32_t> sums(plane.rows * plane.columns + kDepthwiseSlack, 1);
     entry.run({x.data(), plane.row_codes, plane.step, plane.pairs, plane.columns, sums.data()}, begin, end);
@@ -106,7 +106,7 @@ TEST_F(Depthwise, WidensEveryNumberOfCodesAndTouchesNoOthers) {
     const std::int64_t rows = random_int(random, 1, 4), gap = random_int(random, 0, 3);
     const std::vector<std::int8_t> codes = random_codes(random, rows * (n + gap) - gap);
     const Unaligned<std::int8_t> from(codes, 1);  // AddressSanitizer watches its end
-    for (const auto& entry : under_test(widen_rows_implementations())) {
+    for (const auto& entry : under_test(widen_rows)) {
       Guarded<std::int16_t> to(rows * (n + 1) - 1, 1);
       const std::vector<std::int16_t> between = to.values(0, 1);
       entry.run({from.data(), n + gap, to.data(), n + 1, n, rows});

@@ -82,7 +82,7 @@ void expect_float(Random& random, const MaxPoolShape& shape, std::int64_t planes
   const Pooled expected = expected_pool(shape, {x.data(), x.data() + planes * shape.in_size()}, planes);
   const std::vector<float> grad_y = random_floats(random, std::ssize(expected.y), 1.0f);
   const std::vector<float> expected_grad = expected_gradient(shape, grad_y, expected.argmax, planes);
-  for (const auto& entry : under_test(max_pool_implementations())) {
+  for (const auto& entry : under_test(max_pool)) {
     Guarded<float> y(std::ssize(expected.y), 1), y_alone(std::ssize(expected.y));
     Guarded<std::uint8_t> argmax(std::ssize(expected.y), 3);
     for (const auto& [begin, end] : random_pieces(random, planes, 1)) {
@@ -95,7 +95,7 @@ void expect_float(Random& random, const MaxPoolShape& shape, std::int64_t planes
     ASSERT_TRUE(y.guards_untouched() && y_alone.guards_untouched() && argmax.guards_untouched())
         << entry.name;
   }
-  for (const auto& entry : under_test(max_pool_backward_implementations())) {
+  for (const auto& entry : under_test(max_pool_backward)) {
     Guarded<float> grad_x(planes * shape.in_size(), 1);
     for (const auto& [begin, end] : random_pieces(random, planes, 1))
       entry.run(shape, grad_y.data(), expected.argmax.data(), grad_x.data(), begin, end);
@@ -109,7 +109,7 @@ void expect_codes(Random& random, const MaxPoolShape& shape, std::int64_t planes
   const std::vector<float> reals(x.data(), x.data() + planes * shape.in_size());
   const std::vector<float> best = expected_pool(shape, reals, planes).y;
   const std::vector<std::int8_t> expected(best.begin(), best.end());
-  for (const auto& entry : under_test(max_pool_codes_implementations())) {
+  for (const auto& entry : under_test(max_pool_codes)) {
     Guarded<std::int8_t> y(std::ssize(expected), 1);
     for (const auto& [begin, end] : random_pieces(random, planes, 1))
       entry.run(shape, x.data(), y.data(), begin, end);
@@ -179,7 +179,7 @@ TEST_F(MaxPool, TheFirstOfEqualElementsAndTheLastNaNIsChosen) {
       for (int row = 0; row < 2; ++row)
         for (std::int64_t i = 0; i < windows; ++i)
           x.insert(x.end(), {c.window[2 * row], c.window[2 * row + 1]});
-      for (const auto& entry : under_test(max_pool_implementations())) {
+      for (const auto& entry : under_test(max_pool)) {
         std::vector<float> y(windows);
         std::vector<std::uint8_t> argmax(windows);
         entry.run({2, 2 * windows, 2, 2, 2, 2}, x.data(), y.data(), argmax.data(), 0, 1);

@@ -50,7 +50,7 @@ struct Problem {
 
 void expect_packed(const Problem& problem) {
   for (const bool has_border : {false, true}) {
-    for (const auto& entry : under_test(pack_patches_implementations())) {
+    for (const auto& entry : under_test(pack_patches)) {
       const Unaligned<std::int8_t> x(problem.x, 1);  // AddressSanitizer watches the ends
       const Unaligned<std::uint8_t> inside(problem.inside, 1);
       Guarded<std::int8_t> packed(problem.packed_bytes(), 1);

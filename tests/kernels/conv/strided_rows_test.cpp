@@ -23,7 +23,7 @@ struct Rows {
 };
 
 void expect_copied(const Rows& rows) {
-  for (const auto& entry : under_test(copy_strided_rows_implementations())) {
+  for (const auto& entry : under_test(copy_strided_rows)) {
     const Unaligned<std::int8_t> from(rows.codes, 1);  // AddressSanitizer watches its end
     const std::int64_t size = (rows.rows - 1) * rows.to_row + rows.n;
     Guarded<std::int8_t> to(size + kStridedRowsSlack, 1);
@@ -57,7 +57,7 @@ TEST_F(StridedRows, CopiesNothingOfNoRows) {
   Random random(2);
   Rows rows(random, 9, 2, 0);
   Guarded<std::int8_t> to(9);
-  for (const auto& entry : under_test(copy_strided_rows_implementations())) {
+  for (const auto& entry : under_test(copy_strided_rows)) {
     entry.run({rows.codes.data(), rows.codes.data() + std::ssize(rows.codes), 9, 2, to.data(), 9, 9, 0});
     EXPECT_TRUE(to.untouched_outside(0, 0)) << entry.name;
   }

@@ -21,7 +21,7 @@ bool bit(const std::vector<std::uint8_t>& mask, std::int64_t i) {
 TEST_F(Relu, KeepsPositiveValuesAndNaNAndMarksTheRest) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float cases[] = {0.0f, -0.0f, 1.0f, -1.0f, 0x1p-149f, -0x1p-149f, kInfinity, -kInfinity, nan};
-  for (const auto& entry : under_test(relu_implementations())) {
+  for (const auto& entry : under_test(relu)) {
     for (const float value : cases) {
       for (const std::int64_t n : {1, 8, 19}) {  // only a tail, only whole bytes, both
         SCOPED_TRACE(testing::Message() << entry.name << ", x = " << value << ", n = " << n);
@@ -40,7 +40,7 @@ TEST_F(Relu, KeepsPositiveValuesAndNaNAndMarksTheRest) {
 }
 
 TEST_F(Relu, LeavesMaskBitsBehindTheEndZero) {
-  for (const auto& entry : under_test(relu_implementations())) {
+  for (const auto& entry : under_test(relu)) {
     std::vector<float> x(11, -1.0f);
     std::vector<std::uint8_t> mask = {0, 0xFF};
     entry.run({x.data(), x.data(), mask.data()}, 0, 11);
@@ -51,7 +51,7 @@ TEST_F(Relu, LeavesMaskBitsBehindTheEndZero) {
 TEST_F(Relu, GivesTheSameBitsForAnySplitAtMultiplesOfEight) {
   std::vector<float> x(1000);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = std::sin(static_cast<float>(i * i));
-  for (const auto& entry : under_test(relu_implementations())) {
+  for (const auto& entry : under_test(relu)) {
     std::vector<float> whole(1000), pieces(1000);
     std::vector<std::uint8_t> whole_mask(125), pieces_mask(125);
     entry.run({x.data(), whole.data(), whole_mask.data()}, 0, 1000);

@@ -78,7 +78,7 @@ ExpectedCodes expect_codes(const std::vector<float>& x, const Codebook& codebook
 void expect_search(const std::vector<float>& x, const Codebook& codebook, float scale) {
   const ExpectedCodes expected = expect_codes(x, codebook, [&](std::int64_t) { return scale; });
   const std::int64_t n = std::ssize(x);
-  for (const auto& entry : under_test(fake_quantize_codebook_implementations())) {
+  for (const auto& entry : under_test(fake_quantize_codebook)) {
     SCOPED_TRACE(testing::Message() << entry.name << ", scale " << scale);
     Guarded<float> y(n, 1);
     Guarded<std::uint8_t> codes(n, 1), clip_mask((n + 7) / 8, 1);
@@ -263,7 +263,7 @@ TEST_F(CodebookKernel, TakesEveryPatternOfA16BitTypeAndRoundsItsResultsToIt) {
       const std::int64_t n = std::ssize(x) / 2;
       const ExpectedCodes expected =
           expect_codes(decoded(x, stored.type), normal_float4(), [&](std::int64_t) { return scale; });
-      for (const auto& entry : under_test(fake_quantize_codebook_implementations())) {
+      for (const auto& entry : under_test(fake_quantize_codebook)) {
         SCOPED_TRACE(testing::Message() << stored.name << ", " << entry.name << ", scale " << scale);
         Bytes y = x;  // y may be x
         std::vector<std::uint8_t> codes(n), clip_mask(n / 8);
@@ -294,7 +294,7 @@ TEST_F(CodebookKernel, LeavesOutWhatIsNotWantedAndMayWriteOverItsInput) {
     const std::vector<float> x = random_floats(random, n, 2.0f);
     const float scale = 0.9f;
     const ExpectedCodes expected = expect_codes(x, normal_float4(), [&](std::int64_t) { return scale; });
-    for (const auto& entry : under_test(fake_quantize_codebook_implementations())) {
+    for (const auto& entry : under_test(fake_quantize_codebook)) {
       std::vector<float> y = x;
       std::vector<std::uint8_t> codes(n);
       entry.run({x.data(), nullptr, codes.data(), nullptr}, normal_float4(), one_scale(scale, n), 0, n);
@@ -354,7 +354,7 @@ TEST_F(CodebookKernel, TheStraightThroughGradientStopsAtItsMask) {
   const float scale = 1.0f;
   fake_quantize_codebook({x.data(), nullptr, nullptr, clip_mask.data()}, normal_float4(),
                          one_scale(scale, std::ssize(x)), 0, std::ssize(x));
-  fake_quantize_backward(grad.data(), clip_mask.data(), grad.data(), 0, std::ssize(x));
+  fake_quantize_backward(grad.data(), clip_mask.data(), grad.data(), 0, std::ssize(x), FloatType::kFloat32);
   EXPECT_THAT(grad, testing::ElementsAre(0, 1, 1, 1, 0, 0, 0, 1, 0));
 }
 

@@ -52,7 +52,7 @@ void expect_search(const std::vector<float>& x, const FormatCase& c, float scale
   const std::int64_t n = std::ssize(x);
   for (const Overflow overflow : overflows_of(c)) {
     const ExpectedFloats expected = expect_floats(x, c, overflow, [&](std::int64_t) { return scale; });
-    for (const auto& entry : under_test(fake_quantize_small_float_implementations())) {
+    for (const auto& entry : under_test(fake_quantize_small_float)) {
       SCOPED_TRACE(testing::Message() << c.name << ", " << entry.name << ", scale " << scale);
       Guarded<float> y(n, 3);
       Guarded<std::uint8_t> codes(n, 3), clip_mask((n + 7) / 8, 3);
@@ -97,7 +97,7 @@ TEST_F(FakeQuantizeSmallFloat, TakesEveryPatternOfA16BitTypeAndRoundsItsResultsT
       const float scale = 0.1f;
       const ExpectedFloats expected =
           expect_floats(decoded(x, stored.type), c, overflow, [&](std::int64_t) { return scale; });
-      for (const auto& entry : under_test(fake_quantize_small_float_implementations())) {
+      for (const auto& entry : under_test(fake_quantize_small_float)) {
         SCOPED_TRACE(testing::Message() << stored.name << ", " << c.name << ", " << entry.name);
         Bytes y = x;  // y may be x
         std::vector<std::uint8_t> codes(n), clip_mask(n / 8);
@@ -137,7 +137,7 @@ TEST_F(FakeQuantizeSmallFloat, KeepsTheMaskBitsBelowBeginAndClearsThoseFromEndOn
   const std::vector<float> x(n, 500.0f);  // all clipped
   for (std::int64_t begin = 0; begin < n; ++begin) {
     for (std::int64_t end = begin + 1; end <= n; ++end) {
-      for (const auto& entry : under_test(fake_quantize_small_float_implementations())) {
+      for (const auto& entry : under_test(fake_quantize_small_float)) {
         Guarded<float> y(n);
         Guarded<std::uint8_t> codes(n), clip_mask(n / 8);
         entry.run({x.data(), y.data(), codes.data(), clip_mask.data()}, kFloat8E4M3, Overflow::kSaturate,
@@ -159,7 +159,7 @@ TEST_F(FakeQuantizeSmallFloat, LeavesOutWhatIsNotWantedAndMayWriteOverItsInput) 
   const float scale = 1.1f;
   const ExpectedFloats expected =
       expect_floats(x, kFormats[0], Overflow::kSaturate, [&](std::int64_t) { return scale; });
-  for (const auto& entry : under_test(fake_quantize_small_float_implementations())) {
+  for (const auto& entry : under_test(fake_quantize_small_float)) {
     std::vector<float> y = x;
     std::vector<std::uint8_t> codes(x.size());
     const GridTable table = one_scale(scale, std::ssize(x));
@@ -208,7 +208,7 @@ TEST_F(FakeQuantizeSmallFloat, TheStraightThroughGradientStopsWhereItSaturated) 
   std::vector<std::uint8_t> clip_mask(2);
   fake_quantize_small_float({x.data(), nullptr, nullptr, clip_mask.data()}, kFloat8E4M3, Overflow::kSaturate,
                             one_scale(kUnitScale, std::ssize(x)), 0, std::ssize(x));
-  fake_quantize_backward(grad.data(), clip_mask.data(), grad.data(), 0, std::ssize(x));
+  fake_quantize_backward(grad.data(), clip_mask.data(), grad.data(), 0, std::ssize(x), FloatType::kFloat32);
   EXPECT_THAT(grad, testing::ElementsAre(1, 1, 0, 1, 0, 1, 0, 0, 1));
 }
 
@@ -220,7 +220,7 @@ TEST_F(DecodeFloat, GivesTheValueOfEveryCodeTimesTheScale) {
     for (const float scale : {1.0f, 0.1f, kMinScale}) {
       std::vector<float> expected;
       for (const std::uint8_t code : codes) expected.push_back(real_of(code, c.definition, scale));
-      for (const auto& entry : under_test(decode_small_float_implementations())) {
+      for (const auto& entry : under_test(decode_small_float_run)) {
         for (const std::int64_t begin : {0, 1, 5}) {
           SCOPED_TRACE(testing::Message() << c.name << ", " << entry.name << ", from " << begin);
           const std::int64_t end = std::ssize(codes) - begin % 3;

@@ -90,7 +90,7 @@ void expect_standard(const std::vector<float>& x, std::int64_t row_length, const
   const ExpectedMx expected = expect_blocks(x, row_length, c.definition);
   const std::int64_t n = std::ssize(x), blocks = std::ssize(expected.scales);
   const MxRows rows{row_length};
-  for (const auto& entry : under_test(fake_quantize_mx_implementations())) {
+  for (const auto& entry : under_test(fake_quantize_mx)) {
     SCOPED_TRACE(testing::Message() << c.name << ", " << entry.name << ", rows of " << row_length);
     Guarded<float> y(n, 1);
     Guarded<std::uint8_t> codes(n, 1), scales(blocks, 1), clip_mask((n + 7) / 8, 1);
@@ -181,7 +181,7 @@ TEST_F(Mx, TakesEveryPatternOfA16BitTypeAndRoundsItsResultsToIt) {
   for (const StoredType& stored : kShortTypes) {
     for (const MxCase& c : kMxFormats) {
       const ExpectedMx expected = expect_blocks(decoded(x, stored.type), row_length, c.definition);
-      for (const auto& entry : under_test(fake_quantize_mx_implementations())) {
+      for (const auto& entry : under_test(fake_quantize_mx)) {
         SCOPED_TRACE(testing::Message() << stored.name << ", " << c.name << ", " << entry.name);
         Bytes y = x;  // y may be x
         std::vector<std::uint8_t> codes(n), scales(blocks), clip_mask(n / 8);
@@ -255,7 +255,7 @@ TEST_F(Mx, KnowsBlocksWorkedOutByHand) {
       {"int8: steps of 2^-6", kMxInt8, {1, -1, 0.5f, 1.984375f, -1.99609375f}, 127, {64, 192, 32, 127, 129}},
   };
   for (const KnownBlock& c : blocks) {
-    for (const auto& entry : under_test(fake_quantize_mx_implementations())) {
+    for (const auto& entry : under_test(fake_quantize_mx)) {
       std::vector<std::uint8_t> codes(c.codes.size()), scales(1);
       const MxArgs args{c.x.data(), nullptr, codes.data(), scales.data(), nullptr};
       entry.run(args, c.format, {std::ssize(c.x)}, 0, 1);
@@ -316,7 +316,7 @@ TEST_F(Mx, TheStraightThroughGradientStopsWhereAnElementSaturated) {
   x[8] = -7.9f;
   std::vector<std::uint8_t> clip_mask(2);
   fake_quantize_mx({x.data(), nullptr, nullptr, nullptr, clip_mask.data()}, kMxFloat4E2M1, {9}, 0, 1);
-  fake_quantize_backward(grad.data(), clip_mask.data(), grad.data(), 0, 9);
+  fake_quantize_backward(grad.data(), clip_mask.data(), grad.data(), 0, 9, FloatType::kFloat32);
   EXPECT_THAT(grad, testing::ElementsAre(0, 1, 1, 1, 1, 1, 1, 1, 0));
 }
 

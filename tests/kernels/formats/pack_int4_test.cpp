@@ -29,7 +29,7 @@ TEST_F(PackInt4, PutsCodesWhereTheLayoutSays) {
     SCOPED_TRACE(c.why);
     const auto n = std::ssize(c.codes);
     ASSERT_EQ(packed_int4_bytes(n), std::ssize(c.packed));
-    for (const auto& entry : under_test(pack_int4_implementations())) {
+    for (const auto& entry : under_test(pack_int4)) {
       Guarded<std::uint8_t> packed(packed_int4_bytes(n));
       entry.run(c.codes.data(), n, packed.data());
       EXPECT_EQ(packed.values(), c.packed) << entry.name;
@@ -42,7 +42,7 @@ TEST_F(PackInt4, GivesBackTheCodesWithTheirSigns) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);
     const auto n = std::ssize(c.codes);
-    for (const auto& entry : under_test(unpack_int4_implementations())) {
+    for (const auto& entry : under_test(unpack_int4)) {
       Guarded<std::int8_t> codes(n);
       entry.run(c.packed.data(), n, codes.data());
       EXPECT_EQ(codes.values(), c.codes) << entry.name;
@@ -68,12 +68,12 @@ TEST_F(PackInt4, PacksAndUnpacksEveryPairOfCodesAtEveryPlaceOfAVector) {
           codes.push_back(static_cast<std::int8_t>(i % 2 == 0 ? low : high));
   const auto n = std::ssize(codes);
   const std::vector<std::uint8_t> expected = nibbles(codes);
-  for (const auto& entry : under_test(pack_int4_implementations())) {
+  for (const auto& entry : under_test(pack_int4)) {
     std::vector<std::uint8_t> packed(expected.size());
     entry.run(codes.data(), n, packed.data());
     EXPECT_EQ(packed, expected) << entry.name;
   }
-  for (const auto& entry : under_test(unpack_int4_implementations())) {
+  for (const auto& entry : under_test(unpack_int4)) {
     std::vector<std::int8_t> back(n);
     entry.run(expected.data(), n, back.data());
     EXPECT_EQ(back, codes) << entry.name;
@@ -87,14 +87,14 @@ TEST_F(PackInt4, PacksAndUnpacksAnyCountAtAnyAlignment) {
       const std::vector<std::int8_t> codes = random_codes(random, n, -8, 7);
       const std::vector<std::uint8_t> expected = nibbles(codes);
       const Unaligned<std::int8_t> from(codes, offset);
-      for (const auto& entry : under_test(pack_int4_implementations())) {
+      for (const auto& entry : under_test(pack_int4)) {
         Guarded<std::uint8_t> packed(packed_int4_bytes(n), offset);
         entry.run(from.data(), n, packed.data());
         EXPECT_EQ(packed.values(), expected) << entry.name << " " << n;
         EXPECT_TRUE(packed.guards_untouched()) << entry.name << " " << n;
       }
       const Unaligned<std::uint8_t> packed(expected, offset);
-      for (const auto& entry : under_test(unpack_int4_implementations())) {
+      for (const auto& entry : under_test(unpack_int4)) {
         Guarded<std::int8_t> back(n, offset);
         entry.run(packed.data(), n, back.data());
         EXPECT_EQ(back.values(), codes) << entry.name << " " << n;

@@ -85,7 +85,7 @@ std::vector<float> expected_row(const Row& row, bool with_bias) {
 void expect_row(const Row& row) {
   for (const bool with_bias : {true, false}) {
     for (const std::int64_t offset : {0, 1}) {
-      for (const auto& entry : under_test(epilogue_row_implementations())) {
+      for (const auto& entry : under_test(epilogue_row)) {
         Guarded<float> y(row.size(), offset);
         entry.run(row.accumulators.data(), row.terms(with_bias), y.data(), row.size());
         EXPECT_EQ(first_difference(y.values(), expected_row(row, with_bias)), "")
@@ -116,7 +116,7 @@ TEST_F(Epilogue, ChannelUsesTheFirstTermsForAllElements) {
     for (const bool with_bias : {true, false}) {
       std::vector<float> expected;
       for (std::int64_t i = 0; i < n; ++i) expected.push_back(row.y(i, 0, with_bias));
-      for (const auto& entry : under_test(epilogue_channel_implementations())) {
+      for (const auto& entry : under_test(epilogue_channel)) {
         Guarded<float> y(n, 1);
         entry.run(row.accumulators.data(), row.terms(with_bias), y.data(), n);
         EXPECT_EQ(first_difference(y.values(), expected), "")
@@ -137,7 +137,7 @@ TEST_F(Epilogue, GroupAddsToTheTotalAndTheFirstOneIgnoresIt) {
       std::vector<float> expected;
       for (std::int64_t c = 0; c < n; ++c)
         expected.push_back(oracle::add(is_first ? 0.0f : before[c], row.scaled(c, c)));
-      for (const auto& entry : under_test(epilogue_group_implementations())) {
+      for (const auto& entry : under_test(epilogue_group)) {
         Guarded<float> total(n, 1);
         std::copy(before.begin(), before.end(), total.data());
         entry.run(row.accumulators.data(), row.terms(false), is_first, total.data(), n);
@@ -162,7 +162,7 @@ TEST_F(Epilogue, GroupsEndScalesAndAddsTheBiasInPlaceToo) {
         expected.push_back(with_bias ? oracle::add(product, row.bias[c]) : product);
       }
       const float* bias = with_bias ? row.bias.data() : nullptr;
-      for (const auto& entry : under_test(epilogue_groups_end_implementations())) {
+      for (const auto& entry : under_test(epilogue_groups_end)) {
         Guarded<float> y(n, 1);
         entry.run(total.data(), x_scale, bias, y.data(), n);
         EXPECT_EQ(first_difference(y.values(), expected), "")

@@ -111,7 +111,7 @@ constexpr float kBefore = 3.25f;
 /// untouched between rows.
 void expect_exact(Product& product, const Epilogue& epilogue, std::int64_t gap, std::int64_t offset) {
   const std::int64_t stride = product.columns + gap;
-  for (const auto& entry : under_test(gemm_bf16_implementations())) {
+  for (const auto& entry : under_test(gemm_bf16)) {
     Guarded<float> output(product.rows * stride, offset);
     std::vector<float> expected = output.values();
     for (std::int64_t row = 0; row < product.rows; ++row) {
@@ -184,7 +184,7 @@ TEST_F(GemmBf16, ScalesMasksAndAccumulatesInThisOrder) {
 TEST_F(GemmBf16, AClippedElementIsZeroEvenWhereTheSumIsNotFinite) {
   const float infinity = std::numeric_limits<float>::infinity();
   Product product(33, 40, 2, std::vector<float>(66, infinity), std::vector<float>(80, 1.0f));
-  for (const auto& entry : under_test(gemm_bf16_implementations())) {
+  for (const auto& entry : under_test(gemm_bf16)) {
     std::vector<float> output(33 * 40);
     const std::vector<std::uint8_t> mask(33 * 5, 0x55);
     GemmBf16Args args = product.args(output.data(), 40);
@@ -207,7 +207,7 @@ TEST_F(GemmBf16, StaysWithinTheRoundingsOfItsSum) {
     for (float& value : a) value = oracle::to_bf16(value);
     for (float& value : b) value = oracle::to_bf16(value);
     Product product(rows, columns, depth, a, b);
-    for (const auto& entry : under_test(gemm_bf16_implementations())) {
+    for (const auto& entry : under_test(gemm_bf16)) {
       std::vector<float> output(rows * columns);
       GemmBf16Args args = product.args(output.data(), columns);
       args.scale = 0.37f;
@@ -230,7 +230,7 @@ TEST_F(GemmBf16, AnyCutIntoRegionsGivesTheSameBits) {
   for (float& value : a) value = oracle::to_bf16(value);
   for (float& value : b) value = oracle::to_bf16(value);
   Product product(rows, columns, depth, a, b);
-  for (const auto& entry : under_test(gemm_bf16_implementations())) {
+  for (const auto& entry : under_test(gemm_bf16)) {
     std::vector<float> whole(rows * columns), pieces(rows * columns, 7.0f);
     const std::vector<std::uint8_t> mask = random_bytes(random, (rows * columns + 7) / 8);
     GemmBf16Args args = product.args(whole.data(), columns);
@@ -247,7 +247,7 @@ TEST_F(GemmBf16, AnyCutIntoRegionsGivesTheSameBits) {
 TEST_F(GemmBf16, ARegionIsAllThatIsWritten) {
   Random random(7);
   Product product = random_integer_product(random, 100, 100, 40);
-  for (const auto& entry : under_test(gemm_bf16_implementations())) {
+  for (const auto& entry : under_test(gemm_bf16)) {
     for (const GemmRegion& region :
          {GemmRegion{32, 37, 64, 67}, {64, 100, 0, 100}, {0, 64, 32, 96}, {0, 0, 0, 9}}) {
       Guarded<float> output(100 * 100);

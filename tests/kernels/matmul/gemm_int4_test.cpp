@@ -88,14 +88,14 @@ Expected expected_of(std::vector<float> sums, std::int64_t m, std::int64_t n, co
 }
 
 /// Runs every implementation, on the whole output and on random parts of it, and compares all bits.
-template <class Args, class List>
-void expect_output(Args args, const List& list, std::int64_t m, const std::vector<float>& bias,
+template <class Args, class Kernel>
+void expect_output(Args args, const Kernel& kernel, std::int64_t m, const std::vector<float>& bias,
                    const std::vector<float>& sums, const Ending& ending, Random& random) {
   const std::int64_t n = args.b.shape.n;
   const Expected expected = expected_of(sums, m, n, ending);
   using Pieces = decltype(random_pieces(random, 1, 1));
   const Pieces columns = random_pieces(random, n, Int4Shape::kColumns), rows = random_pieces(random, m, 1);
-  for (const auto& entry : under_test(list)) {
+  for (const auto& entry : under_test(kernel)) {
     for (const bool whole : {true, false}) {
       Guarded<float> y(std::ssize(expected.y), 3);
       Guarded<std::uint8_t> mask(std::ssize(expected.mask));
@@ -124,7 +124,7 @@ void expect_codes_product(Random& random, const Weights4& weights, std::int64_t 
   const auto sums = oracle::linear(codes, m, grid, weights.plain, ending.bias ? bias : std::vector<float>());
   const Unaligned<std::int8_t> a(codes, 1);
   const GemmInt4Args args{a.data(), k, grid.scale, grid.zero_point, weights.packed(), {}};
-  expect_output(args, gemm_int4_implementations(), m, bias, sums, ending, random);
+  expect_output(args, gemm_int4, m, bias, sums, ending, random);
 }
 
 void expect_codes_product(Random& random, std::int64_t m, std::int64_t n, std::int64_t k,
@@ -210,8 +210,8 @@ TEST_F(GemmInt4, ReadsRowsThatStandApart) {
       dense.insert(dense.end(), spread.begin() + row * stride, spread.begin() + row * stride + 40);
     const auto sums = oracle::linear(dense, m, {.scale = 0.1f, .zero_point = 7}, weights.plain, {});
     const Unaligned<std::int8_t> a(spread, 0);
-    expect_output(GemmInt4Args{a.data(), stride, 0.1f, 7, weights.packed(), {}}, gemm_int4_implementations(),
-                  m, {}, sums, {.bias = false}, random);
+    expect_output(GemmInt4Args{a.data(), stride, 0.1f, 7, weights.packed(), {}}, gemm_int4, m, {}, sums,
+                  {.bias = false}, random);
   }
 }
 
@@ -235,7 +235,7 @@ void expect_floats_product(Random& random, const Weights4& weights, std::int64_t
   const auto sums = oracle::weight_only(values, m, weights.plain, ending.bias ? bias : std::vector<float>());
   const Unaligned<float> x(values, 1);
   const GemmFloatInt4Args args{x.data(), FloatType::kFloat32, k, weights.packed(), {}};
-  expect_output(args, gemm_float_int4_implementations(), m, bias, sums, ending, random);
+  expect_output(args, gemm_float_int4, m, bias, sums, ending, random);
 }
 
 TEST_F(GemmFloatInt4, GivesTheBitsOfTheContractForEveryGroupSize) {
@@ -298,7 +298,7 @@ TEST_F(GemmFloatInt4, CarriesInfinityAndNaN) {
     std::vector<float> x(m * 8, 1.0f);
     x[3] = std::numeric_limits<float>::infinity();
     x[8 + 5] = std::numeric_limits<float>::quiet_NaN();
-    for (const auto& entry : under_test(gemm_float_int4_implementations())) {
+    for (const auto& entry : under_test(gemm_float_int4)) {
       std::vector<float> y(m * 3);
       entry.run({x.data(), FloatType::kFloat32, 8, weights.packed(), {y.data(), 3}}, 0, m, 0, 3);
       EXPECT_EQ(y[0], std::numeric_limits<float>::infinity()) << entry.name;
@@ -329,29 +329,13 @@ TEST_F(GemmFloatInt4, WidensEveryFinite16BitFloatExactly) {
     std::vector<std::uint16_t> x;
     for (int bits = 0; bits < 0x10000; ++bits)
       if ((bits & 0x7FFF) < infinity) x.push_back(static_cast<std::uint16_t>(bits));
-    for (const auto& entry : under_test(gemm_float_int4_implementations())) {
+    for (const auto& entry : under_test(gemm_float_int4)) {
       std::vector<float> y(x.size());
       entry.run({x.data(), format, 1, weights.packed(), {y.data(), 1}}, 0, std::ssize(x), 0, 1);
       for (std::size_t i = 0; i < x.size(); ++i)
         ASSERT_EQ(y[i], decoded(x[i], format)) << entry.name << " " << x[i];
     }
   }
-}
-
-TEST_F(GemmInt4, TheListsAreOrderedAndClosedByTheReference) {
-  const auto names = [](auto list) {
-    std::vector<std::string> names;
-    for (const auto& entry : list) names.push_back(entry.name);
-    return names;
-  };
-#if defined(__x86_64__)
-  EXPECT_THAT(names(gemm_int4_implementations()),
-              testing::ElementsAre("amx", "avx512_vnni", "avx512", "avx2", "reference"));
-  EXPECT_THAT(names(gemm_float_int4_implementations()), testing::ElementsAre("avx512", "avx2", "reference"));
-#else
-  EXPECT_THAT(names(gemm_int4_implementations()), testing::ElementsAre("neon_dotprod", "neon", "reference"));
-  EXPECT_THAT(names(gemm_float_int4_implementations()), testing::ElementsAre("neon", "reference"));
-#endif
 }
 
 }  // namespace

@@ -159,7 +159,7 @@ void expect_oracle(const Problem& p, const Regions& regions) {
   using Bytes = Guarded<std::uint8_t>;
   const std::vector<std::uint8_t> expected = p.expected(Bytes::kFill);
   const Operands operands(p);
-  for (const auto& entry : under_test(gemm_int8_implementations())) {
+  for (const auto& entry : under_test(gemm_int8)) {
     Bytes output(std::ssize(expected), p.element_size()), mask(p.m * p.mask_bytes(), 1);
     GemmInt8Args args = operands.args;
     args.output = output.data();
@@ -239,7 +239,7 @@ TEST_F(GemmInt8, WritesTheRegionThatIsAskedForAndNothingElse) {
     const Problem p = random_problem(random, kind, m, n, 70);
     for (const GemmRegion& region :
          {GemmRegion{0, 0, 0, n}, {3, 4, 16, 32}, {5, 39, 32, 90}, {0, 40, 80, 90}, {7, 7, 0, 0}}) {
-      for (const auto& entry : under_test(gemm_int8_implementations())) {
+      for (const auto& entry : under_test(gemm_int8)) {
         Operands operands(p);
         Guarded<std::uint8_t> output((m * (n + p.output_gap) - p.output_gap) * p.element_size()),
             mask(m * p.mask_bytes());
@@ -341,7 +341,7 @@ TEST_F(GemmInt8, SettlesTiesOfCodesByATrueQuotientAtEveryScale) {
 
 TEST_F(GemmInt8, ANaNTakesTheCodeOfTheRealZeroAndIsReported) {
   const std::int64_t n = 100;
-  for (const auto& entry : under_test(gemm_int8_implementations())) {
+  for (const auto& entry : under_test(gemm_int8)) {
     for (std::int64_t place = 0; place < n; ++place) {
       std::vector<float> values(n, 2.0f);
       values[place] = std::numeric_limits<float>::quiet_NaN();

@@ -123,7 +123,7 @@ void expect_packed_gradient(Random& random, const GradientCase& c) {
   const std::vector<float> scale = random_floats(random, c.scale_count, 0.1f);
   const std::vector<std::uint8_t> relu_mask = random_bytes(random, c.m * ((c.n + 7) / 8));
   const ExpectedGradient expected(c, {g.data(), g.data() + c.m * c.n}, scale, relu_mask);
-  for (const auto& entry : under_test(pack_gradient_implementations())) {
+  for (const auto& entry : under_test(pack_gradient)) {
     SCOPED_TRACE(testing::Message() << entry.name << ": " << c.m << " x " << c.n << ", scales "
                                     << c.scale_count << ", masked " << c.masked);
     Guarded<Bf16> for_grad_x(packed_bf16_size(c.m, c.n)), for_grad_weight(packed_bf16_size(c.n, c.m));
@@ -161,7 +161,7 @@ TEST_F(PackBf16, GradientMakesOnlyWhatIsWanted) {
   const std::int64_t m = 65, n = 40;
   const std::vector<float> g = random_floats(random, m * n, 1.0f);
   const ExpectedGradient expected({m, n, 0, false}, g, {}, {});
-  for (const auto& entry : under_test(pack_gradient_implementations())) {
+  for (const auto& entry : under_test(pack_gradient)) {
     Halves for_grad_x(packed_bf16_size(m, n)), for_grad_weight(packed_bf16_size(n, m));
     std::vector<float> block_sums(sum_blocks(m) * n);
     entry.run({g.data(), m, n, nullptr, nullptr, 0, for_grad_x.data(), nullptr, nullptr}, 0, m);
@@ -204,7 +204,7 @@ void expect_packed_codes(Random& random, const CodesCase& c) {
   const Unaligned<std::int8_t> row_major(codes, 1);
   const Unaligned<std::int8_t> int8_layout(in_gemm_int8_layout(codes, c.depth, c.columns), 0);
   for (const CodeLayout layout : {CodeLayout::kRowMajor, CodeLayout::kGemmInt8}) {
-    for (const auto& entry : under_test(pack_codes_implementations())) {
+    for (const auto& entry : under_test(pack_codes)) {
       Guarded<Bf16> packed(packed_bf16_size(c.columns, c.depth));
       const PackCodesArgs args{
           .codes = layout == CodeLayout::kRowMajor ? row_major.data() : int8_layout.data(),

@@ -39,7 +39,7 @@ TEST_F(MinMaxTest, FindsTheRangeOfHandMadeCasesHoweverOftenTheyRepeat) {
       SCOPED_TRACE(testing::Message() << c.why << ", " << repeats << " times");
       std::vector<float> x;
       for (int i = 0; i < repeats; ++i) x.insert(x.end(), c.x.begin(), c.x.end());
-      for (const auto& entry : under_test(min_max_implementations())) {
+      for (const auto& entry : under_test(min_max)) {
         SCOPED_TRACE(entry.name);
         expect_range(entry.run(x.data(), 0, std::ssize(x)), c.min, c.max, c.saw_nan);
       }
@@ -51,7 +51,7 @@ TEST_F(MinMaxTest, SeesAnExtremeAndANaNAtEveryPlace) {
   for (const std::int64_t n : {1, 7, 8, 16, 17, 33, 65}) {
     for (std::int64_t at = 0; at < n; ++at) {
       SCOPED_TRACE(testing::Message() << at << " of " << n);
-      for (const auto& entry : under_test(min_max_implementations())) {
+      for (const auto& entry : under_test(min_max)) {
         SCOPED_TRACE(entry.name);
         std::vector<float> x(n, 1.0f);
         x[at] = 9.0f;
@@ -79,7 +79,7 @@ TEST_F(MinMaxTest, ReadsExactlyItsElementsAtAnyAlignment) {
           min = std::min(min, values[i]);
           max = std::max(max, values[i]);
         }
-        for (const auto& entry : under_test(min_max_implementations())) {
+        for (const auto& entry : under_test(min_max)) {
           SCOPED_TRACE(testing::Message() << entry.name << " [" << begin << ", " << end << ")");
           expect_range(entry.run(unaligned.data(), begin, end), min, max, false);
         }

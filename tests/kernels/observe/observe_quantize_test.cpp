@@ -37,7 +37,7 @@ void expect_oracle(const std::vector<float>& values, const AffineGrid& grid, std
   const auto n = std::ssize(values), bytes = (n + 7) / 8;
   const Unaligned<float> x(values, offset);
   SCOPED_TRACE(testing::Message() << n << " elements, " << offset << " off alignment");
-  for (const auto& entry : under_test(observe_quantize_implementations())) {
+  for (const auto& entry : under_test(observe_quantize_run)) {
     SCOPED_TRACE(entry.name);
     for (const bool with_mask : {true, false}) {
       Guarded<std::int8_t> codes(n, offset);
@@ -51,7 +51,7 @@ void expect_oracle(const std::vector<float>& values, const AffineGrid& grid, std
       EXPECT_TRUE(codes.guards_untouched() && clip_mask.untouched_outside(0, with_mask ? bytes : 0));
     }
   }
-  for (const auto& entry : under_test(observe_fake_quantize_implementations())) {
+  for (const auto& entry : under_test(observe_fake_quantize_run)) {
     SCOPED_TRACE(entry.name);
     Guarded<float> y(n, offset);
     Guarded<std::uint8_t> clip_mask(bytes, offset);
@@ -111,7 +111,7 @@ TEST_F(ObserveQuantize, AnyCutGivesTheSameCodesMaskAndRange) {
     if (round % 3 == 0) x[round] = nans().front();
     const Expected expected = expect_on(x, grid);
     const auto pieces = random_pieces(random, std::ssize(x), 1);
-    for (const auto& entry : under_test(observe_quantize_implementations())) {
+    for (const auto& entry : under_test(observe_quantize_run)) {
       SCOPED_TRACE(entry.name);
       std::vector<std::int8_t> codes(x.size());
       std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
@@ -148,7 +148,7 @@ TEST_F(ObserveFakeQuantize, ObservesWhatWasThereBeforeItWritesInPlace) {
   for (const std::int64_t n : kCounts) {
     const std::vector<float> x = random_floats(random, n, 30.0f);
     const Expected expected = expect_on(x, grid);
-    for (const auto& entry : under_test(observe_fake_quantize_implementations())) {
+    for (const auto& entry : under_test(observe_fake_quantize_run)) {
       SCOPED_TRACE(testing::Message() << entry.name << ", " << n);
       std::vector<float> y = x;
       std::vector<std::uint8_t> clip_mask((n + 7) / 8);
@@ -167,7 +167,7 @@ TEST_F(ObserveQuantize, WidensSixteenBitFloatsExactly) {
       const Bytes x = stored.bytes == 2 ? all_patterns() : encoded(hard_values(grid), stored.type);
       const std::vector<float> values = decoded(x, stored.type);
       const Expected expected = expect_on(values, grid);
-      for (const auto& entry : under_test(observe_quantize_implementations())) {
+      for (const auto& entry : under_test(observe_quantize_run)) {
         SCOPED_TRACE(entry.name);
         std::vector<std::int8_t> codes(values.size());
         std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
@@ -177,7 +177,7 @@ TEST_F(ObserveQuantize, WidensSixteenBitFloatsExactly) {
         EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "");
       }
       const Bytes expected_y = encoded(expected.y, stored.type);
-      for (const auto& entry : under_test(observe_fake_quantize_implementations())) {
+      for (const auto& entry : under_test(observe_fake_quantize_run)) {
         SCOPED_TRACE(entry.name);
         Bytes y(x.size());
         std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
@@ -204,7 +204,7 @@ TEST_F(ObserveQuantize, WithAFoldedReluObservesAndQuantizesWhatIsLeftOfX) {
       Expected expected = expect_on(positive, grid);
       for (std::int64_t i = 0; i < n; ++i)
         if (x[i] <= 0.0f) expected.clip_mask[i / 8] |= static_cast<std::uint8_t>(1u << i % 8);
-      for (const auto& entry : under_test(observe_quantize_implementations())) {
+      for (const auto& entry : under_test(observe_quantize_run)) {
         SCOPED_TRACE(testing::Message() << entry.name << ", " << n << ", shift " << shift);
         std::vector<std::int8_t> codes(n);
         std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());

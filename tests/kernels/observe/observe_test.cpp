@@ -48,7 +48,7 @@ void expect_equal(const Observation& got, const Observation& expected) {
 void expect_documented_order(const std::vector<float>& x, std::int64_t offset = 0) {
   const Unaligned<float> unaligned(x, offset);
   const Observation expected = expect(x);
-  for (const auto& entry : under_test(observe_implementations())) {
+  for (const auto& entry : under_test(observe_chunk)) {
     SCOPED_TRACE(testing::Message() << entry.name << ", " << x.size() << " elements, " << offset
                                     << " off alignment");
     std::vector<Observation> chunks;
@@ -88,7 +88,7 @@ TEST_F(Observe, SumsHandMadeCasesWhereverTheyStand) {
       SCOPED_TRACE(testing::Message() << c.why << ", after " << zeros_before << " zeros");
       std::vector<float> x(zeros_before);
       x.insert(x.end(), c.x.begin(), c.x.end());
-      for (const auto& entry : under_test(observe_implementations())) {
+      for (const auto& entry : under_test(observe_chunk)) {
         const Observation got = entry.run(x.data(), 0, std::ssize(x), FloatType::kFloat32);
         EXPECT_EQ(bits(got.sum), bits(c.sum)) << entry.name << ": " << got.sum;
         EXPECT_EQ(bits(got.sum_of_squares), bits(c.sum_of_squares)) << entry.name;
@@ -135,7 +135,7 @@ TEST_F(Observe, ReadsExactlyItsElements) {
       std::vector<float> x(70, nans().front());  // a NaN wherever it must not look
       std::copy(values.begin() + begin, values.begin() + end, x.begin() + begin);
       const Observation expected = expect({values.begin() + begin, values.begin() + end});
-      for (const auto& entry : under_test(observe_implementations()))
+      for (const auto& entry : under_test(observe_chunk))
         expect_equal(entry.run(x.data(), begin, end, FloatType::kFloat32), expected);
     }
   }
@@ -178,7 +178,7 @@ TEST_F(Observe, WidensSixteenBitFloatsExactly) {
     for (const Bytes& x : inputs) {
       const Observation expected = expect(decoded(x, stored.type));
       const std::int64_t n = std::ssize(x) / stored.bytes;
-      for (const auto& entry : under_test(observe_implementations())) {
+      for (const auto& entry : under_test(observe_chunk)) {
         SCOPED_TRACE(testing::Message() << entry.name << ", " << n);
         std::vector<Observation> chunks;
         for (std::int64_t first = 0; first < n; first += kSumChunk)

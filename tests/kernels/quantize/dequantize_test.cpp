@@ -23,7 +23,7 @@ TEST_F(Dequantize, RoundsTheProductOfEveryCodeAndZeroPointOnce) {
       SCOPED_TRACE(testing::Message() << scale << ", zero point " << zero_point);
       const AffineGrid grid{.scale = scale, .zero_point = zero_point};
       const std::vector<float> expected = expect_reals(codes, grid);
-      for (const auto& entry : under_test(dequantize_implementations())) {
+      for (const auto& entry : under_test(dequantize_codes)) {
         std::vector<float> y(256);
         entry.run(codes.data(), y.data(), table_of(grid), 0, 256, FloatType::kFloat32);
         ASSERT_EQ(first_difference(y, expected), "") << entry.name;
@@ -41,7 +41,7 @@ TEST_F(Dequantize, WritesItsElementsAndNothingElse) {
     for (const std::int64_t offset : {0, 1, 3, 7, 15}) {
       SCOPED_TRACE(testing::Message() << n << " elements, " << offset << " off alignment");
       const Unaligned<std::int8_t> codes(values, offset);
-      for (const auto& entry : under_test(dequantize_implementations())) {
+      for (const auto& entry : under_test(dequantize_codes)) {
         Guarded<float> y(n, offset);
         entry.run(codes.data(), y.data(), table_of(grid), 0, n, FloatType::kFloat32);
         EXPECT_EQ(first_difference(y.values(), expected), "") << entry.name;
@@ -59,7 +59,7 @@ TEST_F(Dequantize, WorksOnAnyPart) {
   const std::vector<float> expected = expect_reals(codes, grid);
   for (std::int64_t begin = 0; begin <= n; ++begin) {
     for (std::int64_t end = begin; end <= n; ++end) {
-      for (const auto& entry : under_test(dequantize_implementations())) {
+      for (const auto& entry : under_test(dequantize_codes)) {
         Guarded<float> y(n);
         entry.run(codes.data(), y.data(), table_of(grid), begin, end, FloatType::kFloat32);
         const std::vector<float> part(expected.begin() + begin, expected.begin() + end);
@@ -88,7 +88,8 @@ TEST_F(Dequantize, GivesEachElementTheGridOfItsRunInWhateverOrderThePiecesCome) 
       auto pieces = random_pieces(random, c.elements(), 1);
       std::shuffle(pieces.begin(), pieces.end(), random);
       Guarded<float> y(c.elements());
-      for (const auto& [first, last] : pieces) dequantize(codes.data(), y.data(), table, first, last);
+      for (const auto& [first, last] : pieces)
+        dequantize_codes(codes.data(), y.data(), table, first, last, FloatType::kFloat32);
       EXPECT_EQ(first_difference(y.values(), expected), "");
       EXPECT_TRUE(y.guards_untouched());
     }

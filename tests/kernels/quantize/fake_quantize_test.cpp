@@ -19,7 +19,7 @@ class FakeQuantizeBackward : public KernelTest {};
 void expect_oracle(const std::vector<float>& x, const AffineGrid& grid) {
   const Expected expected = expect_on(x, grid);
   const auto n = std::ssize(x);
-  for (const auto& entry : under_test(fake_quantize_implementations())) {
+  for (const auto& entry : under_test(fake_quantize)) {
     SCOPED_TRACE(entry.name);
     std::vector<float> y(n);
     std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
@@ -65,7 +65,7 @@ TEST_F(FakeQuantize, SettlesTiesEdgesAndInfinitiesAsTheContractSays) {
     for (const std::int64_t n : {1, 8, 19}) {  // only a tail, only whole bytes, both
       SCOPED_TRACE(testing::Message() << c.why << ", n = " << n);
       const std::vector<float> x(n, c.x);
-      for (const auto& entry : under_test(fake_quantize_implementations())) {
+      for (const auto& entry : under_test(fake_quantize)) {
         std::vector<float> y(n);
         std::vector<std::uint8_t> clip_mask((n + 7) / 8);
         EXPECT_FALSE(entry.run({x.data(), y.data(), clip_mask.data()}, table_of(c.grid), 0, n)) << entry.name;
@@ -160,7 +160,7 @@ TEST_F(FakeQuantize, WritesItsElementsAndNothingElse) {
     for (const std::int64_t offset : {0, 1, 3, 7}) {
       SCOPED_TRACE(testing::Message() << n << " elements, " << offset << " off alignment");
       const Unaligned<float> x(values, offset);
-      for (const auto& entry : under_test(fake_quantize_implementations())) {
+      for (const auto& entry : under_test(fake_quantize)) {
         Guarded<float> y(n, offset);
         Guarded<std::uint8_t> clip_mask((n + 7) / 8, offset);
         entry.run({x.data(), y.data(), clip_mask.data()}, table_of(grid), 0, n);
@@ -178,7 +178,7 @@ TEST_F(FakeQuantize, KeepsTheMaskBitsBelowBeginAndClearsThoseFromEndOn) {
   const std::vector<float> x(n, 500.0f);  // all clipped
   for (std::int64_t begin = 0; begin < n; ++begin) {
     for (std::int64_t end = begin + 1; end <= n; ++end) {
-      for (const auto& entry : under_test(fake_quantize_implementations())) {
+      for (const auto& entry : under_test(fake_quantize)) {
         Guarded<float> y(n);
         Guarded<std::uint8_t> clip_mask(n / 8);
         entry.run({x.data(), y.data(), clip_mask.data()}, table_of(grid), begin, end);
@@ -201,7 +201,7 @@ TEST_F(FakeQuantize, MayWriteOverItsInput) {
   for (const std::int64_t n : kCounts) {
     const std::vector<float> x = random_floats(random, n, 16.0f);
     const Expected expected = expect_on(x, grid);
-    for (const auto& entry : under_test(fake_quantize_implementations())) {
+    for (const auto& entry : under_test(fake_quantize)) {
       std::vector<float> y = x;
       std::vector<std::uint8_t> clip_mask((n + 7) / 8);
       entry.run({y.data(), y.data(), clip_mask.data()}, table_of(grid), 0, n);
@@ -218,7 +218,7 @@ TEST_F(FakeQuantize, AnyCutIntoRunsGivesTheSameBits) {
     const std::vector<float> x = random_floats(random, 1 + round * 7, 16.0f);
     const Expected expected = expect_on(x, grid);
     const auto pieces = random_pieces(random, std::ssize(x), 1);
-    for (const auto& entry : under_test(fake_quantize_implementations())) {
+    for (const auto& entry : under_test(fake_quantize)) {
       std::vector<float> y(x.size());
       std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
       for (const auto& [first, last] : pieces)
@@ -288,7 +288,7 @@ TEST_F(FakeQuantizeBackward, StopsTheGradientExactlyWhereTheMaskIsSetAndKeepsAll
     for (const std::int64_t offset : {0, 1, 5}) {
       const Unaligned<float> grad_y(gradient.grad_y, offset);
       const Unaligned<std::uint8_t> clip_mask(gradient.clip_mask, offset);
-      for (const auto& entry : under_test(fake_quantize_backward_implementations())) {
+      for (const auto& entry : under_test(fake_quantize_backward)) {
         Guarded<float> grad_x(n, offset);
         entry.run(grad_y.data(), clip_mask.data(), grad_x.data(), 0, n, FloatType::kFloat32);
         EXPECT_EQ(first_difference(grad_x.values(), gradient.grad_x), "") << entry.name << ", " << n;
@@ -304,7 +304,7 @@ TEST_F(FakeQuantizeBackward, WorksOnAnyPartAndWritesNothingElse) {
   const Gradient gradient(random, n);
   for (std::int64_t begin = 0; begin <= n; ++begin) {
     for (std::int64_t end = begin; end <= n; ++end) {
-      for (const auto& entry : under_test(fake_quantize_backward_implementations())) {
+      for (const auto& entry : under_test(fake_quantize_backward)) {
         Guarded<float> grad_x(n);
         entry.run(gradient.grad_y.data(), gradient.clip_mask.data(), grad_x.data(), begin, end,
                   FloatType::kFloat32);
@@ -321,7 +321,7 @@ TEST_F(FakeQuantizeBackward, MayWriteOverTheGradientItReads) {
   Random random(7);
   for (const std::int64_t n : kCounts) {
     const Gradient gradient(random, n);
-    for (const auto& entry : under_test(fake_quantize_backward_implementations())) {
+    for (const auto& entry : under_test(fake_quantize_backward)) {
       std::vector<float> grad = gradient.grad_y;
       entry.run(grad.data(), gradient.clip_mask.data(), grad.data(), 0, n, FloatType::kFloat32);
       EXPECT_EQ(first_difference(grad, gradient.grad_x), "") << entry.name << ", " << n;
@@ -333,7 +333,8 @@ TEST_F(FakeQuantizeBackward, TheDispatchedKernelGivesTheSameBits) {
   Random random(8);
   const Gradient gradient(random, 1000);
   std::vector<float> grad_x(1000);
-  fake_quantize_backward(gradient.grad_y.data(), gradient.clip_mask.data(), grad_x.data(), 0, 1000);
+  fake_quantize_backward(gradient.grad_y.data(), gradient.clip_mask.data(), grad_x.data(), 0, 1000,
+                         FloatType::kFloat32);
   EXPECT_EQ(first_difference(grad_x, gradient.grad_x), "");
 }
 

@@ -32,7 +32,7 @@ TEST_F(Gradient, MasksAndSumsInOnePassWhateverTheCut) {
       const std::vector<std::uint8_t> mask = random_mask(random, m, n);
       for (const bool has_mask : {false, true}) {
         const std::vector<float> expected = has_mask ? masked(g, mask, n) : g;
-        for (const auto& entry : under_test(mask_and_sum_implementations())) {
+        for (const auto& entry : under_test(mask_and_sum)) {
           SCOPED_TRACE(testing::Message() << entry.name << ": " << m << " x " << n << ", mask " << has_mask);
           Guarded<float> result(m * n, 1), block_sums(sum_blocks(m) * n, 3);
           auto pieces = random_pieces(random, m, kSumRows);
@@ -55,7 +55,7 @@ TEST_F(Gradient, MasksInPlaceAndMakesOnlyWhatIsWanted) {
   const std::vector<float> g = random_floats(random, m * n, 1.0f);
   const std::vector<std::uint8_t> mask = random_mask(random, m, n);
   const std::vector<float> expected = masked(g, mask, n);
-  for (const auto& entry : under_test(mask_and_sum_implementations())) {
+  for (const auto& entry : under_test(mask_and_sum)) {
     std::vector<float> in_place = g, block_sums(sum_blocks(m) * n);
     entry.run({in_place.data(), m, n, mask.data(), in_place.data(), nullptr}, 0, m);
     EXPECT_EQ(first_difference(in_place, expected), "") << entry.name;
@@ -67,7 +67,7 @@ TEST_F(Gradient, MasksInPlaceAndMakesOnlyWhatIsWanted) {
 TEST_F(Gradient, AMaskedElementIsZeroWhateverItWasAndOthersKeepTheirBits) {
   const float special[] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
                            -0.0f, 0x1p-149f};
-  for (const auto& entry : under_test(mask_and_sum_implementations())) {
+  for (const auto& entry : under_test(mask_and_sum)) {
     for (const float value : special) {
       const std::vector<float> g(2 * 19, value);
       const std::vector<std::uint8_t> mask = {0xFF, 0xFF, 0xFF, 0, 0, 0};

@@ -177,7 +177,7 @@ TEST_F(Lsq, GivesTheGradientsOfHandMadeCases) {
     for (const std::int64_t n : {1, 16, 19}) {  // only a tail, only vectors, both
       SCOPED_TRACE(testing::Message() << c.why << ", n = " << n);
       const std::vector<float> x(n, c.x), g(n, c.g);
-      for (const auto& entry : under_test(lsq_backward_run_implementations())) {
+      for (const auto& entry : under_test(lsq_backward_run)) {
         SCOPED_TRACE(entry.name);
         std::vector<float> grad_x(n);
         LsqSums sums{1.0, 2.0};
@@ -186,7 +186,7 @@ TEST_F(Lsq, GivesTheGradientsOfHandMadeCases) {
         EXPECT_EQ(sums.slopes, 1.0 + chunk_sum(std::vector<double>(n, c.term.slope)));
         EXPECT_EQ(sums.clipped, 2.0 + chunk_sum(std::vector<double>(n, c.term.clipped)));
       }
-      for (const auto& entry : under_test(lsq_backward_columns_implementations())) {
+      for (const auto& entry : under_test(lsq_backward_columns)) {
         SCOPED_TRACE(entry.name);
         std::vector<float> grad_x(n);
         const std::vector<float> scale(n, c.grid.scale);
@@ -220,7 +220,7 @@ TEST_F(Lsq, MatchesTheOracleOnHardValuesOfEveryGrid) {
       slopes.push_back(term.slope);
       clipped.push_back(term.clipped);
     }
-    for (const auto& entry : under_test(lsq_backward_run_implementations())) {
+    for (const auto& entry : under_test(lsq_backward_run)) {
       SCOPED_TRACE(entry.name);
       Guarded<float> grad_x(n);
       LsqSums sums;
@@ -304,7 +304,7 @@ TEST_F(Lsq, WorksOnAnyPartAtAnyAlignmentAndWritesNothingElse) {
       const Unaligned<float> x(parts, begin % 5), grad_y(grads, end % 3);
       std::vector<double> slopes;
       for (std::int64_t i = begin; i < end; ++i) slopes.push_back(term_of(values[i], grads[i], grid).slope);
-      for (const auto& entry : under_test(lsq_backward_run_implementations())) {
+      for (const auto& entry : under_test(lsq_backward_run)) {
         Guarded<float> grad_x(n);
         LsqSums sums;
         ASSERT_FALSE(entry.run({x.data(), grad_y.data(), grad_x.data()}, grid, begin, end, sums))
@@ -395,7 +395,8 @@ TEST_F(Lsq, StopsTheGradientWhereTheMaskOfTheForwardPassIsSet) {
   std::vector<float> y(example.n()), grad_x(example.n());
   std::vector<std::uint8_t> clip_mask((example.n() + 7) / 8);
   fake_quantize({example.x.data(), y.data(), clip_mask.data()}, example.table, 0, example.n());
-  fake_quantize_backward(example.grad_y.data(), clip_mask.data(), grad_x.data(), 0, example.n());
+  fake_quantize_backward(example.grad_y.data(), clip_mask.data(), grad_x.data(), 0, example.n(),
+                         FloatType::kFloat32);
   EXPECT_EQ(first_difference(run(example).grad_x, grad_x), "");
 }
 

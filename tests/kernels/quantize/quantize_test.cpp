@@ -16,7 +16,7 @@ class Quantize : public KernelTest {};
 void expect_oracle(const std::vector<float>& x, const AffineGrid& grid) {
   const Expected expected = expect_on(x, grid);
   const auto n = std::ssize(x);
-  for (const auto& entry : under_test(quantize_implementations())) {
+  for (const auto& entry : under_test(quantize)) {
     SCOPED_TRACE(entry.name);
     for (const bool with_mask : {true, false}) {
       std::vector<std::int8_t> codes(n);
@@ -56,7 +56,7 @@ TEST_F(Quantize, GivesTheCodesOfTheContract) {
     for (const std::int64_t n : {1, 8, 19}) {  // only a tail, only whole bytes, both
       SCOPED_TRACE(testing::Message() << c.why << ", n = " << n);
       const std::vector<float> x(n, c.x);
-      for (const auto& entry : under_test(quantize_implementations())) {
+      for (const auto& entry : under_test(quantize)) {
         std::vector<std::int8_t> codes(n);
         EXPECT_EQ(entry.run({x.data(), codes.data(), nullptr}, table_of(c.grid), 0, n), std::isnan(c.x))
             << entry.name;
@@ -106,7 +106,7 @@ TEST_F(Quantize, WithAFoldedReluGivesTheCodesAndGradientsOfReluThenQuantize) {
     SCOPED_TRACE(c.why);
     const std::vector<float> x = hard_values(c.grid);
     const Expected expected = expect_relu_then_quantize(x, c.grid);
-    for (const auto& entry : under_test(quantize_implementations())) {
+    for (const auto& entry : under_test(quantize)) {
       std::vector<std::int8_t> codes(x.size());
       std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
       const QuantizeArgs args{
@@ -175,7 +175,7 @@ TEST_F(Quantize, WritesItsElementsAndNothingElse) {
     for (const std::int64_t offset : {0, 1, 3, 7}) {
       SCOPED_TRACE(testing::Message() << n << " elements, " << offset << " off alignment");
       const Unaligned<float> x(values, offset);
-      for (const auto& entry : under_test(quantize_implementations())) {
+      for (const auto& entry : under_test(quantize)) {
         Guarded<std::int8_t> codes(n, offset);
         Guarded<std::uint8_t> clip_mask((n + 7) / 8, offset);
         entry.run({x.data(), codes.data(), clip_mask.data()}, table_of(grid), 0, n);
@@ -193,7 +193,7 @@ TEST_F(Quantize, KeepsTheMaskBitsBelowBeginAndClearsThoseFromEndOn) {
   const std::vector<float> x(n, 500.0f);  // all clipped
   for (std::int64_t begin = 0; begin < n; ++begin) {
     for (std::int64_t end = begin + 1; end <= n; ++end) {
-      for (const auto& entry : under_test(quantize_implementations())) {
+      for (const auto& entry : under_test(quantize)) {
         Guarded<std::int8_t> codes(n);
         Guarded<std::uint8_t> clip_mask(n / 8);
         entry.run({x.data(), codes.data(), clip_mask.data()}, table_of(grid), begin, end);
@@ -217,7 +217,7 @@ TEST_F(Quantize, AnyCutIntoRunsGivesTheSameBits) {
     const std::vector<float> x = random_floats(random, 1 + round * 7, 16.0f);
     const Expected expected = expect_on(x, grid);
     const auto pieces = random_pieces(random, std::ssize(x), 1);
-    for (const auto& entry : under_test(quantize_implementations())) {
+    for (const auto& entry : under_test(quantize)) {
       std::vector<std::int8_t> codes(x.size());
       std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
       for (const auto& [first, last] : pieces)

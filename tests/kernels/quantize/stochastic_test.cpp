@@ -68,7 +68,7 @@ Expected expect_stochastic(const std::vector<float>& x, GridOf grid_of) {
 
 void expect_oracle(const std::vector<float>& x, const AffineGrid& grid) {
   const Expected expected = expect_stochastic(x, [&](std::int64_t) { return grid; });
-  for (const auto& entry : under_test(quantize_stochastic_implementations())) {
+  for (const auto& entry : under_test(quantize_stochastic)) {
     SCOPED_TRACE(entry.name);
     for (const bool with_mask : {true, false}) {
       std::vector<std::int8_t> codes(x.size());
@@ -110,7 +110,7 @@ TEST_F(QuantizeStochastic, GoesUpFromExactlyTheDrawThatReachesTheThreshold) {
     misses.push_back(1.0f - u - 0x1p-24f);
   }
   const AffineGrid grid{.scale = 1.0f};
-  for (const auto& entry : under_test(quantize_stochastic_implementations())) {
+  for (const auto& entry : under_test(quantize_stochastic)) {
     std::vector<std::int8_t> codes(1000);
     const auto run = [&](const std::vector<float>& x) {
       entry.run({x.data(), codes.data(), nullptr, FloatType::kFloat32, kSeed, kStream}, table_of(grid), 0,
@@ -133,7 +133,7 @@ TEST_F(QuantizeStochastic, WritesItsElementsAndNothingElseForEveryType) {
       for (const std::int64_t offset : {0, 1, 3, 7}) {
         SCOPED_TRACE(testing::Message() << stored.name << ", " << n << " elements, offset " << offset);
         const Unaligned<std::uint8_t> x(values, offset * stored.bytes);
-        for (const auto& entry : under_test(quantize_stochastic_implementations())) {
+        for (const auto& entry : under_test(quantize_stochastic)) {
           Guarded<std::int8_t> codes(n, offset);
           Guarded<std::uint8_t> clip_mask((n + 7) / 8, offset);
           entry.run({x.data(), codes.data(), clip_mask.data(), stored.type, kSeed, kStream}, table_of(grid),
@@ -156,7 +156,7 @@ TEST_F(QuantizeStochastic, GivesTheSameBitsAtEveryGranularityAndCut) {
     const std::vector<float> x = random_floats(random, c.elements(), 20.0f);
     const Expected expected =
         expect_stochastic(x, [&](std::int64_t i) { return grids.grid(c.grid_index(i)); });
-    for (const auto& entry : under_test(quantize_stochastic_implementations())) {
+    for (const auto& entry : under_test(quantize_stochastic)) {
       for (const std::int64_t step : {std::int64_t{8}, std::int64_t{1}, c.elements()}) {
         std::vector<std::int8_t> codes(x.size());
         std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());

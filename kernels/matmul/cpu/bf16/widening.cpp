@@ -125,23 +125,15 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace samebits::kernels {
 namespace {
-constexpr Implementation<decltype(gemm_bf16)> list[] = {
+constexpr decltype(gemm_bf16)::Entry list[] = {
 #if defined(__x86_64__)
     {"amx", amx::gemm_bf16, isa::why_not_amx},
     {"avx512_bf16", avx512_bf16::gemm_bf16, avx512_bf16::why_not},
 #endif
-    SAMEBITS_AVX512_ENTRY(gemm_bf16) SAMEBITS_AVX2_ENTRY(gemm_bf16)
-        SAMEBITS_NEON_ENTRY(gemm_bf16){"reference", reference::gemm_bf16, isa::why_not_reference}};
+    SAMEBITS_EVERY_TARGET(gemm_bf16)};
 }  // namespace
 
-std::span<const Implementation<decltype(gemm_bf16)>> gemm_bf16_implementations() {
-  return list;
-}
-
-void gemm_bf16(const GemmBf16Args& args, const GemmRegion& region) {
-  static const auto& chosen = first_usable(gemm_bf16_implementations());
-  chosen.run(args, region);
-}
+SAMEBITS_KERNEL(gemm_bf16, "gemm_bf16", list);
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

@@ -193,7 +193,7 @@ void amx(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
 }
 #endif
 
-constexpr Implementation<decltype(gemm_int4)> list[] = {
+constexpr decltype(gemm_int4)::Entry list[] = {
 #if HWY_TARGETS & HWY_AVX3
     {"amx", amx, isa::why_not_amx},
     {"avx512_vnni", vnni, isa::why_not_avx512_vnni},
@@ -201,23 +201,11 @@ constexpr Implementation<decltype(gemm_int4)> list[] = {
 #if HWY_TARGETS & HWY_NEON
     {"neon_dotprod", N_NEON::gemm_int4_dotprod, isa::why_not_neon_dotprod},
 #endif
-    SAMEBITS_AVX512_ENTRY(gemm_int4)  //
-    SAMEBITS_AVX2_ENTRY(gemm_int4)    //
-    SAMEBITS_NEON_ENTRY(gemm_int4)    //
-    {"reference", reference::gemm_int4, isa::why_not_reference},
-};
+    SAMEBITS_EVERY_TARGET(gemm_int4)};
 
 }  // namespace
 
-std::span<const Implementation<decltype(gemm_int4)>> gemm_int4_implementations() {
-  return list;
-}
-
-void gemm_int4(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
-               std::int64_t column_begin, std::int64_t column_end) {
-  static const auto& chosen = first_usable(gemm_int4_implementations());
-  chosen.run(args, row_begin, row_end, column_begin, column_end);
-}
+SAMEBITS_KERNEL(gemm_int4, "gemm_int4", list);
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

@@ -236,19 +236,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace samebits::kernels {
-namespace {
-constexpr Implementation<decltype(gemm_float_int4)> list[] = SAMEBITS_IMPLEMENTATIONS(gemm_float_int4);
-}  // namespace
-
-std::span<const Implementation<decltype(gemm_float_int4)>> gemm_float_int4_implementations() {
-  return list;
-}
-
-void gemm_float_int4(const GemmFloatInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
-                     std::int64_t column_begin, std::int64_t column_end) {
-  static const auto& chosen = first_usable(gemm_float_int4_implementations());
-  chosen.run(args, row_begin, row_end, column_begin, column_end);
-}
+SAMEBITS_HIGHWAY_KERNEL(gemm_float_int4, "gemm_float_int4");
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE

@@ -17,7 +17,4 @@ bool gemm_int8(const GemmInt8Args& args, const GemmRegion& region);
 }
 #endif
 
-/// What widening.cpp compiled for this processor's family, best first, without the reference.
-std::span<const Implementation<decltype(gemm_int8)>> widening_implementations();
-
 }  // namespace samebits::kernels

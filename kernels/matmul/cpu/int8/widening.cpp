@@ -7,10 +7,11 @@
 
 #include "kernels/matmul/cpu/int8/kernels.h"
 #include "kernels/matmul/cpu/scratch.h"
+#include "kernels/matmul/reference/gemm_int8.h"
 
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
-#include "kernels/common/isa.h"
+#include "kernels/common/cpu/implementations.h"
 #include "kernels/matmul/cpu/epilogue-inl.h"
 
 #if HWY_TARGET != HWY_SCALAR  // no list names that target, and its one lane holds no pair
@@ -157,22 +158,17 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace samebits::kernels {
 namespace {
-constexpr Implementation<decltype(gemm_int8)> list[] = {
-#if HWY_TARGETS & HWY_AVX3
-    {"avx512", N_AVX3::gemm_int8, isa::why_not_avx512},
+constexpr decltype(gemm_int8)::Entry list[] = {
+#if defined(__x86_64__)
+    {"amx", amx::gemm_int8, isa::why_not_amx},
+    {"avx512_vnni", avx512_vnni::gemm_int8, isa::why_not_avx512_vnni},
+#elif defined(__aarch64__)
+    {"neon_dotprod", neon_dotprod::gemm_int8, isa::why_not_neon_dotprod},
 #endif
-#if HWY_TARGETS & HWY_AVX2
-    {"avx2", N_AVX2::gemm_int8, isa::why_not_avx2},
-#endif
-#if HWY_TARGETS & HWY_NEON
-    {"neon", N_NEON::gemm_int8, isa::why_not_neon},
-#endif
-};
+    SAMEBITS_EVERY_TARGET(gemm_int8)};
 }  // namespace
 
-std::span<const Implementation<decltype(gemm_int8)>> widening_implementations() {
-  return list;
-}
+SAMEBITS_KERNEL(gemm_int8, "gemm_int8", list);
 
 }  // namespace samebits::kernels
 #endif  // HWY_ONCE
