@@ -239,15 +239,14 @@ void Interpreter::State::linear(const Step& step, const Value& x, const Output& 
   const std::int64_t n = layer.weights.n, m = x.size() / layer.weights.k;
   const std::int64_t parts =
       std::clamp<std::int64_t>(m * n * layer.weights.k / kProductGrain, 1, threads.threads());
-  const kernels::FusedRelu relu{.apply = step.relu};
   std::atomic<bool> saw_nan = false;
   threads.parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t part = begin; part < end; ++part) {
       const kernels::GemmRegion region = kernels::gemm_region(m, n, part, parts);
       if (y.reader == nullptr)
-        kernels::linear(layer.weights, layer.terms, x_codes, y.floats, region, relu);
+        kernels::linear(layer.weights, layer.terms, x_codes, y.floats, region, step.relu);
       else if (kernels::linear_codes(layer.weights, layer.terms, x_codes, *y.reader->input_grid, y.codes,
-                                     region, relu))
+                                     region, step.relu))
         saw_nan = true;
     }
   });

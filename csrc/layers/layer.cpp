@@ -9,9 +9,9 @@
 #include "csrc/quantize/clip_mask_threads.h"
 #include "csrc/quantize/grids.h"
 #include "kernels/observe/observe_quantize.h"
+#include "kernels/quantize/column_sums.h"
 #include "kernels/quantize/dequantize.h"
 #include "kernels/quantize/fake_quantize.h"
-#include "kernels/quantize/gradient.h"
 #include "kernels/quantize/quantize.h"
 
 namespace samebits::ops {
@@ -252,15 +252,13 @@ void apply_clip_mask(Tensor& grad, const Tensor& clip_mask) {
 Tensor column_sums(const Tensor& grad_y) {
   const int64_t m = grad_y.size(0), n = grad_y.size(1), blocks = kernels::sum_blocks(m);
   const Tensor block_sums = workspace(Workspace::kSums, {blocks, n});
-  const kernels::MaskAndSumArgs args{.g = grad_y.const_data_ptr<float>(),
+  const kernels::SumColumnsArgs args{.g = grad_y.const_data_ptr<float>(),
                                      .m = m,
                                      .n = n,
-                                     .relu_mask = nullptr,
-                                     .masked = nullptr,
                                      .block_sums = block_sums.mutable_data_ptr<float>()};
   const int64_t grain = 1 + at::internal::GRAIN_SIZE / std::max<int64_t>(kernels::kSumRows * n, 1);
   at::parallel_for(0, blocks, grain, [&](int64_t first, int64_t last) {
-    kernels::mask_and_sum(args, first * kernels::kSumRows, std::min(last * kernels::kSumRows, m));
+    kernels::sum_columns(args, first * kernels::kSumRows, std::min(last * kernels::kSumRows, m));
   });
   const Tensor sums = at::empty({n}, grad_y.options());
   kernels::add_block_sums(args.block_sums, blocks, n, sums.mutable_data_ptr<float>(), 0, n);

@@ -144,7 +144,7 @@ at::Tensor input_reals(const SavedLayer& saved, Workspace purpose);
 /// grad = 0 where the mask (one bit an element) is 1; in place. Undefined masks do nothing.
 void apply_clip_mask(at::Tensor& grad, const at::Tensor& clip_mask);
 
-/// The sums of the columns of grad_y [rows, n], in one fixed order (kernels/quantize/gradient.h).
+/// The sums of the columns of grad_y [rows, n], in one fixed order (kernels/quantize/column_sums.h).
 at::Tensor column_sums(const at::Tensor& grad_y);
 
 }  // namespace samebits::ops

@@ -15,8 +15,8 @@
 #include "kernels/matmul/gemm_int8.h"
 #include "kernels/matmul/pack_bf16.h"
 #include "kernels/observe/min_max.h"
+#include "kernels/quantize/column_sums.h"
 #include "kernels/quantize/dequantize.h"
-#include "kernels/quantize/gradient.h"
 #include "kernels/quantize/stochastic.h"
 
 namespace samebits::ops {
@@ -142,7 +142,6 @@ PackedGradient packed_gradient(const Call& c, const Tensor& weight_scale, bool w
       .g = c.grad_y.const_data_ptr<float>(),
       .m = c.m,
       .n = c.n,
-      .relu_mask = nullptr,
       .scale = weight_scale.defined() ? weight_scale.const_data_ptr<float>() : nullptr,
       .scale_count = weight_scale.defined() ? weight_scale.numel() : 0,
       .for_grad_x = wants_x ? data_of(out.for_grad_x) : nullptr,

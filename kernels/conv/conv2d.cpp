@@ -41,21 +41,18 @@ bool multiply(const PackedWeight& weights, const LayerTerms& terms, const Conv2d
   // gemm_int8 addresses by the columns of the whole image. It reads none before block.begin: their place need
   // not exist.
   const auto first_packed = reinterpret_cast<std::uintptr_t>(packed) - block.begin * padded_depth(depth);
-  const GemmInt8Args args{
-      .a = weights.codes.data() + channel * depth,
-      .a_stride = depth,
-      .b = reinterpret_cast<const std::int8_t*>(first_packed),
-      .n = pixels,
-      .k = depth,
-      .output = static_cast<std::byte*>(output.data) + plane * pixels * element_size,
-      .output_stride = pixels,
-      .epilogue = {
-          .output = output.type,
-          .terms = channel_terms(terms, channel),
-          .channels_are_rows = true,
-          .relu = output.relu,
-          .relu_mask = output.relu_mask == nullptr ? nullptr : output.relu_mask + plane * ((pixels + 7) / 8),
-          .grid = output.grid}};
+  const GemmInt8Args args{.a = weights.codes.data() + channel * depth,
+                          .a_stride = depth,
+                          .b = reinterpret_cast<const std::int8_t*>(first_packed),
+                          .n = pixels,
+                          .k = depth,
+                          .output = static_cast<std::byte*>(output.data) + plane * pixels * element_size,
+                          .output_stride = pixels,
+                          .epilogue = {.output = output.type,
+                                       .terms = channel_terms(terms, channel),
+                                       .channels_are_rows = true,
+                                       .relu = output.relu,
+                                       .grid = output.grid}};
   return gemm_int8(args, {0, channels, block.begin, block.end});
 }
 

@@ -36,9 +36,6 @@ struct Conv2dOutput {
   GemmOutput type = GemmOutput::kFloat;  // kFloat or kCodes
   void* data;                            // float or int8 [images][out_channels][out_height()][out_width()]
   bool relu = false;
-  /// kFloat with relu, or null: [images][out_channels][ceil(pixels / 8)] bytes, bit 1 where y <= 0 before the
-  /// relu.
-  std::uint8_t* relu_mask = nullptr;
   AffineGrid grid{};  // kCodes
 };
 

@@ -101,12 +101,7 @@ class Finisher {
     epilogue_channel(sums, channel_terms(terms_, channel), y, n);
     // What lies below 0 clips to the code of 0 where that is the lowest: the codes are those of the relu.
     const bool is_clipped_relu = wants_codes && output_.grid.zero_point == output_.grid.qmin;
-    if (output_.relu && !is_clipped_relu) {
-      std::uint8_t* mask = wants_codes || output_.relu_mask == nullptr
-                               ? mask_.data()
-                               : output_.relu_mask + plane * ((pixels_ + 7) / 8) + first / 8;
-      relu({.x = y, .y = y, .clip_mask = mask}, 0, n);
-    }
+    if (output_.relu && !is_clipped_relu) relu({.x = y, .y = y, .clip_mask = mask_.data()}, 0, n);
     if (!wants_codes) return false;
     return quantize_run({.x = y, .codes = static_cast<std::int8_t*>(output_.data) + to, .clip_mask = nullptr},
                         output_.grid, 0, n);
@@ -116,7 +111,7 @@ class Finisher {
   const LayerTerms& terms_;
   const Conv2dOutput& output_;
   const std::int64_t pixels_;
-  std::vector<std::uint8_t> mask_;
+  std::vector<std::uint8_t> mask_;  // relu writes one, and nobody reads it
   std::vector<float> reals_;
 };
 

@@ -25,8 +25,6 @@ struct Int4Output {
   std::int64_t stride;          // elements between rows
   const float* bias = nullptr;  // [n]; null: no addition at all
   bool relu = false;
-  /// Null or, with relu: rows of ceil(n / 8) bytes, bit c % 8 of byte c / 8 is 1 where y[c] <= 0 before relu.
-  std::uint8_t* relu_mask = nullptr;
 };
 
 /// Row m, column n, with A_g the sum over k of group g of (a[m][k] - a_zero_point) * (level[n][k] -
@@ -47,7 +45,7 @@ struct GemmInt4Args {
 constexpr std::int64_t kMaxInt4Depth = INT32_MAX / (255 * 15);
 
 /// Rows [row_begin, row_end) x columns [column_begin, column_end) of y. column_begin is a multiple of 16,
-/// column_end too unless it is n; so threads can share a call, relu_mask too. Keeps a scratch buffer for each
+/// column_end too unless it is n; so threads can share a call. Keeps a scratch buffer for each
 /// thread; throws std::bad_alloc when there is no memory for it. Every implementation gives the same bits.
 extern const Kernel<void(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t row_end,
                          std::int64_t column_begin, std::int64_t column_end)>

@@ -37,20 +37,17 @@ constexpr std::int64_t packed_index(std::int64_t row, std::int64_t column, std::
 void pack_gemm_b(const std::int8_t* codes, std::int64_t n, std::int64_t k, std::int8_t* packed,
                  std::int64_t begin, std::int64_t end);
 
-enum class GemmOutput { kInt32, kFloat, kCodes };
+enum class GemmOutput { kFloat, kCodes };
 
-/// What a sum becomes. kInt32: the sum itself; nothing else here is read. kFloat: y = float(sum - correction)
-/// * scale + bias, each step rounded, nothing fused (kernels/matmul/epilogue.h), then y = max(y, 0) as
-/// kernels/float/relu.h does it, if `relu`. kCodes: the code of that y on `grid` (kernels/common/affine.h; a
-/// true quotient), NaN as zero_point: the bits of the chain layer, relu, quantize.
+/// What a sum becomes. kFloat: y = float(sum - correction) * scale + bias, each step rounded, nothing fused
+/// (kernels/matmul/epilogue.h), then y = max(y, 0) as kernels/float/relu.h does it, if `relu`. kCodes: the
+/// code of that y on `grid` (kernels/common/affine.h; a true quotient), NaN as zero_point: the bits of the
+/// chain layer, relu, quantize.
 struct GemmEpilogue {
   GemmOutput output = GemmOutput::kFloat;
   ChannelTerms terms{};  // one entry a channel: of a column, or of a row when channels_are_rows (conv2d)
   bool channels_are_rows = false;
   bool relu = false;
-  std::uint8_t* relu_mask =
-      nullptr;        // null, or with relu: bit 1 where y <= 0 before the relu: no gradient.
-                      // Each row of the output has ceil(n / 8) bytes; bits past column n are 0
   AffineGrid grid{};  // kCodes; codes within [-128, 127]
 };
 
@@ -59,12 +56,12 @@ struct GemmInt8Args {
   std::int64_t a_stride;  // elements between two rows of a
   const std::int8_t* b;   // packed, aligned to 64 bytes
   std::int64_t n, k;      // columns, depth
-  std::int64_t group_size =
-      0;  // > 0, a multiple of 4: t = sum over the groups of k, ascending, of
-          // float(sum_g - correction[g][c]) * scale[g][c], each step rounded; y = t * x_scale + bias
-          // (docs/numerics.md §5). Not with kInt32 or channels_are_rows. correction and scale are [groups][n]
+  /// > 0, a multiple of 4: t = sum over the groups of k, ascending, of float(sum_g - correction[g][c]) *
+  /// scale[g][c], each step rounded; y = t * x_scale + bias (docs/numerics.md §5). Not with
+  /// channels_are_rows. correction and scale are [groups][n].
+  std::int64_t group_size = 0;
   float x_scale = 1.0f;        // groups only
-  void* output;                // int32, float or int8, row-major
+  void* output;                // float or int8, row-major
   std::int64_t output_stride;  // elements between two rows of the output
   GemmEpilogue epilogue{};
 };

@@ -4,7 +4,7 @@ namespace samebits::kernels {
 namespace {
 
 GemmInt8Args gemm_args(const PackedWeight& weights, const LayerTerms& terms, const std::int8_t* x_codes,
-                       void* output, const FusedRelu& relu) {
+                       void* output, bool relu) {
   return {.a = x_codes,
           .a_stride = weights.k,
           .b = weights.codes.data(),
@@ -14,9 +14,7 @@ GemmInt8Args gemm_args(const PackedWeight& weights, const LayerTerms& terms, con
           .x_scale = terms.x_scale,
           .output = output,
           .output_stride = weights.n,
-          .epilogue = {.terms = {terms.correction.data(), terms.scale.data(), terms.bias},
-                       .relu = relu.apply,
-                       .relu_mask = relu.mask}};
+          .epilogue = {.terms = {terms.correction.data(), terms.scale.data(), terms.bias}, .relu = relu}};
 }
 
 }  // namespace
@@ -32,13 +30,12 @@ LayerTerms layer_terms(const PackedWeight& weights, const AffineGrid& x_grid, co
 }
 
 void linear(const PackedWeight& weights, const LayerTerms& terms, const std::int8_t* x_codes, float* y,
-            const GemmRegion& region, const FusedRelu& relu) {
+            const GemmRegion& region, bool relu) {
   gemm_int8(gemm_args(weights, terms, x_codes, y, relu), region);
 }
 
 bool linear_codes(const PackedWeight& weights, const LayerTerms& terms, const std::int8_t* x_codes,
-                  const AffineGrid& grid, std::int8_t* codes, const GemmRegion& region,
-                  const FusedRelu& relu) {
+                  const AffineGrid& grid, std::int8_t* codes, const GemmRegion& region, bool relu) {
   GemmInt8Args args = gemm_args(weights, terms, x_codes, codes, relu);
   args.epilogue.output = GemmOutput::kCodes;
   args.epilogue.grid = grid;

@@ -33,20 +33,13 @@ struct LayerTerms {
 };
 LayerTerms layer_terms(const PackedWeight& weights, const AffineGrid& x_grid, const float* bias);
 
-/// A relu inside the layer, and the mask of its gradient (GemmEpilogue::relu_mask) if wanted.
-struct FusedRelu {
-  bool apply = false;
-  std::uint8_t* mask = nullptr;
-};
-
-/// y[m][n] of x_codes[m][k], for a region (gemm_region() cuts m x n for threads).
+/// y[m][n] of x_codes[m][k], for a region (gemm_region() cuts m x n for threads); with `relu` max(y, 0).
 void linear(const PackedWeight& weights, const LayerTerms& terms, const std::int8_t* x_codes, float* y,
-            const GemmRegion& region, const FusedRelu& relu = {});
+            const GemmRegion& region, bool relu = false);
 
 /// The codes of that y on `grid`, without y: the bits of linear() and quantize(). Returns whether a y was
 /// NaN.
 bool linear_codes(const PackedWeight& weights, const LayerTerms& terms, const std::int8_t* x_codes,
-                  const AffineGrid& grid, std::int8_t* codes, const GemmRegion& region,
-                  const FusedRelu& relu = {});
+                  const AffineGrid& grid, std::int8_t* codes, const GemmRegion& region, bool relu = false);
 
 }  // namespace samebits::kernels

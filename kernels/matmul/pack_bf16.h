@@ -9,7 +9,7 @@
 
 #include "kernels/common/bf16.h"
 #include "kernels/common/kernel.h"
-#include "kernels/quantize/gradient.h"
+#include "kernels/quantize/column_sums.h"
 
 namespace samebits::kernels {
 
@@ -17,12 +17,11 @@ namespace samebits::kernels {
 struct PackGradientArgs {
   const float* g;  // [m][n]
   std::int64_t m, n;
-  const std::uint8_t* relu_mask;  // rows of ceil(n / 8) bytes or null: where a bit is 1, g counts as 0
-  const float* scale;             // of the weight's channels: scale_count values, or null for 1
-  std::int64_t scale_count;       // 1 or n
+  const float* scale;        // of the weight's channels: scale_count values, or null for 1
+  std::int64_t scale_count;  // 1 or n
   Bf16* for_grad_x;  // packed a of m rows, depth n: to_bf16(g * scale), the product rounded to float32 first
   Bf16* for_grad_weight;  // packed a of n rows, depth m: to_bf16(g), transposed
-  float* block_sums;      // gradient.h, of the unrounded g
+  float* block_sums;      // column_sums.h, of the unrounded g
 };
 
 /// Rows [begin, end) of g; begin is a multiple of kSumRows, end is too or is m. Padding becomes 0. Every

@@ -67,15 +67,11 @@ oracle::Weights any_weights(Source& source, const Conv2dShape& shape) {
 struct Outputs {
   Block<float> y;
   Block<std::int8_t> codes;
-  Block<std::uint8_t> relu_mask;
 };
 
-void fill_expected(const std::vector<float>& y, std::int64_t pixels, bool relu,
-                   const kernels::AffineGrid& grid, Outputs& expected) {
-  for (std::int64_t i = 0; i < expected.relu_mask.size(); ++i) expected.relu_mask[i] = 0;
+void fill_expected(const std::vector<float>& y, bool relu, const kernels::AffineGrid& grid,
+                   Outputs& expected) {
   for (std::int64_t i = 0; i < std::ssize(y); ++i) {
-    std::uint8_t& byte = expected.relu_mask[i / pixels * ((pixels + 7) / 8) + i % pixels / 8];
-    if (y[i] <= 0.0f) byte = static_cast<std::uint8_t>(byte | 1u << i % pixels % 8);
     expected.y[i] = relu && y[i] < 0.0f ? 0.0f : y[i];
     expected.codes[i] = static_cast<std::int8_t>(oracle::code(expected.y[i], to_oracle(grid)));
   }
@@ -90,17 +86,15 @@ void fuzz_conv2d(Source& source) {
   const Block<float> bias_values = plain_floats(source, shape.out_channels, 3.0f);
   std::vector<float> bias;
   if (source.flag()) bias.assign(bias_values.data(), bias_values.data() + shape.out_channels);
-  const bool wants_codes = source.flag(), relu = source.flag(),
-             has_mask = relu && !wants_codes && source.flag();
+  const bool wants_codes = source.flag(), relu = source.flag();
 
   const std::int64_t planes = images * shape.out_channels;
   const Outputs empty{Block<float>(planes * pixels, source.between(0, 3)),
-                      Block<std::int8_t>(planes * pixels, source.between(0, 3)),
-                      Block<std::uint8_t>(planes * ((pixels + 7) / 8))};
+                      Block<std::int8_t>(planes * pixels, source.between(0, 3))};
   Outputs expected(empty), got(empty);
   fill_expected(oracle::conv2d({x.data(), x.data() + x.size()}, images, to_oracle(shape), to_oracle(x_grid),
                                weights, bias),
-                pixels, relu, y_grid, expected);
+                relu, y_grid, expected);
   std::vector<std::int8_t> centered(weights.codes.size());
   for (std::int64_t i = 0; i < std::ssize(centered); ++i)
     centered[i] = static_cast<std::int8_t>(weights.centered(i / weights.k, i % weights.k));
@@ -111,14 +105,13 @@ void fuzz_conv2d(Source& source) {
   const kernels::LayerTerms terms = layer_terms(packed, x_grid, bias.empty() ? nullptr : bias.data());
   const kernels::Conv2dOutput output{wants_codes ? GemmOutput::kCodes : GemmOutput::kFloat,
                                      wants_codes ? static_cast<void*>(got.codes.data()) : got.y.data(), relu,
-                                     has_mask ? got.relu_mask.data() : nullptr, y_grid};
+                                     y_grid};
   for (const Piece& piece : pieces(source, 0, conv2d_work_items(shape, images), 1))
     expect(!conv2d(packed, terms, shape, x_grid, x.data(), output, piece.begin, piece.end), "conv2d: a NaN");
   if (wants_codes)
     expect_same("conv2d: codes", got.codes, expected.codes);
   else
     expect_same("conv2d: y", got.y, expected.y);
-  if (has_mask) expect_same("conv2d: relu_mask", got.relu_mask, expected.relu_mask);
 }
 
 kernels::MaxPoolShape any_pool(Source& source) {

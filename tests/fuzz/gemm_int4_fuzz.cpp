@@ -48,37 +48,27 @@ struct Weights {
   }
 };
 
-/// Where a call writes.
-struct Outputs {
-  Block<float> y;
-  Block<std::uint8_t> relu_mask;
-};
-
 /// Compares all implementations on one part of the output, whose rows after row_end need not exist in x.
 template <class Kernel, class Args>
 void compare(Source& source, const Kernel& kernel, Args args, std::int64_t m, std::int64_t row_end) {
   const std::int64_t n = args.b.shape.n, gap = source.between(0, 3);
   const std::int64_t row_begin = source.between(0, row_end);
-  const bool whole = source.flag(), relu = source.flag(), has_mask = source.flag(), has_bias = source.flag();
+  const bool whole = source.flag(), relu = source.flag(), has_bias = source.flag();
   const std::int64_t first = whole ? 0 : source.between(0, n) / 16 * 16;
   const std::int64_t rounded = source.between(first, n) / 16 * 16;
   const std::int64_t last = whole || source.flag() ? n : rounded;
   const Block<float> bias = plain_floats(source, n, 3.0f);
-  const Outputs empty{Block<float>(m * (n + gap) - gap, source.between(0, 3)),
-                      Block<std::uint8_t>(m * ((n + 7) / 8))};
-  const auto call = [&](auto run, Outputs& to) {
-    args.output = {to.y.data(), n + gap, has_bias ? bias.data() : nullptr, relu,
-                   relu && has_mask ? to.relu_mask.data() : nullptr};
+  const Block<float> empty(m * (n + gap) - gap, source.between(0, 3));
+  const auto call = [&](auto run, Block<float>& y) {
+    args.output = {y.data(), n + gap, has_bias ? bias.data() : nullptr, relu};
     run(args, row_begin, row_end, first, last);
   };
-  Outputs expected(empty);
+  Block<float> expected(empty);
   call(kernel.reference().run, expected);
   for (const auto& entry : usable(kernel)) {
-    Outputs got(empty);
+    Block<float> got(empty);
     call(entry.run, got);
-    expect_same(std::string(kernel.name()) + " " + entry.name + ": y", got.y, expected.y, same_real<float>);
-    expect_same(std::string(kernel.name()) + " " + entry.name + ": relu_mask", got.relu_mask,
-                expected.relu_mask);
+    expect_same(std::string(kernel.name()) + " " + entry.name, got, expected, same_real<float>);
   }
 }
 

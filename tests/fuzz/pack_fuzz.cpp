@@ -8,7 +8,7 @@
 #include "kernels/matmul/gemm_bf16.h"
 #include "kernels/matmul/gemm_int8.h"
 #include "kernels/matmul/pack_bf16.h"
-#include "kernels/quantize/gradient.h"
+#include "kernels/quantize/column_sums.h"
 #include "tests/fuzz/fuzz_case.h"
 
 namespace samebits::fuzz {
@@ -78,21 +78,12 @@ void fuzz_gguf(Source& source, std::int64_t block_bytes, Pack pack, Unpack unpac
 void fuzz_gradient(Source& source) {
   const std::int64_t m = source.size(1, 70, 200), n = source.size(1, 70, 200);
   const Block<float> g = plain_floats(source, m * n, 1.0f), scales = plain_floats(source, n, 0.1f);
-  Block<std::uint8_t> relu_mask(m * ((n + 7) / 8));
-  for (std::int64_t i = 0; i < relu_mask.size(); ++i) relu_mask[i] = static_cast<std::uint8_t>(source.word());
-  const std::uint8_t* mask = source.flag() ? relu_mask.data() : nullptr;
   const std::int64_t first = source.between(0, m) / kernels::kSumRows * kernels::kSumRows;
   const std::int64_t scale_count = source.between(0, 2) == 0 ? 1 : n;
   const float* scale = source.flag() ? scales.data() : nullptr;
-  const Block<float> no_masked(m * n), no_sums(kernels::sum_blocks(m) * n);
-  compare(kernels::mask_and_sum, no_masked, [&](auto run, float* to) {
-    Block<float> sums(no_sums);
-    run({g.data(), m, n, mask, to, sums.data()}, first, m);
-  });
-  compare(kernels::mask_and_sum, no_sums, [&](auto run, float* to) {
-    run({g.data(), m, n, mask, nullptr, to}, first, m);
-  });
-  kernels::PackGradientArgs args{g.data(), m, n, mask, scale, scale_count, nullptr, nullptr, nullptr};
+  const Block<float> no_sums(kernels::sum_blocks(m) * n);
+  compare(kernels::sum_columns, no_sums, [&](auto run, float* to) { run({g.data(), m, n, to}, first, m); });
+  kernels::PackGradientArgs args{g.data(), m, n, scale, scale_count, nullptr, nullptr, nullptr};
   compare(kernels::pack_gradient, Block<kernels::Bf16>(kernels::packed_bf16_size(m, n)),
           [&](auto run, kernels::Bf16* to) {
             args.for_grad_x = to;

@@ -11,8 +11,8 @@ namespace samebits::kernels {
 struct BlockTerms {
   alignas(64) std::int32_t correction[kColumnBlock] = {};
   alignas(64) float scale[kColumnBlock] = {};
-  alignas(
-      64) float bias[kColumnBlock] = {};  // -0 where there is none: adding it changes no value, -0 included
+  // -0 where there is none: adding it changes no value, -0 included.
+  alignas(64) float bias[kColumnBlock] = {};
 };
 
 /// Bias alone, of columns [column, column + count).
@@ -23,10 +23,10 @@ inline BlockTerms bias_terms(const GemmInt8Args& args, std::int64_t column, std:
   return terms;
 }
 
-/// All terms of these columns in group `group`. Nothing for kInt32 and for rows as channels.
+/// All terms of these columns in group `group`. Nothing for rows as channels.
 inline BlockTerms block_terms(const GemmInt8Args& args, std::int64_t group, std::int64_t column,
                               std::int64_t count) {
-  if (args.epilogue.output == GemmOutput::kInt32 || args.epilogue.channels_are_rows) return {};
+  if (args.epilogue.channels_are_rows) return {};
   BlockTerms terms = bias_terms(args, column, count);
   std::copy_n(args.epilogue.terms.correction + group * args.n + column, count, terms.correction);
   std::copy_n(args.epilogue.terms.scale + group * args.n + column, count, terms.scale);

@@ -52,16 +52,12 @@ HWY_INLINE void end_groups(float* totals, float x_scale, const BlockTerms& terms
   }
 }
 
-/// y = max(y, 0) in place; returns 16 bits, 1 where y <= 0.
-HWY_INLINE unsigned relu_row(float* y) {
-  const auto zero = hn::Zero(FloatTag());
-  unsigned clipped = 0;
+/// y = max(y, 0) in place.
+HWY_INLINE void relu_row(float* y) {
   for (std::int64_t lane = 0; lane < kColumnBlock; lane += float_lanes()) {
     const auto value = hn::LoadU(FloatTag(), y + lane);
-    clipped |= mask_bits(hn::Le(value, zero)) << lane;
-    hn::StoreU(hn::IfThenZeroElse(hn::Lt(value, zero), value), FloatTag(), y + lane);
+    hn::StoreU(hn::IfThenZeroElse(hn::Lt(value, hn::Zero(FloatTag())), value), FloatTag(), y + lane);
   }
-  return clipped;
 }
 
 /// Codes of 16 floats; returns 16 bits, 1 where y is NaN.
@@ -82,14 +78,7 @@ HWY_INLINE unsigned quantize_row(const float* y, const AffineGrid& scalar_grid, 
 HWY_INLINE bool store_row(const GemmInt8Args& args, float* y, std::int64_t row, std::int64_t column,
                           std::int64_t count) {
   const GemmEpilogue& epilogue = args.epilogue;
-  const unsigned present = (1u << count) - 1u;
-  if (epilogue.relu) {
-    const unsigned clipped = relu_row(y) & present;
-    const std::uint8_t bytes[2] = {static_cast<std::uint8_t>(clipped),
-                                   static_cast<std::uint8_t>(clipped >> 8)};
-    if (epilogue.relu_mask != nullptr)
-      std::memcpy(epilogue.relu_mask + row * ((args.n + 7) / 8) + column / 8, bytes, (count + 7) / 8);
-  }
+  if (epilogue.relu) relu_row(y);
   const std::int64_t to = row * args.output_stride + column;
   if (epilogue.output == GemmOutput::kFloat) {
     std::memcpy(static_cast<float*>(args.output) + to, y, count * sizeof(float));
@@ -98,17 +87,12 @@ HWY_INLINE bool store_row(const GemmInt8Args& args, float* y, std::int64_t row, 
   std::int8_t codes[kColumnBlock];
   const unsigned nans = quantize_row(y, epilogue.grid, codes);
   std::memcpy(static_cast<std::int8_t*>(args.output) + to, codes, count);
-  return (nans & present) != 0;
+  return (nans & ((1u << count) - 1u)) != 0;
 }
 
-/// The same of sums that are not in groups; kInt32 too.
+/// The same of sums that are not in groups.
 HWY_INLINE bool store_sums(const GemmInt8Args& args, const std::int32_t* sums, const BlockTerms& terms,
                            std::int64_t row, std::int64_t column, std::int64_t count) {
-  if (args.epilogue.output == GemmOutput::kInt32) {
-    std::int32_t* to = static_cast<std::int32_t*>(args.output) + row * args.output_stride + column;
-    std::memcpy(to, sums, count * sizeof(std::int32_t));
-    return false;
-  }
   alignas(64) float y[kColumnBlock];
   scale_sums(sums, args.epilogue.channels_are_rows ? row_terms(args.epilogue.terms, row) : terms, y);
   return store_row(args, y, row, column, count);

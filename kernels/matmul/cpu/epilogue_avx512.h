@@ -66,12 +66,11 @@ class Epilogue {
       : args_(args),
         grid_(args.epilogue.grid, args.epilogue.relu),
         lowest_(_mm512_set1_ps(args.epilogue.relu ? 0.0f : -std::numeric_limits<float>::infinity())),
-        has_bias_(args.epilogue.terms.bias != nullptr),
-        mask_stride_((args.n + 7) / 8) {}
+        has_bias_(args.epilogue.terms.bias != nullptr) {}
 
   VectorTerms terms(std::int64_t group, std::int64_t column, std::int64_t count) const {
     VectorTerms terms{_mm512_setzero_si512(), _mm512_setzero_ps(), no_bias(), first_lanes(count)};
-    if constexpr (Output == GemmOutput::kInt32 || ChannelsAreRows) return terms;
+    if constexpr (ChannelsAreRows) return terms;
     const ChannelTerms& from = args_.epilogue.terms;
     terms.correction = _mm512_maskz_loadu_epi32(terms.lanes, from.correction + group * args_.n + column);
     terms.scale = _mm512_maskz_loadu_ps(terms.lanes, from.scale + group * args_.n + column);
@@ -90,9 +89,7 @@ class Epilogue {
 
   /// Sums that are not in groups.
   void store(std::int64_t row, std::int64_t column, __m512i sums, const VectorTerms& terms) {
-    if constexpr (Output == GemmOutput::kInt32) {
-      _mm512_mask_storeu_epi32(at<std::int32_t>(row, column), terms.lanes, sums);
-    } else if constexpr (ChannelsAreRows) {
+    if constexpr (ChannelsAreRows) {
       const ChannelTerms& from = args_.epilogue.terms;
       const __m512 bias = has_bias_ ? _mm512_set1_ps(from.bias[row]) : no_bias();
       const __m512 y = scaled(sums, _mm512_set1_epi32(from.correction[row]), _mm512_set1_ps(from.scale[row]));
@@ -127,13 +124,6 @@ class Epilogue {
   static __m512 no_bias() { return _mm512_set1_ps(-0.0f); }
 
   void store_value(std::int64_t row, std::int64_t column, __m512 y, __mmask16 lanes) {
-    if (args_.epilogue.relu_mask != nullptr) {
-      const auto clipped =
-          static_cast<std::uint16_t>(_mm512_mask_cmp_ps_mask(lanes, y, _mm512_setzero_ps(), _CMP_LE_OQ));
-      std::uint8_t* to = args_.epilogue.relu_mask + row * mask_stride_ + column / 8;
-      to[0] = static_cast<std::uint8_t>(clipped);
-      if (lanes > 0xff) to[1] = static_cast<std::uint8_t>(clipped >> 8);
-    }
     if constexpr (Output == GemmOutput::kFloat) {
       // The second operand is the result where it is NaN or both are zeros: -0 stays.
       _mm512_mask_storeu_ps(at<float>(row, column), lanes, _mm512_max_ps(lowest_, y));
@@ -149,7 +139,6 @@ class Epilogue {
   VectorGrid grid_;
   __m512 lowest_;
   bool has_bias_;
-  std::int64_t mask_stride_;
   unsigned nans_ = 0;
 };
 
@@ -157,15 +146,9 @@ class Epilogue {
 template <template <class> class Gemm>
 bool run_with_epilogue(const GemmInt8Args& args, const GemmRegion& region) {
   const bool rows = args.epilogue.channels_are_rows;
-  switch (args.epilogue.output) {
-    case GemmOutput::kInt32:
-      return Gemm<Epilogue<GemmOutput::kInt32, false>>(args, region).run();
-    case GemmOutput::kFloat:
-      return rows ? Gemm<Epilogue<GemmOutput::kFloat, true>>(args, region).run()
-                  : Gemm<Epilogue<GemmOutput::kFloat, false>>(args, region).run();
-    case GemmOutput::kCodes:
-      break;
-  }
+  if (args.epilogue.output == GemmOutput::kFloat)
+    return rows ? Gemm<Epilogue<GemmOutput::kFloat, true>>(args, region).run()
+                : Gemm<Epilogue<GemmOutput::kFloat, false>>(args, region).run();
   return rows ? Gemm<Epilogue<GemmOutput::kCodes, true>>(args, region).run()
               : Gemm<Epilogue<GemmOutput::kCodes, false>>(args, region).run();
 }

@@ -9,12 +9,15 @@
 #include "hwy/highway.h"
 #include "kernels/common/cpu/implementations.h"
 #include "kernels/matmul/gemm_bf16.h"
-#include "kernels/quantize/cpu/gradient-inl.h"
 
 #if HWY_TARGET != HWY_SCALAR  // no list names that target, and its one lane holds no pair
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
+namespace hn = hwy::HWY_NAMESPACE;
+
+using GradientTag = hn::CappedTag<float, 16>;
+using Gradients = hn::Vec<GradientTag>;
 using BitsTag = hn::RebindToUnsigned<GradientTag>;
 using Bits = hn::Vec<BitsTag>;
 using QuadTag = hn::Full128<std::uint32_t>;
@@ -58,14 +61,6 @@ HWY_INLINE void transpose_4x4(const std::uint32_t* from, std::uint32_t* to, std:
 
 using PairBlock = std::uint32_t[2][kPairs][kWidth];  // g of 32 rows in pairs: left and right 16 columns
 
-/// lanes() elements of one row of g, from `column + lane` on; `column` is a multiple of 32.
-HWY_INLINE Gradients load_gradient(const PackGradientArgs& args, std::int64_t row, std::int64_t column,
-                                   std::int64_t lane) {
-  const Gradients g = hn::LoadU(GradientTag(), args.g + row * args.n + column + lane);
-  if (args.relu_mask == nullptr) return g;
-  return masked(g, args.relu_mask + row * ((args.n + 7) / 8) + (column + lane) / 16 * 2, lane % 16);
-}
-
 HWY_INLINE Gradients load_scale(const PackGradientArgs& args, std::int64_t column) {
   const GradientTag f32;
   if (args.scale == nullptr) return hn::Set(f32, 1.0f);
@@ -86,8 +81,9 @@ HWY_INLINE void pack_gradient_lanes(const PackGradientArgs& args, std::int64_t r
   for (std::int64_t r = 0; r < 32; r += 2) {
     Gradients g0[2], g1[2];
     for (std::int64_t i = 0; i < 2; ++i) {
-      g0[i] = load_gradient(args, row + r + i, column, lane);
-      g1[i] = load_gradient(args, row + r + i, column, right);
+      const float* from = args.g + (row + r + i) * args.n + column;
+      g0[i] = hn::LoadU(f32, from + lane);
+      g1[i] = hn::LoadU(f32, from + right);
       sum0 = hn::Add(sum0, g0[i]);
       sum1 = hn::Add(sum1, g1[i]);
       if (args.for_grad_x == nullptr) continue;

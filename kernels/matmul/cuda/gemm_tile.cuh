@@ -142,15 +142,11 @@ __device__ inline void finish_quad(const Int4Output& output, std::int64_t n, boo
                                    std::int64_t column, float (&y)[4]) {
   const std::int64_t left = is_row ? n - column : 0;
   const int count = static_cast<int>(left < 0 ? 0 : left < 4 ? left : 4);
-  unsigned stopped = 0;
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     if (output.bias != nullptr && i < count) y[i] = y[i] + __ldg(output.bias + column + i);
-    stopped |= static_cast<unsigned>(y[i] <= 0.0f) << i;
     if (output.relu && y[i] < 0.0f) y[i] = 0.0f;
   }
-  if (output.relu_mask != nullptr)
-    store_clip_bits(output.relu_mask + row * ((n + 7) / 8), column, count, stopped);
   if (count > 0) store_quad(output.y + row * output.stride + column, count, y);
 }
 

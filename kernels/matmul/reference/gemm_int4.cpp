@@ -26,19 +26,11 @@ float scale_of(const PackedInt4& b, std::int64_t n, std::int64_t group) {
 }
 
 /// Bias, then relu, on columns [begin, end) of a row of sums.
-void finish_row(const Int4Output& output, std::int64_t n, std::int64_t row, std::int64_t begin,
-                std::int64_t end) {
+void finish_row(const Int4Output& output, std::int64_t row, std::int64_t begin, std::int64_t end) {
   float* y = output.y + row * output.stride;
   for (std::int64_t c = begin; output.bias != nullptr && c < end; ++c) y[c] += output.bias[c];
-  if (!output.relu) return;
-  for (std::int64_t c = begin; c < end; ++c) {
-    if (output.relu_mask != nullptr) {
-      std::uint8_t& mask = output.relu_mask[row * ((n + 7) / 8) + c / 8];
-      if (c % 8 == 0) mask = 0;
-      if (y[c] <= 0.0f) mask = static_cast<std::uint8_t>(mask | 1u << c % 8);
-    }
+  for (std::int64_t c = begin; output.relu && c < end; ++c)
     if (y[c] < 0.0f) y[c] = 0.0f;
-  }
 }
 
 float sum_of_codes(const GemmInt4Args& args, std::int64_t row, std::int64_t c) {
@@ -86,7 +78,7 @@ void gemm_int4(const GemmInt4Args& args, std::int64_t row_begin, std::int64_t ro
   for (std::int64_t row = row_begin; row < row_end; ++row) {
     for (std::int64_t c = column_begin; c < column_end; ++c)
       args.output.y[row * args.output.stride + c] = sum_of_codes(args, row, c);
-    finish_row(args.output, args.b.shape.n, row, column_begin, column_end);
+    finish_row(args.output, row, column_begin, column_end);
   }
 }
 
@@ -95,7 +87,7 @@ void gemm_float_int4(const GemmFloatInt4Args& args, std::int64_t row_begin, std:
   for (std::int64_t row = row_begin; row < row_end; ++row) {
     for (std::int64_t c = column_begin; c < column_end; ++c)
       args.output.y[row * args.output.stride + c] = sum_of_floats(args, row, c);
-    finish_row(args.output, args.b.shape.n, row, column_begin, column_end);
+    finish_row(args.output, row, column_begin, column_end);
   }
 }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "kernels/common/reference/clip_mask.h"
 #include "kernels/matmul/reference/epilogue.h"
 
 namespace samebits::kernels::reference {
@@ -50,13 +49,7 @@ bool gemm_int8(const GemmInt8Args& args, const GemmRegion& region) {
   for (std::int64_t row = region.row_begin; row < region.row_end; ++row) {
     for (std::int64_t column = region.column_begin; column < region.column_end; ++column) {
       const std::int64_t to = row * args.output_stride + column;
-      if (epilogue.output == GemmOutput::kInt32) {
-        static_cast<std::int32_t*>(args.output)[to] = sum_of_products(args, row, column, 0, args.k);
-        continue;
-      }
       float y = value_at(args, row, column);
-      if (epilogue.relu_mask != nullptr)
-        append_clip_bit(epilogue.relu_mask + row * ((args.n + 7) / 8), column, y <= 0.0f);
       if (epilogue.relu && y < 0.0f) y = 0.0f;
       if (epilogue.output == GemmOutput::kFloat) {
         static_cast<float*>(args.output)[to] = y;

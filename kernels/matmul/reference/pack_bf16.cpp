@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "kernels/matmul/gemm_bf16.h"
-#include "kernels/quantize/reference/gradient.h"
+#include "kernels/quantize/reference/column_sums.h"
 
 namespace samebits::kernels::reference {
 namespace {
@@ -26,12 +26,12 @@ Bf16 packed_code(const PackCodesArgs& args, std::int64_t row, std::int64_t colum
 void pack_gradient_columns(const PackGradientArgs& args, std::int64_t begin, std::int64_t end,
                            std::int64_t first, std::int64_t last) {
   if (args.block_sums != nullptr)
-    mask_and_sum_columns({args.g, args.m, args.n, args.relu_mask, nullptr, args.block_sums}, begin,
-                         std::min(end, args.m), first, std::min(last, args.n));
+    sum_some_columns({args.g, args.m, args.n, args.block_sums}, begin, std::min(end, args.m), first,
+                     std::min(last, args.n));
   for (std::int64_t row = begin; row < end; ++row) {
     for (std::int64_t column = first; column < last; ++column) {
       const bool is_padding = row >= args.m || column >= args.n;
-      const float g = is_padding ? 0.0f : masked_gradient(args.g, args.relu_mask, args.n, row, column);
+      const float g = is_padding ? 0.0f : args.g[row * args.n + column];
       const float scale =
           args.scale == nullptr || is_padding ? 1.0f : args.scale[args.scale_count == 1 ? 0 : column];
       if (args.for_grad_x != nullptr)

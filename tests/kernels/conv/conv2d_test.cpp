@@ -72,21 +72,19 @@ oracle::Conv2d to_oracle(const Conv2dShape& s) {
 struct OutputKind {
   const char* why;
   GemmOutput type;
-  bool relu, relu_mask;
+  bool relu;
 };
 const OutputKind kOutputKinds[] = {
-    {"float", GemmOutput::kFloat, false, false},
-    {"float, relu", GemmOutput::kFloat, true, false},
-    {"float, relu with its mask", GemmOutput::kFloat, true, true},
-    {"codes", GemmOutput::kCodes, false, false},
-    {"codes, relu", GemmOutput::kCodes, true, false},
+    {"float", GemmOutput::kFloat, false},
+    {"float, relu", GemmOutput::kFloat, true},
+    {"codes", GemmOutput::kCodes, false},
+    {"codes, relu", GemmOutput::kCodes, true},
 };
 
 /// What a call wrote, or should have.
 struct Outputs {
   std::vector<float> y;
   std::vector<std::int8_t> codes;
-  std::vector<std::uint8_t> relu_mask;
 };
 
 /// A convolution with its input, all at random but the shape.
@@ -111,7 +109,6 @@ struct Layer {
   std::int64_t pixels() const { return shape.out_height() * shape.out_width(); }
   std::int64_t planes() const { return images * shape.out_channels; }
   std::int64_t size() const { return planes() * pixels(); }
-  std::int64_t mask_size() const { return planes() * ((pixels() + 7) / 8); }
   std::int64_t items() const { return conv2d_work_items(shape, images); }
 
   std::vector<float> expected() const {
@@ -119,30 +116,24 @@ struct Layer {
                           bias);
   }
   Outputs expected(const OutputKind& output) const {
-    Outputs outputs{.y = expected(), .codes = {}, .relu_mask = std::vector<std::uint8_t>(mask_size())};
-    for (std::int64_t i = 0; i < size(); ++i) {
-      float& y = outputs.y[i];
-      std::uint8_t& byte = outputs.relu_mask[i / pixels() * ((pixels() + 7) / 8) + i % pixels() / 8];
-      if (y <= 0.0f) byte = static_cast<std::uint8_t>(byte | 1u << i % pixels() % 8);
+    Outputs outputs{.y = expected(), .codes = {}};
+    for (float& y : outputs.y) {
       if (output.relu && y < 0.0f) y = 0.0f;
       outputs.codes.push_back(
           static_cast<std::int8_t>(oracle::code(y, samebits::kernels::to_oracle(y_grid))));
     }
     return outputs;
   }
-  /// Work items [begin, end), into `data` and perhaps `relu_mask`.
-  void run(const OutputKind& output, void* data, std::uint8_t* relu_mask, std::int64_t begin,
-           std::int64_t end) const {
+  /// Work items [begin, end), into `data`.
+  void run(const OutputKind& output, void* data, std::int64_t begin, std::int64_t end) const {
     const PackedWeight packed = pack(weights, WeightOrder::kRows);
     const LayerTerms terms = layer_terms(packed, x_grid, bias.empty() ? nullptr : bias.data());
     const Unaligned<std::int8_t> codes(x_codes, 1);  // AddressSanitizer watches its ends
     const bool saw_nan = conv2d(packed, terms, shape, x_grid, codes.data(),
-                                {output.type, data, output.relu, relu_mask, y_grid}, begin, end);
+                                {output.type, data, output.relu, y_grid}, begin, end);
     EXPECT_FALSE(saw_nan);
   }
-  void run(float* y, std::int64_t begin, std::int64_t end) const {
-    run(kOutputKinds[0], y, nullptr, begin, end);
-  }
+  void run(float* y, std::int64_t begin, std::int64_t end) const { run(kOutputKinds[0], y, begin, end); }
 };
 
 /// Runs the pieces one by one and compares all that was written, and that nothing else was.
@@ -152,20 +143,15 @@ void expect_oracle(const Layer& layer, const OutputKind& output,
   const Outputs expected = layer.expected(output);
   Guarded<float> y(layer.size(), 1);
   Guarded<std::int8_t> codes(layer.size(), 1);
-  Guarded<std::uint8_t> relu_mask(layer.mask_size(), 1);
   const bool wants_codes = output.type == GemmOutput::kCodes;
   for (const auto& [begin, end] : pieces)
-    layer.run(output, wants_codes ? static_cast<void*>(codes.data()) : y.data(),
-              output.relu_mask ? relu_mask.data() : nullptr, begin, end);
+    layer.run(output, wants_codes ? static_cast<void*>(codes.data()) : y.data(), begin, end);
   if (wants_codes) {
     ASSERT_EQ(first_difference(codes.values(), expected.codes), "");
   } else {
     ASSERT_EQ(first_difference(y.values(), expected.y), "");
   }
-  if (output.relu_mask) {
-    ASSERT_EQ(first_difference(relu_mask.values(), expected.relu_mask), "");
-  }
-  ASSERT_TRUE(codes.guards_untouched() && y.guards_untouched() && relu_mask.guards_untouched());
+  ASSERT_TRUE(codes.guards_untouched() && y.guards_untouched());
 }
 void expect_oracle(const Layer& layer) {
   ASSERT_EQ(std::ssize(layer.expected()), layer.size());
@@ -202,7 +188,7 @@ TEST_F(Conv2dTest, RoundsTheCodesOfTiesToEven) {
     layer.x_grid = {.scale = 0.25f};
     layer.y_grid = {.scale = 0.05f, .zero_point = 1};
     layer.bias.clear();
-    expect_oracle(layer, kOutputKinds[3], {{0, layer.items()}});
+    expect_oracle(layer, kOutputKinds[2], {{0, layer.items()}});
   }
 }
 
@@ -256,7 +242,7 @@ TEST_F(Conv2dTest, MatchesTheOracleWhereAnImageIsPackedInSeveralBlocks) {
         with(square(2, 101, 2, 3), 1, 1, 1, 2), with(square(2, 101, 16, 2), 1, 0, 1, 2),
         with(square(1, 101, 1, 3), 1, 1, 1, 1), Conv2dShape{3, 1, 12'000, 2, 1, 5}}) {
     SCOPED_TRACE(described(shape));
-    for (const OutputKind& output : {kOutputKinds[2], kOutputKinds[4]}) {
+    for (const OutputKind& output : {kOutputKinds[1], kOutputKinds[3]}) {
       const Layer layer(random, shape, 1);
       expect_oracle(layer, output, {{0, layer.items()}});
       expect_oracle(layer, output, {{layer.items() / 3, layer.items()}, {0, layer.items() / 3}});
@@ -271,7 +257,7 @@ TEST_F(Conv2dTest, AnySplitOfTheWorkInAnyOrderGivesTheSameBits) {
     const Layer layer(random, c.shape, 7);
     auto pieces = random_pieces(random, layer.items(), 1);
     std::shuffle(pieces.begin(), pieces.end(), random);
-    expect_oracle(layer, kOutputKinds[2], pieces);
+    expect_oracle(layer, kOutputKinds[1], pieces);
   }
 }
 
@@ -299,7 +285,7 @@ TEST_F(Conv2dTest, ReportsANaNWhoseCodeIsTheZeroPoint) {
     const Conv2dOutput output{.type = GemmOutput::kCodes, .data = codes.data(), .grid = layer.y_grid};
     EXPECT_TRUE(
         conv2d(packed, terms, layer.shape, layer.x_grid, layer.x_codes.data(), output, 0, layer.items()));
-    EXPECT_EQ(first_difference(codes, layer.expected(kOutputKinds[3]).codes), "") << groups;
+    EXPECT_EQ(first_difference(codes, layer.expected(kOutputKinds[2]).codes), "") << groups;
   }
 }
 

@@ -298,8 +298,7 @@ TEST_F(GemmBf16, MakesBothGradientsOfALinearLayerFromPackedOperands) {
   const std::vector<float> scale(n, 0.5f);
   Aligned<Bf16> g_for_x(packed_bf16_size(m, n)), g_for_weight(packed_bf16_size(n, m));
   Aligned<Bf16> weight_b(packed_bf16_size(k, n)), x_b(packed_bf16_size(k, m));
-  pack_gradient({g.data(), m, n, nullptr, scale.data(), n, g_for_x.data(), g_for_weight.data(), nullptr}, 0,
-                m);
+  pack_gradient({g.data(), m, n, scale.data(), n, g_for_x.data(), g_for_weight.data(), nullptr}, 0, m);
   pack_codes({.codes = weight.data(), .depth = n, .columns = k, .packed = weight_b.data()}, 0, n);
   pack_codes({.codes = x.data(), .depth = m, .columns = k, .zero_point = zero_point, .packed = x_b.data()}, 0,
              m);

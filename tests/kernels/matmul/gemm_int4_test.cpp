@@ -60,29 +60,23 @@ Weights4 random_weights(Random& random, std::int64_t n, std::int64_t k, std::int
   return {std::move(weights), kind.qmin};
 }
 
-/// How a call ends: with a bias or not, relu, a mask, gaps between rows of y.
+/// How a call ends: with a bias or not, relu, gaps between rows of y.
 struct Ending {
-  bool bias = true, relu = false, mask = false;
+  bool bias = true, relu = false;
   std::int64_t gap = 0;
 };
 
-/// What y and the mask hold after a call, gaps included.
-struct Expected {
-  std::vector<float> y;
-  std::vector<std::uint8_t> mask;
-};
-Expected expected_of(std::vector<float> sums, std::int64_t m, std::int64_t n, const Ending& ending) {
+/// What y holds after a call, gaps included.
+std::vector<float> expected_of(const std::vector<float>& sums, std::int64_t m, std::int64_t n,
+                               const Ending& ending) {
   const float untouched = Guarded<float>(1).values()[0];
-  Expected expected;
+  std::vector<float> expected;
   for (std::int64_t row = 0; row < m; ++row) {
-    std::vector<std::uint8_t> mask((n + 7) / 8);
     for (std::int64_t c = 0; c < n; ++c) {
       const float y = sums[row * n + c];
-      if (y <= 0) mask[c / 8] = static_cast<std::uint8_t>(mask[c / 8] | 1 << c % 8);
-      expected.y.push_back(ending.relu && y < 0 ? 0.0f : y);
+      expected.push_back(ending.relu && y < 0 ? 0.0f : y);
     }
-    expected.y.insert(expected.y.end(), ending.gap, untouched);
-    expected.mask.insert(expected.mask.end(), mask.begin(), mask.end());
+    expected.insert(expected.end(), ending.gap, untouched);
   }
   return expected;
 }
@@ -92,24 +86,18 @@ template <class Args, class Kernel>
 void expect_output(Args args, const Kernel& kernel, std::int64_t m, const std::vector<float>& bias,
                    const std::vector<float>& sums, const Ending& ending, Random& random) {
   const std::int64_t n = args.b.shape.n;
-  const Expected expected = expected_of(sums, m, n, ending);
+  const std::vector<float> expected = expected_of(sums, m, n, ending);
   using Pieces = decltype(random_pieces(random, 1, 1));
   const Pieces columns = random_pieces(random, n, Int4Shape::kColumns), rows = random_pieces(random, m, 1);
   for (const auto& entry : under_test(kernel)) {
     for (const bool whole : {true, false}) {
-      Guarded<float> y(std::ssize(expected.y), 3);
-      Guarded<std::uint8_t> mask(std::ssize(expected.mask));
-      args.output = {y.data(), n + ending.gap, ending.bias ? bias.data() : nullptr, ending.relu,
-                     ending.mask ? mask.data() : nullptr};
+      Guarded<float> y(std::ssize(expected), 3);
+      args.output = {y.data(), n + ending.gap, ending.bias ? bias.data() : nullptr, ending.relu};
       for (const auto& [row_begin, row_end] : whole ? Pieces{{0, m}} : rows)
         for (const auto& [begin, end] : whole ? Pieces{{0, n}} : columns)
           entry.run(args, row_begin, row_end, begin, end);
-      ASSERT_EQ(first_difference(y.values(), expected.y), "") << entry.name << (whole ? "" : " in parts");
+      ASSERT_EQ(first_difference(y.values(), expected), "") << entry.name << (whole ? "" : " in parts");
       ASSERT_TRUE(y.guards_untouched()) << entry.name;
-      if (ending.mask) {
-        ASSERT_EQ(first_difference(mask.values(), expected.mask), "") << entry.name;
-      }
-      ASSERT_TRUE(mask.guards_untouched()) << entry.name;
     }
   }
 }
@@ -161,9 +149,8 @@ TEST_F(GemmInt4, EndsARowAsItIsAskedTo) {
   Random random(4);
   for (const std::int64_t m : {3, 40})
     for (const std::int64_t n : {5, 16, 29, 48})
-      for (const Ending ending :
-           {Ending{.bias = false}, Ending{.relu = true}, Ending{.relu = true, .mask = true},
-            Ending{.bias = false, .relu = true, .mask = true}, Ending{.gap = 5}})
+      for (const Ending ending : {Ending{.bias = false}, Ending{.relu = true},
+                                  Ending{.bias = false, .relu = true}, Ending{.gap = 5}})
         for (const std::int64_t group_size : {0, 32})
           expect_codes_product(random, m, n, 64, group_size, kKinds[0], ending);
 }
@@ -264,8 +251,8 @@ TEST_F(GemmFloatInt4, EndsARowAsItIsAskedTo) {
   Random random(10);
   for (const std::int64_t m : {3, 40})
     for (const std::int64_t n : {5, 29, 48})
-      for (const Ending ending : {Ending{.bias = false}, Ending{.relu = true},
-                                  Ending{.relu = true, .mask = true}, Ending{.gap = 5}})
+      for (const Ending ending :
+           {Ending{.bias = false}, Ending{.relu = true}, Ending{.relu = true}, Ending{.gap = 5}})
         expect_floats_product(random, random_weights(random, n, 64, 32, kKinds[0]), m,
                               random_floats(random, m * 64, 2.0f), ending);
 }

@@ -16,13 +16,11 @@ class GemmInt8 : public KernelTest {};
 
 /// One call with its operands.
 struct Problem : oracle::Gemm {
-  GemmOutput output = GemmOutput::kInt32;
+  GemmOutput output = GemmOutput::kFloat;
   AffineGrid grid{};
-  bool has_mask = false;
   std::int64_t a_gap = 0, output_gap = 0;  // elements between a row's end and the next row
 
   std::int64_t element_size() const { return output == GemmOutput::kCodes ? 1 : 4; }
-  std::int64_t mask_bytes() const { return (n + 7) / 8; }
   bool has_groups() const { return group_size > 0; }
 
   /// The output's bytes from the first row on; `gap` bytes between rows are `fill`.
@@ -32,10 +30,6 @@ struct Problem : oracle::Gemm {
       for (std::int64_t column = 0; column < n; ++column) {
         std::uint8_t* to = bytes.data() + (row * (n + output_gap) + column) * element_size();
         const auto write = [to](auto value) { std::memcpy(to, &value, sizeof value); };
-        if (output == GemmOutput::kInt32) {
-          write(static_cast<std::int32_t>(sum(row, column, 0, k)));
-          continue;
-        }
         const float y = after_relu(value(row, column));
         if (output == GemmOutput::kFloat) {
           write(y);
@@ -46,21 +40,13 @@ struct Problem : oracle::Gemm {
     }
     return bytes;
   }
-  std::vector<std::uint8_t> expected_mask() const {
-    std::vector<std::uint8_t> mask(m * mask_bytes());
-    for (std::int64_t row = 0; row < m; ++row)
-      for (std::int64_t column = 0; column < n; ++column)
-        if (value(row, column) <= 0.0f)
-          mask[row * mask_bytes() + column / 8] |= static_cast<std::uint8_t>(1u << (column % 8));
-    return mask;
-  }
 };
 
 std::string text(const Problem& p) {
   std::ostringstream out;
   out << p.m << " x " << p.n << " x " << p.k << ", group_size " << p.group_size << ", output "
       << static_cast<int>(p.output) << (p.channels_are_rows ? ", channels are rows" : "")
-      << (p.relu ? ", relu" : "") << (p.has_mask ? " with mask" : "") << (p.bias.empty() ? "" : ", bias");
+      << (p.relu ? ", relu" : "") << (p.bias.empty() ? "" : ", bias");
   return out.str();
 }
 
@@ -86,34 +72,37 @@ struct Kind {
   const char* why;
   Problem problem;
 };
-Problem kind(GemmOutput output, bool channels_are_rows, bool relu, bool has_mask, std::int64_t group_size) {
+Problem kind(GemmOutput output, bool channels_are_rows, bool relu, std::int64_t group_size) {
   Problem p;
   p.output = output;
   p.channels_are_rows = channels_are_rows;
   p.relu = relu;
-  p.has_mask = has_mask;
   p.group_size = group_size;
   return p;
 }
+const Kind kFloats{"floats", kind(GemmOutput::kFloat, false, false, 0)};
+const Kind kReluFloats{"floats after a relu", kind(GemmOutput::kFloat, false, true, 0)};
+const Kind kCodes{"codes", kind(GemmOutput::kCodes, false, false, 0)};
+const Kind kReluCodes{"codes after a relu", kind(GemmOutput::kCodes, false, true, 0)};
+const Kind kGroups{"groups of 32", kind(GemmOutput::kFloat, false, false, 32)};
+const Kind kTileGroups{"groups of 64", kind(GemmOutput::kFloat, false, false, 64)};
 const Kind kKinds[] = {
-    {"sums", kind(GemmOutput::kInt32, false, false, false, 0)},
-    {"floats", kind(GemmOutput::kFloat, false, false, false, 0)},
-    {"floats after a relu", kind(GemmOutput::kFloat, false, true, false, 0)},
-    {"floats after a relu with its mask", kind(GemmOutput::kFloat, false, true, true, 0)},
-    {"floats, a channel a row", kind(GemmOutput::kFloat, true, false, false, 0)},
-    {"floats after a relu with its mask, a channel a row", kind(GemmOutput::kFloat, true, true, true, 0)},
-    {"codes", kind(GemmOutput::kCodes, false, false, false, 0)},
-    {"codes after a relu with its mask", kind(GemmOutput::kCodes, false, true, true, 0)},
-    {"codes, a channel a row", kind(GemmOutput::kCodes, true, false, false, 0)},
-    {"codes after a relu, a channel a row", kind(GemmOutput::kCodes, true, true, false, 0)},
-    {"groups of 4", kind(GemmOutput::kFloat, false, false, false, 4)},
-    {"groups of 12", kind(GemmOutput::kFloat, false, true, true, 12)},
-    {"groups of 16", kind(GemmOutput::kFloat, false, false, false, 16)},
-    {"groups of 32", kind(GemmOutput::kFloat, false, false, false, 32)},
-    {"groups of 64", kind(GemmOutput::kFloat, false, false, false, 64)},
-    {"groups of 96", kind(GemmOutput::kFloat, false, false, false, 96)},
-    {"groups of 128 with a relu and its mask", kind(GemmOutput::kFloat, false, true, true, 128)},
-    {"codes of groups of 32", kind(GemmOutput::kCodes, false, true, false, 32)},
+    kFloats,
+    kReluFloats,
+    {"floats, a channel a row", kind(GemmOutput::kFloat, true, false, 0)},
+    {"floats after a relu, a channel a row", kind(GemmOutput::kFloat, true, true, 0)},
+    kCodes,
+    kReluCodes,
+    {"codes, a channel a row", kind(GemmOutput::kCodes, true, false, 0)},
+    {"codes after a relu, a channel a row", kind(GemmOutput::kCodes, true, true, 0)},
+    {"groups of 4", kind(GemmOutput::kFloat, false, false, 4)},
+    {"groups of 12 with a relu", kind(GemmOutput::kFloat, false, true, 12)},
+    {"groups of 16", kind(GemmOutput::kFloat, false, false, 16)},
+    kGroups,
+    kTileGroups,
+    {"groups of 96", kind(GemmOutput::kFloat, false, false, 96)},
+    {"groups of 128 with a relu", kind(GemmOutput::kFloat, false, true, 128)},
+    {"codes of groups of 32", kind(GemmOutput::kCodes, false, true, 32)},
 };
 
 Problem random_problem(Random& random, const Kind& kind, std::int64_t m, std::int64_t n, std::int64_t k) {
@@ -148,7 +137,6 @@ struct Operands {
             .epilogue = {.output = p.output, .channels_are_rows = p.channels_are_rows, .relu = p.relu}};
     args.epilogue.grid = p.grid;
     args.epilogue.terms = {p.correction.data(), p.scale.data(), p.bias.empty() ? nullptr : p.bias.data()};
-    if (p.output == GemmOutput::kInt32) args.epilogue.terms = {};  // not read
   }
 };
 
@@ -160,17 +148,12 @@ void expect_oracle(const Problem& p, const Regions& regions) {
   const std::vector<std::uint8_t> expected = p.expected(Bytes::kFill);
   const Operands operands(p);
   for (const auto& entry : under_test(gemm_int8)) {
-    Bytes output(std::ssize(expected), p.element_size()), mask(p.m * p.mask_bytes(), 1);
+    Bytes output(std::ssize(expected), p.element_size());
     GemmInt8Args args = operands.args;
     args.output = output.data();
-    args.epilogue.relu_mask = p.has_mask ? mask.data() : nullptr;
     for (const GemmRegion& region : regions) ASSERT_FALSE(entry.run(args, region)) << entry.name;
     ASSERT_EQ(first_difference(output.values(), expected), "") << entry.name << ", " << text(p);
     ASSERT_TRUE(output.guards_untouched()) << entry.name << ", " << text(p);
-    if (!p.has_mask) continue;
-    ASSERT_EQ(first_difference(mask.values(), p.expected_mask()), "")
-        << "mask, " << entry.name << ", " << text(p);
-    ASSERT_TRUE(mask.guards_untouched()) << entry.name << ", " << text(p);
   }
 }
 void expect_oracle(const Problem& p) {
@@ -189,7 +172,7 @@ TEST_F(GemmInt8, MatchesTheOracleOnRandomShapesForEveryKindOfOutput) {
 
 TEST_F(GemmInt8, IsExactForEveryDepthFrom0To140) {
   Random random(2);
-  for (const Kind& kind : {kKinds[0], kKinds[1], kKinds[13]}) {
+  for (const Kind& kind : {kFloats, kCodes, kGroups}) {
     SCOPED_TRACE(kind.why);
     for (std::int64_t k = 0; k <= 140 && !HasFailure(); ++k)
       for (const auto& [m, n] : {std::pair{1, 1}, {3, 17}, {35, 50}})
@@ -201,8 +184,8 @@ TEST_F(GemmInt8, IsExactForEveryNumberOfRowsAndColumnsFrom1To72) {
   Random random(3);
   for (std::int64_t m = 1; m <= 72 && !HasFailure(); ++m) {
     for (std::int64_t n = 1; n <= 72; n += 1 + random_int(random, 0, 4)) {
-      expect_oracle(random_problem(random, kKinds[0], m, n, 7));
-      expect_oracle(random_problem(random, kKinds[3], m, n, 65));
+      expect_oracle(random_problem(random, kFloats, m, n, 7));
+      expect_oracle(random_problem(random, kReluCodes, m, n, 65));
     }
   }
 }
@@ -210,10 +193,10 @@ TEST_F(GemmInt8, IsExactForEveryNumberOfRowsAndColumnsFrom1To72) {
 TEST_F(GemmInt8, IsExactForLongSumsAndManyRows) {
   Random random(4);
   for (const std::int64_t k : {1024, 1025, 2047, 3001, 4099, 5000})
-    for (const Kind& kind : {kKinds[0], kKinds[6], kKinds[14]})
+    for (const Kind& kind : {kFloats, kCodes, kTileGroups})
       expect_oracle(random_problem(random, kind, 23, 37, k));
-  expect_oracle(random_problem(random, kKinds[7], 700, 33, 61));  // more rows than a block of them
-  expect_oracle(random_problem(random, kKinds[1], 300, 17, 4700));
+  expect_oracle(random_problem(random, kReluCodes, 700, 33, 61));  // more rows than a block of them
+  expect_oracle(random_problem(random, kFloats, 300, 17, 4700));
 }
 
 TEST_F(GemmInt8, AnyCutIntoRegionsInAnyOrderGivesTheSameBits) {
@@ -234,30 +217,24 @@ TEST_F(GemmInt8, AnyCutIntoRegionsInAnyOrderGivesTheSameBits) {
 
 TEST_F(GemmInt8, WritesTheRegionThatIsAskedForAndNothingElse) {
   Random random(6);
-  for (const Kind& kind : {kKinds[0], kKinds[3], kKinds[6], kKinds[13]}) {
+  for (const Kind& kind : {kFloats, kReluFloats, kCodes, kGroups}) {
     const std::int64_t m = 40, n = 90;
     const Problem p = random_problem(random, kind, m, n, 70);
     for (const GemmRegion& region :
          {GemmRegion{0, 0, 0, n}, {3, 4, 16, 32}, {5, 39, 32, 90}, {0, 40, 80, 90}, {7, 7, 0, 0}}) {
       for (const auto& entry : under_test(gemm_int8)) {
         Operands operands(p);
-        Guarded<std::uint8_t> output((m * (n + p.output_gap) - p.output_gap) * p.element_size()),
-            mask(m * p.mask_bytes());
-        std::vector<std::uint8_t> expected = output.values(), expected_mask = mask.values();
-        const std::vector<std::uint8_t> whole = p.expected(0), whole_mask = p.expected_mask();
+        Guarded<std::uint8_t> output((m * (n + p.output_gap) - p.output_gap) * p.element_size());
+        std::vector<std::uint8_t> expected = output.values();
+        const std::vector<std::uint8_t> whole = p.expected(0);
         for (std::int64_t row = region.row_begin; row < region.row_end; ++row) {
           const std::int64_t first = (row * (n + p.output_gap) + region.column_begin) * p.element_size();
           const std::int64_t count = (region.column_end - region.column_begin) * p.element_size();
           std::copy_n(whole.begin() + first, count, expected.begin() + first);
-          for (std::int64_t i = region.column_begin / 8; i < (region.column_end + 7) / 8; ++i)
-            expected_mask[row * p.mask_bytes() + i] = whole_mask[row * p.mask_bytes() + i];
         }
         operands.args.output = output.data();
-        operands.args.epilogue.relu_mask = p.has_mask ? mask.data() : nullptr;
         entry.run(operands.args, region);
         EXPECT_EQ(first_difference(output.values(), expected), "") << entry.name << ", " << kind.why;
-        EXPECT_EQ(first_difference(mask.values(), p.has_mask ? expected_mask : mask.values()), "")
-            << entry.name;
       }
     }
   }
@@ -274,12 +251,15 @@ TEST_F(GemmInt8, HoldsTheLargestSumsOfTheLargestDepth) {
                         Case{"highest times lowest", 127, -128}, Case{"both highest", 127, 127}}) {
     SCOPED_TRACE(c.why);
     for (const std::int64_t m : {1, 3, 33}) {
-      Problem p = kKinds[0].problem;
+      Problem p = kFloats.problem;
       p.m = m;
       p.n = 3;
       p.k = 66311;
       p.a.assign(p.m * p.k, static_cast<std::int8_t>(c.a));
       p.b.assign(p.n * p.k, static_cast<std::int8_t>(c.b));
+      p.correction.assign(p.n,
+                          static_cast<std::int32_t>(p.k) * c.a * c.b - 5);  // leaves every bit of the sum
+      p.scale.assign(p.n, 1.0f);
       expect_oracle(p);
     }
   }
@@ -287,7 +267,7 @@ TEST_F(GemmInt8, HoldsTheLargestSumsOfTheLargestDepth) {
 
 // A product of nothing leaves the bias, so that any float can be put before the quantizer.
 Problem bias_only(const std::vector<float>& values, const AffineGrid& grid) {
-  Problem p = kKinds[6].problem;
+  Problem p = kCodes.problem;
   p.m = 5;  // enough rows for tiles
   p.n = std::ssize(values);
   p.k = 0;
@@ -359,64 +339,25 @@ TEST_F(GemmInt8, ANaNTakesTheCodeOfTheRealZeroAndIsReported) {
   }
 }
 
-TEST_F(GemmInt8, ReluKeepsMinusZeroAndNaNAndMasksBothZeros) {
+TEST_F(GemmInt8, ReluKeepsMinusZeroAndNaN) {
   Problem p =
       bias_only({-0.0f, 0.0f, -1.0f, 1.0f, std::numeric_limits<float>::quiet_NaN(), 1e-45f, -1e-45f}, {});
   p.output = GemmOutput::kFloat;
-  p.relu = p.has_mask = true;
+  p.relu = true;
   // The sum's part is -0: +0 before it would hide a bias of -0.
   p.scale.assign(p.n, -1.0f);
-  EXPECT_EQ(p.expected_mask()[0], 0b1000111);
   expect_oracle(p);
 }
 
 TEST_F(GemmInt8, TheDispatchedKernelGivesTheSameBits) {
   Random random(9);
-  const Problem p = random_problem(random, kKinds[1], 50, 100, 301);
+  const Problem p = random_problem(random, kFloats, 50, 100, 301);
   const Operands operands(p);
   Guarded<std::uint8_t> output(std::ssize(p.expected(0)));
   GemmInt8Args args = operands.args;
   args.output = output.data();
   gemm_int8(args, {0, 50, 0, 100});
   EXPECT_EQ(first_difference(output.values(), p.expected(Guarded<std::uint8_t>::kFill)), "");
-}
-
-TEST(GemmRegionTest, TheRegionsOfAllPartsCoverEachElementOnce) {
-  Random random(10);
-  for (int round = 0; round < 2000; ++round) {
-    const std::int64_t m = random_int(random, 1, 300), n = random_int(random, 1, 700),
-                       parts = random_int(random, 1, 9);
-    std::vector<int> covered(m * n);
-    for (std::int64_t part = 0; part < parts; ++part) {
-      const GemmRegion r = gemm_region(m, n, part, parts);
-      ASSERT_EQ(r.column_begin % kColumnBlock, 0);
-      ASSERT_TRUE(r.column_end == n || r.column_end % kColumnBlock == 0);
-      for (std::int64_t row = r.row_begin; row < r.row_end; ++row)
-        for (std::int64_t column = r.column_begin; column < r.column_end; ++column)
-          ++covered[row * n + column];
-    }
-    ASSERT_EQ(std::count(covered.begin(), covered.end(), 1), m * n) << m << " x " << n << " in " << parts;
-  }
-}
-
-TEST(PackGemmB, PutsEachCodeInItsQuadAndZerosInThePadding) {
-  Random random(11);
-  for (const auto& [n, k] : {std::pair{1, 1}, {16, 4}, {17, 3}, {40, 7}, {33, 64}, {70, 129}}) {
-    const std::vector<std::int8_t> codes = random_codes(random, n * k, 1, 127);  // no zero of their own
-    std::vector<std::int8_t> expected;
-    for (std::int64_t block = 0; block < padded_columns(n); block += 16)
-      for (std::int64_t quad = 0; quad < padded_depth(k); quad += 4)
-        for (std::int64_t row = block; row < block + 16; ++row)
-          for (std::int64_t column = quad; column < quad + 4; ++column)
-            expected.push_back(row < n && column < k ? codes[row * k + column] : std::int8_t{0});
-    ASSERT_EQ(packed_size(n, k), std::ssize(expected));
-    Guarded<std::int8_t> packed(packed_size(n, k));
-    auto pieces = random_pieces(random, n, kColumnBlock);
-    std::shuffle(pieces.begin(), pieces.end(), random);
-    for (const auto& [begin, end] : pieces) pack_gemm_b(codes.data(), n, k, packed.data(), begin, end);
-    EXPECT_EQ(first_difference(packed.values(), expected), "") << n << " x " << k;
-    EXPECT_TRUE(packed.guards_untouched()) << n << " x " << k;
-  }
 }
 
 }  // namespace

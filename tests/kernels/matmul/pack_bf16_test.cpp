@@ -15,12 +15,6 @@ class PackBf16 : public KernelTest {};
 
 using Halves = std::vector<Bf16>;
 
-std::vector<std::uint8_t> random_bytes(Random& random, std::int64_t n) {
-  std::vector<std::uint8_t> bytes(n);
-  for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
-  return bytes;
-}
-
 TEST(Bf16, RoundsHalfToEvenAndKeepsWhatIsNotFinite) {
   struct Case {
     const char* why;
@@ -81,7 +75,6 @@ std::vector<float> random_gradient(Random& random, std::int64_t n) {
 struct GradientCase {
   std::int64_t m, n;
   std::int64_t scale_count;
-  bool masked;
 };
 
 /// What pack_gradient must make, by the oracle: [m][n] reals, then packed.
@@ -89,19 +82,16 @@ struct ExpectedGradient {
   Halves for_grad_x, for_grad_weight;
   std::vector<float> block_sums;
 
-  ExpectedGradient(const GradientCase& c, const std::vector<float>& g, const std::vector<float>& scale,
-                   const std::vector<std::uint8_t>& relu_mask) {
-    std::vector<float> masked = g, scaled(g.size()), transposed(g.size());
+  ExpectedGradient(const GradientCase& c, const std::vector<float>& g, const std::vector<float>& scale) {
+    std::vector<float> scaled(g.size()), transposed(g.size());
     for (std::int64_t i = 0; i < c.m * c.n; ++i) {
       const std::int64_t row = i / c.n, column = i % c.n;
-      if (c.masked && (relu_mask[row * ((c.n + 7) / 8) + column / 8] >> (column % 8) & 1) != 0)
-        masked[i] = 0.0f;
-      scaled[i] = oracle::multiply(masked[i], c.scale_count == 0 ? 1.0f : scale[column % c.scale_count]);
-      transposed[column * c.m + row] = masked[i];
+      scaled[i] = oracle::multiply(g[i], c.scale_count == 0 ? 1.0f : scale[column % c.scale_count]);
+      transposed[column * c.m + row] = g[i];
     }
     for_grad_x = oracle::pack_bf16_a(scaled, c.m, c.n);
     for_grad_weight = oracle::pack_bf16_a(transposed, c.n, c.m);
-    block_sums = oracle::block_sums(masked, c.m, c.n);
+    block_sums = oracle::block_sums(g, c.m, c.n);
   }
 };
 
@@ -121,17 +111,15 @@ std::vector<T> with_one_nan(std::vector<T> values) {
 void expect_packed_gradient(Random& random, const GradientCase& c) {
   const Unaligned<float> g(random_gradient(random, c.m * c.n), 1);
   const std::vector<float> scale = random_floats(random, c.scale_count, 0.1f);
-  const std::vector<std::uint8_t> relu_mask = random_bytes(random, c.m * ((c.n + 7) / 8));
-  const ExpectedGradient expected(c, {g.data(), g.data() + c.m * c.n}, scale, relu_mask);
+  const ExpectedGradient expected(c, {g.data(), g.data() + c.m * c.n}, scale);
   for (const auto& entry : under_test(pack_gradient)) {
     SCOPED_TRACE(testing::Message() << entry.name << ": " << c.m << " x " << c.n << ", scales "
-                                    << c.scale_count << ", masked " << c.masked);
+                                    << c.scale_count);
     Guarded<Bf16> for_grad_x(packed_bf16_size(c.m, c.n)), for_grad_weight(packed_bf16_size(c.n, c.m));
     Guarded<float> block_sums(sum_blocks(c.m) * c.n);
     const PackGradientArgs args{g.data(),
                                 c.m,
                                 c.n,
-                                c.masked ? relu_mask.data() : nullptr,
                                 c.scale_count == 0 ? nullptr : scale.data(),
                                 c.scale_count,
                                 for_grad_x.data(),
@@ -149,24 +137,24 @@ void expect_packed_gradient(Random& random, const GradientCase& c) {
   }
 }
 
-TEST_F(PackBf16, GradientIsMaskedScaledRoundedTransposedAndSummedInOnePass) {
+TEST_F(PackBf16, GradientIsScaledRoundedTransposedAndSummedInOnePass) {
   Random random(11);
   for (const std::int64_t m : {1, 31, 32, 33, 64, 65, 97, 200})
     for (const std::int64_t n : {1, 7, 10, 16, 31, 32, 33, 40, 64, 100})
-      expect_packed_gradient(random, {m, n, m % 2 == 0 ? n : m % 3 == 0 ? 0 : 1, (m + n) % 2 == 0});
+      expect_packed_gradient(random, {m, n, m % 2 == 0 ? n : m % 3 == 0 ? 0 : 1});
 }
 
 TEST_F(PackBf16, GradientMakesOnlyWhatIsWanted) {
   Random random(12);
   const std::int64_t m = 65, n = 40;
   const std::vector<float> g = random_floats(random, m * n, 1.0f);
-  const ExpectedGradient expected({m, n, 0, false}, g, {}, {});
+  const ExpectedGradient expected({m, n, 0}, g, {});
   for (const auto& entry : under_test(pack_gradient)) {
     Halves for_grad_x(packed_bf16_size(m, n)), for_grad_weight(packed_bf16_size(n, m));
     std::vector<float> block_sums(sum_blocks(m) * n);
-    entry.run({g.data(), m, n, nullptr, nullptr, 0, for_grad_x.data(), nullptr, nullptr}, 0, m);
-    entry.run({g.data(), m, n, nullptr, nullptr, 0, nullptr, for_grad_weight.data(), nullptr}, 0, m);
-    entry.run({g.data(), m, n, nullptr, nullptr, 0, nullptr, nullptr, block_sums.data()}, 0, m);
+    entry.run({g.data(), m, n, nullptr, 0, for_grad_x.data(), nullptr, nullptr}, 0, m);
+    entry.run({g.data(), m, n, nullptr, 0, nullptr, for_grad_weight.data(), nullptr}, 0, m);
+    entry.run({g.data(), m, n, nullptr, 0, nullptr, nullptr, block_sums.data()}, 0, m);
     EXPECT_EQ(first_difference(for_grad_x, expected.for_grad_x), "") << entry.name;
     EXPECT_EQ(first_difference(for_grad_weight, expected.for_grad_weight), "") << entry.name;
     EXPECT_EQ(first_difference(block_sums, expected.block_sums), "") << entry.name;

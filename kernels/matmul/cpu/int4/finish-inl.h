@@ -1,5 +1,5 @@
-// The last step of kernels/matmul/gemm_int4.h for a block of 16 columns: bias, relu, its mask, and the store
-// that stops at column n. Included by the .cpp files that foreach_target compiles.
+// The last step of kernels/matmul/gemm_int4.h for a block of 16 columns: bias, relu, and the store that stops
+// at column n. Included by the .cpp files that foreach_target compiles.
 #if defined(SAMEBITS_INT4_FINISH_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef SAMEBITS_INT4_FINISH_INL_H
 #undef SAMEBITS_INT4_FINISH_INL_H
@@ -8,7 +8,6 @@
 #endif
 
 #include <algorithm>
-#include <cstring>
 
 #include "hwy/highway.h"
 #include "kernels/matmul/cpu/int4/quads-inl.h"
@@ -16,18 +15,6 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
-
-/// Mask bits of one vector of sums from `column` on, of which `count` exist. Bits past them are 0.
-HWY_INLINE void store_relu_mask(Floats sums, std::int64_t count, std::int64_t column,
-                                std::uint8_t* mask_row) {
-  std::uint8_t bits[8];  // StoreMaskBits may write 8 bytes
-  hn::StoreMaskBits(
-      f32, hn::And(hn::Le(sums, hn::Zero(f32)), hn::FirstN(f32, static_cast<std::size_t>(count))), bits);
-  if (lanes() == 4 && column % 8 == 4)
-    mask_row[column / 8] = static_cast<std::uint8_t>(mask_row[column / 8] | bits[0] << 4);
-  else
-    std::memcpy(mask_row + column / 8, bits, static_cast<std::size_t>((count + 7) / 8));
-}
 
 /// Ends one vector of sums, those of `row` from `column` on. Columns from n on are neither read nor written.
 HWY_INLINE void finish_sums(const Int4Output& output, std::int64_t n, std::int64_t row, std::int64_t column,
@@ -44,11 +31,7 @@ HWY_INLINE void finish_sums(const Int4Output& output, std::int64_t n, std::int64
     }
     sums = hn::Add(sums, hn::LoadU(f32, bias));
   }
-  if (output.relu) {
-    if (output.relu_mask != nullptr)
-      store_relu_mask(sums, count, column, output.relu_mask + row * ((n + 7) / 8));
-    sums = hn::IfThenZeroElse(hn::Lt(sums, hn::Zero(f32)), sums);
-  }
+  if (output.relu) sums = hn::IfThenZeroElse(hn::Lt(sums, hn::Zero(f32)), sums);
   if (count == lanes()) {
     hn::StoreU(sums, f32, y);
   } else {

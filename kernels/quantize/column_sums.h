@@ -1,5 +1,4 @@
-// What happens to the gradient of a layer's output before matrices are multiplied: the mask of the layer's
-// own relu, and the sums of its columns, which are the bias gradient.
+// The sums of a gradient's columns, which are the bias gradient of a layer.
 #pragma once
 
 #include <cstdint>
@@ -15,18 +14,15 @@ constexpr std::int64_t sum_blocks(std::int64_t rows) {
   return (rows + kSumRows - 1) / kSumRows;
 }
 
-struct MaskAndSumArgs {
+struct SumColumnsArgs {
   const float* g;  // [m][n]
   std::int64_t m, n;
-  const std::uint8_t*
-      relu_mask;      // rows of ceil(n / 8) bytes or null: +0 where bit column % 8 of byte column / 8 is 1
-  float* masked;      // [m][n], may be g; null: not wanted
-  float* block_sums;  // [sum_blocks(m)][n]: 0 + the masked rows of the block, ascending; null: not wanted
+  float* block_sums;  // [sum_blocks(m)][n]: 0 + the rows of the block, ascending
 };
 
 /// Rows [begin, end); begin is a multiple of kSumRows, end is too or is m. Every implementation gives the
 /// same bits. Does not allocate or throw.
-extern const Kernel<void(const MaskAndSumArgs& args, std::int64_t begin, std::int64_t end)> mask_and_sum;
+extern const Kernel<void(const SumColumnsArgs& args, std::int64_t begin, std::int64_t end)> sum_columns;
 
 /// sums[c] = 0 + block_sums[0][c] + block_sums[1][c] + …, ascending, for columns [begin, end).
 void add_block_sums(const float* block_sums, std::int64_t blocks, std::int64_t n, float* sums,
