@@ -28,16 +28,9 @@ struct PackGradientArgs {
 /// implementation gives the same bits. Does not allocate or throw.
 extern const Kernel<void(const PackGradientArgs& args, std::int64_t begin, std::int64_t end)> pack_gradient;
 
-/// How codes are stored.
-enum class CodeLayout {
-  kRowMajor,  // [depth][columns]
-  kGemmInt8,  // packed b of gemm_int8.h, n = depth, k = columns
-};
-
 /// Codes as a packed b.
 struct PackCodesArgs {
-  const std::int8_t* codes;
-  CodeLayout layout = CodeLayout::kRowMajor;
+  const std::int8_t* codes;  // [depth][columns]
   std::int64_t depth, columns;
   std::int32_t zero_point = 0;  // subtracted; |code - zero_point| <= 256
   const float* scale =

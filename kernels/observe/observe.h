@@ -19,12 +19,6 @@ struct Observation {
   double sum = 0.0, sum_of_squares = 0.0;
 };
 
-/// The largest |x|; 0 for an empty range.
-inline float absolute_maximum(const MinMax& range) {
-  const float magnitude = -range.min > range.max ? -range.min : range.max;
-  return magnitude > 0.0f ? magnitude : 0.0f;
-}
-
 /// One chunk: x[begin] to x[end - 1] of `type`, at most kSumChunk elements. 16-bit floats are widened, which
 /// is exact.
 extern const Kernel<Observation(const void* x, std::int64_t begin, std::int64_t end, FloatType type)>

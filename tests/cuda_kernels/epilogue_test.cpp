@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "kernels/matmul/linear.h"
+#include "kernels/matmul/reference/epilogue.h"
 #include "tests/cuda_kernels/device_cases.h"
 #include "tests/kernels/affine_cases.h"
 
@@ -156,13 +157,14 @@ TEST(CudaEpilogue, KeepsInfinityInFloatsAndFlagsNanInCodes) {
   }
 }
 
-TEST(CudaEpilogue, GivesTheBitsOfTheCpuRowByRow) {
+TEST(CudaEpilogue, GivesTheBitsOfTheReferenceRowByRow) {
   Random random(4);
   const Epilogue e(random, {.m = 5, .n = 77});
   std::vector<float> y(e.y.size());
   for (std::int64_t row = 0; row < 5; ++row)
-    kernels::epilogue_row(e.sums.data() + row * 77, {e.correction.data(), e.scale.data(), e.bias.data()},
-                          y.data() + row * 77, 77);
+    kernels::reference::epilogue_row(e.sums.data() + row * 77,
+                                     {e.correction.data(), e.scale.data(), e.bias.data()},
+                                     y.data() + row * 77, 77);
   EXPECT_EQ(kernels::first_difference(y, e.y), "");
   expect_floats(e);
 }

@@ -101,23 +101,18 @@ void fuzz_gradient(Source& source) {
 
 void fuzz_codes(Source& source) {
   const std::int64_t depth = source.size(1, 70, 200), columns = source.size(1, 70, 200);
-  const bool is_packed = source.flag();
   const Block<std::int8_t> plain = codes(source, depth * columns);
-  Block<std::int8_t> in_gemm_order(kernels::packed_size(depth, columns));
-  kernels::pack_gemm_b(plain.data(), depth, columns, in_gemm_order.data(), 0, depth);
   const std::int64_t group_size = source.flag() ? 4 * source.between(1, 20) : 0;
   const std::int64_t groups = group_size == 0 ? 1 : (columns + group_size - 1) / group_size;
   const Block<float> scale = plain_floats(source, groups * depth, 0.1f);
   const std::int64_t first = source.between(0, depth) / kernels::kBf16Block * kernels::kBf16Block;
-  kernels::PackCodesArgs args{
-      .codes = is_packed ? in_gemm_order.data() : plain.data(),
-      .layout = is_packed ? kernels::CodeLayout::kGemmInt8 : kernels::CodeLayout::kRowMajor,
-      .depth = depth,
-      .columns = columns,
-      .zero_point = source.drawn(-128, 127),
-      .scale = group_size == 0 ? nullptr : scale.data(),
-      .group_size = group_size,
-      .packed = nullptr};
+  kernels::PackCodesArgs args{.codes = plain.data(),
+                              .depth = depth,
+                              .columns = columns,
+                              .zero_point = source.drawn(-128, 127),
+                              .scale = group_size == 0 ? nullptr : scale.data(),
+                              .group_size = group_size,
+                              .packed = nullptr};
   compare(kernels::pack_codes, Block<kernels::Bf16>(kernels::packed_bf16_size(columns, depth)),
           [&](auto run, kernels::Bf16* to) {
             args.packed = to;

@@ -144,22 +144,12 @@ HWY_INLINE Gradients load_codes(const PackCodesArgs& args, const std::int8_t* co
 
 /// 32 whole rows from `row` on and 16 whole columns from `column` on.
 HWY_INLINE void pack_codes_block(const PackCodesArgs& args, std::int64_t row, std::int64_t column) {
-  alignas(64) std::uint32_t transposed[32][4];
   const std::int8_t* codes = args.codes + row * args.columns + column;
-  std::int64_t stride = args.columns;
-  if (args.layout == CodeLayout::kGemmInt8) {
-    for (std::int64_t n = 0; n < 32; n += 4) {
-      const std::int8_t* quads = args.codes + packed_index(row + n, column, args.columns);
-      transpose_4x4(reinterpret_cast<const std::uint32_t*>(quads), transposed[n], 4);
-    }
-    codes = reinterpret_cast<const std::int8_t*>(transposed);
-    stride = 16;
-  }
   Bf16* to = args.packed + packed_bf16_b_index(row, column, args.depth);
-  for (std::int64_t r = 0; r < 32; r += 2, codes += 2 * stride, to += 2 * kWidth) {
+  for (std::int64_t r = 0; r < 32; r += 2, codes += 2 * args.columns, to += 2 * kWidth) {
     for (std::int64_t lane = 0; lane < kWidth; lane += lanes()) {
       const auto even = rounded(load_codes(args, codes + lane, row + r, column + lane));
-      const auto odd = rounded(load_codes(args, codes + stride + lane, row + r + 1, column + lane));
+      const auto odd = rounded(load_codes(args, codes + args.columns + lane, row + r + 1, column + lane));
       hn::StoreU(paired(even, odd), BitsTag(), reinterpret_cast<std::uint32_t*>(to + 2 * lane));
     }
   }

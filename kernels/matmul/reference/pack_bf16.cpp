@@ -9,14 +9,9 @@
 namespace samebits::kernels::reference {
 namespace {
 
-std::int64_t code_index(const PackCodesArgs& args, std::int64_t row, std::int64_t column) {
-  if (args.layout == CodeLayout::kRowMajor) return row * args.columns + column;
-  return packed_index(row, column, args.columns);
-}
-
 Bf16 packed_code(const PackCodesArgs& args, std::int64_t row, std::int64_t column) {
   if (row >= args.depth || column >= args.columns) return 0;
-  const float code = static_cast<float>(args.codes[code_index(args, row, column)] - args.zero_point);
+  const float code = static_cast<float>(args.codes[row * args.columns + column] - args.zero_point);
   if (args.scale == nullptr) return to_bf16(code);
   return to_bf16(code * args.scale[column / args.group_size * args.depth + row]);
 }

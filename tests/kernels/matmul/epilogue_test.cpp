@@ -12,21 +12,19 @@ namespace {
 
 class Epilogue : public KernelTest {};
 
-/// A row of accumulators with terms for each channel. `bias` may be left out.
+/// Accumulators, and terms of as many channels. `bias` may be left out.
 struct Row {
   std::vector<std::int32_t> accumulators, correction;
   std::vector<float> scale, bias;
 
   std::int64_t size() const { return std::ssize(accumulators); }
-  ChannelTerms terms(bool with_bias) const {
-    return {correction.data(), scale.data(), with_bias ? bias.data() : nullptr};
+  float scaled(std::int32_t accumulator, std::int64_t c) const {
+    return oracle::multiply(oracle::to_float(std::int64_t{accumulator} - correction[c]), scale[c]);
   }
-  float scaled(std::int64_t i, std::int64_t c) const {
-    return oracle::multiply(oracle::to_float(std::int64_t{accumulators[i]} - correction[c]), scale[c]);
-  }
-  /// y[i] with the terms of channel c.
-  float y(std::int64_t i, std::int64_t c, bool with_bias) const {
-    return with_bias ? oracle::add(scaled(i, c), bias[c]) : scaled(i, c);
+  /// y of an accumulator with the terms of channel c.
+  float y(std::int32_t accumulator, std::int64_t c, bool with_bias) const {
+    const float product = scaled(accumulator, c);
+    return with_bias ? oracle::add(product, bias[c]) : product;
   }
 };
 
@@ -39,7 +37,7 @@ Row random_row(Random& random, std::int64_t n) {
     row.correction.push_back(static_cast<std::int32_t>(random_int(random, -size, size)));
     row.scale.push_back(
         std::ldexp(1.0f + random_floats(random, 1, 0.5f)[0], static_cast<int>(random_int(random, -30, 2))));
-    row.bias.push_back(row.scaled(i, i) * random_floats(random, 1, 2.0f)[0]);
+    row.bias.push_back(row.scaled(row.accumulators[i], i) * random_floats(random, 1, 2.0f)[0]);
   }
   return row;
 }
@@ -76,104 +74,37 @@ Row extreme_row() {
   return row;
 }
 
-std::vector<float> expected_row(const Row& row, bool with_bias) {
-  std::vector<float> y;
-  for (std::int64_t i = 0; i < row.size(); ++i) y.push_back(row.y(i, i, with_bias));
-  return y;
-}
-
-void expect_row(const Row& row) {
+/// y of `accumulators` with the terms of channel c.
+void expect_channel(const Row& row, std::int64_t c, const std::vector<std::int32_t>& accumulators) {
   for (const bool with_bias : {true, false}) {
-    for (const std::int64_t offset : {0, 1}) {
-      for (const auto& entry : under_test(epilogue_row)) {
-        Guarded<float> y(row.size(), offset);
-        entry.run(row.accumulators.data(), row.terms(with_bias), y.data(), row.size());
-        EXPECT_EQ(first_difference(y.values(), expected_row(row, with_bias)), "")
-            << entry.name << ", bias " << with_bias;
-        EXPECT_TRUE(y.guards_untouched()) << entry.name;
+    const ChannelTerms terms{row.correction.data() + c, row.scale.data() + c,
+                             with_bias ? row.bias.data() + c : nullptr};
+    std::vector<float> expected;
+    for (const std::int32_t accumulator : accumulators) expected.push_back(row.y(accumulator, c, with_bias));
+    for (const auto& entry : under_test(epilogue_channel)) {
+      for (const std::int64_t offset : {0, 1}) {
+        Guarded<float> y(std::ssize(accumulators), offset);
+        entry.run(accumulators.data(), terms, y.data(), std::ssize(accumulators));
+        ASSERT_EQ(first_difference(y.values(), expected), "") << entry.name << ", bias " << with_bias;
+        ASSERT_TRUE(y.guards_untouched()) << entry.name;
       }
     }
   }
 }
 
-TEST_F(Epilogue, RowRoundsEachOperationOnceAndWritesNothingElse) {
+TEST_F(Epilogue, RoundsEachOperationOnceAndWritesNothingElse) {
   Random random(1);
   for (const std::int64_t n : kCounts) {
     SCOPED_TRACE(n);
-    expect_row(random_row(random, n));
+    const Row row = random_row(random, std::max<std::int64_t>(n, 1));
+    expect_channel(row, 0, {row.accumulators.begin(), row.accumulators.begin() + n});
   }
 }
 
-TEST_F(Epilogue, RowConvertsTheEndsOfInt32AndTiesOfFloat32) {
-  expect_row(extreme_row());
-}
-
-TEST_F(Epilogue, ChannelUsesTheFirstTermsForAllElements) {
-  Random random(2);
-  for (const std::int64_t n : kCounts) {
-    if (n == 0) continue;  // no first terms
-    const Row row = random_row(random, n);
-    for (const bool with_bias : {true, false}) {
-      std::vector<float> expected;
-      for (std::int64_t i = 0; i < n; ++i) expected.push_back(row.y(i, 0, with_bias));
-      for (const auto& entry : under_test(epilogue_channel)) {
-        Guarded<float> y(n, 1);
-        entry.run(row.accumulators.data(), row.terms(with_bias), y.data(), n);
-        EXPECT_EQ(first_difference(y.values(), expected), "")
-            << entry.name << ", " << n << ", bias " << with_bias;
-        EXPECT_TRUE(y.guards_untouched()) << entry.name << ", " << n;
-      }
-    }
-  }
-}
-
-TEST_F(Epilogue, GroupAddsToTheTotalAndTheFirstOneIgnoresIt) {
-  Random random(3);
-  for (const std::int64_t n : kCounts) {
-    const Row row = random_row(random, n);
-    for (const bool is_first : {true, false}) {
-      const std::vector<float> before =
-          is_first ? std::vector<float>(n, std::nanf("")) : expected_row(row, true);
-      std::vector<float> expected;
-      for (std::int64_t c = 0; c < n; ++c)
-        expected.push_back(oracle::add(is_first ? 0.0f : before[c], row.scaled(c, c)));
-      for (const auto& entry : under_test(epilogue_group)) {
-        Guarded<float> total(n, 1);
-        std::copy(before.begin(), before.end(), total.data());
-        entry.run(row.accumulators.data(), row.terms(false), is_first, total.data(), n);
-        EXPECT_EQ(first_difference(total.values(), expected), "")
-            << entry.name << ", " << n << ", first " << is_first;
-        EXPECT_TRUE(total.guards_untouched()) << entry.name << ", " << n;
-      }
-    }
-  }
-}
-
-TEST_F(Epilogue, GroupsEndScalesAndAddsTheBiasInPlaceToo) {
-  Random random(4);
-  for (const std::int64_t n : kCounts) {
-    const Row row = random_row(random, n);
-    const std::vector<float> total = expected_row(row, true);
-    const float x_scale = 0.0123f;
-    for (const bool with_bias : {true, false}) {
-      std::vector<float> expected;
-      for (std::int64_t c = 0; c < n; ++c) {
-        const float product = oracle::multiply(total[c], x_scale);
-        expected.push_back(with_bias ? oracle::add(product, row.bias[c]) : product);
-      }
-      const float* bias = with_bias ? row.bias.data() : nullptr;
-      for (const auto& entry : under_test(epilogue_groups_end)) {
-        Guarded<float> y(n, 1);
-        entry.run(total.data(), x_scale, bias, y.data(), n);
-        EXPECT_EQ(first_difference(y.values(), expected), "")
-            << entry.name << ", " << n << ", bias " << with_bias;
-        EXPECT_TRUE(y.guards_untouched()) << entry.name << ", " << n;
-        std::vector<float> in_place = total;
-        entry.run(in_place.data(), x_scale, bias, in_place.data(), n);
-        EXPECT_EQ(first_difference(in_place, expected), "") << entry.name << ", " << n << ", in place";
-      }
-    }
-  }
+TEST_F(Epilogue, ConvertsTheEndsOfInt32AndTiesOfFloat32) {
+  const Row row = extreme_row();
+  for (std::int64_t c = 0; c < row.size(); ++c)
+    expect_channel(row, c, std::vector<std::int32_t>(19, row.accumulators[c]));
 }
 
 // What -ffp-contract=off is for: these very rows would come out otherwise with one fused multiply-add.
@@ -183,23 +114,19 @@ TEST_F(Epilogue, AFusedMultiplyAddWouldShowInTheseTests) {
   const Row row = random_row(random, 1000);
   for (std::int64_t c = 0; c < row.size(); ++c) {
     const float difference = oracle::to_float(std::int64_t{row.accumulators[c]} - row.correction[c]);
-    differing += bits(std::fma(difference, row.scale[c], row.bias[c])) != bits(row.y(c, c, true));
+    differing +=
+        bits(std::fma(difference, row.scale[c], row.bias[c])) != bits(row.y(row.accumulators[c], c, true));
   }
   EXPECT_GT(differing, 100);
 }
 
-TEST_F(Epilogue, TheDispatchedKernelsGiveTheSameBits) {
+TEST_F(Epilogue, TheChosenKernelGivesTheSameBits) {
   Random random(5);
   const Row row = random_row(random, 100);
-  const std::vector<float> expected = expected_row(row, true);
-  std::vector<float> y(100), total(100);
-  epilogue_row(row.accumulators.data(), row.terms(true), y.data(), 100);
-  EXPECT_EQ(first_difference(y, expected), "");
-  epilogue_channel(row.accumulators.data(), row.terms(true), y.data(), 1);
-  EXPECT_EQ(bits(y[0]), bits(expected[0]));
-  epilogue_group(row.accumulators.data(), row.terms(true), true, total.data(), 100);
-  epilogue_groups_end(total.data(), 1.0f, row.bias.data(), y.data(), 100);
-  EXPECT_EQ(first_difference(y, expected), "");
+  std::vector<float> y(100);
+  epilogue_channel(row.accumulators.data(), {row.correction.data(), row.scale.data(), row.bias.data()},
+                   y.data(), 100);
+  for (std::int64_t i = 0; i < 100; ++i) EXPECT_EQ(bits(y[i]), bits(row.y(row.accumulators[i], 0, true)));
 }
 
 }  // namespace

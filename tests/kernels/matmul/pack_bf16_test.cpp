@@ -161,17 +161,6 @@ TEST_F(PackBf16, GradientMakesOnlyWhatIsWanted) {
   }
 }
 
-/// Row-major codes in the layout of gemm_int8's packed b.
-std::vector<std::int8_t> in_gemm_int8_layout(const std::vector<std::int8_t>& codes, std::int64_t n,
-                                             std::int64_t k) {
-  const std::int64_t blocks = (n + 15) / 16, quads = (k + 63) / 64 * 16;
-  std::vector<std::int8_t> packed(blocks * quads * 64);
-  for (std::int64_t row = 0; row < n; ++row)
-    for (std::int64_t column = 0; column < k; ++column)
-      packed[((row / 16 * quads + column / 4) * 16 + row % 16) * 4 + column % 4] = codes[row * k + column];
-  return packed;
-}
-
 struct CodesCase {
   std::int64_t depth, columns;
   std::int32_t zero_point;
@@ -190,27 +179,22 @@ void expect_packed_codes(Random& random, const CodesCase& c) {
   }
   const Halves expected = oracle::pack_bf16_b(reals, c.depth, c.columns);
   const Unaligned<std::int8_t> row_major(codes, 1);
-  const Unaligned<std::int8_t> int8_layout(in_gemm_int8_layout(codes, c.depth, c.columns), 0);
-  for (const CodeLayout layout : {CodeLayout::kRowMajor, CodeLayout::kGemmInt8}) {
-    for (const auto& entry : under_test(pack_codes)) {
-      Guarded<Bf16> packed(packed_bf16_size(c.columns, c.depth));
-      const PackCodesArgs args{
-          .codes = layout == CodeLayout::kRowMajor ? row_major.data() : int8_layout.data(),
-          .layout = layout,
-          .depth = c.depth,
-          .columns = c.columns,
-          .zero_point = c.zero_point,
-          .scale = groups == 0 ? nullptr : scale.data(),
-          .group_size = c.group_size,
-          .packed = packed.data()};
-      auto pieces = random_pieces(random, c.depth, kBf16Block);
-      std::reverse(pieces.begin(), pieces.end());
-      for (const auto& [begin, end] : pieces) entry.run(args, begin, end);
-      ASSERT_EQ(first_difference(packed.values(), expected), "")
-          << entry.name << ": " << c.depth << " x " << c.columns << ", zero point " << c.zero_point
-          << ", groups of " << c.group_size << ", layout " << static_cast<int>(layout);
-      ASSERT_TRUE(packed.guards_untouched()) << entry.name;
-    }
+  for (const auto& entry : under_test(pack_codes)) {
+    Guarded<Bf16> packed(packed_bf16_size(c.columns, c.depth));
+    const PackCodesArgs args{.codes = row_major.data(),
+                             .depth = c.depth,
+                             .columns = c.columns,
+                             .zero_point = c.zero_point,
+                             .scale = groups == 0 ? nullptr : scale.data(),
+                             .group_size = c.group_size,
+                             .packed = packed.data()};
+    auto pieces = random_pieces(random, c.depth, kBf16Block);
+    std::reverse(pieces.begin(), pieces.end());
+    for (const auto& [begin, end] : pieces) entry.run(args, begin, end);
+    ASSERT_EQ(first_difference(packed.values(), expected), "")
+        << entry.name << ": " << c.depth << " x " << c.columns << ", zero point " << c.zero_point
+        << ", groups of " << c.group_size;
+    ASSERT_TRUE(packed.guards_untouched()) << entry.name;
   }
 }
 

@@ -157,15 +157,6 @@ TEST_F(Observe, AnySplitAtChunksInAnyOrderGivesTheSameBits) {
   }
 }
 
-TEST_F(Observe, TheAbsoluteMaximumIsTheLargerEnd) {
-  EXPECT_EQ(absolute_maximum({-3.0f, 2.0f, false}), 3.0f);
-  EXPECT_EQ(absolute_maximum({-3.0f, 4.0f, false}), 4.0f);
-  EXPECT_EQ(absolute_maximum({-3.0f, -2.0f, false}), 3.0f);
-  EXPECT_EQ(absolute_maximum({1.0f, 2.0f, false}), 2.0f);
-  EXPECT_EQ(kernels::bits(absolute_maximum({0.0f, 0.0f, false})), kernels::bits(0.0f));
-  EXPECT_EQ(absolute_maximum({}), 0.0f);
-}
-
 TEST_F(Observe, WidensSixteenBitFloatsExactly) {
   Random random(4);
   for (const StoredType& stored : kStoredTypes) {
