@@ -88,10 +88,15 @@ def tests_of(path: str, files: set[str], declared: dict[str, list[str]]) -> list
     """The tests that must notice a mistake in a kernel source: the declared ones, or that of the same stem."""
     if path in declared:
         return declared[path]
-    stem = Path(path).name.split(".")[0]
+    stem = stem_of(path)
     theme = path.split("/")[1]
     name = f"cuda_kernels/{stem}" if folder_of(path) == "cuda" else f"kernels/{theme}/{stem}"
     return [name] if f"tests/{name}_test.cpp" in files else []
+
+
+def stem_of(path: str) -> str:
+    """kernels/common/cpu/affine-inl.h: affine."""
+    return Path(path).name.split(".")[0].removesuffix("-inl")
 
 
 def folder_of(path: str) -> str:
@@ -201,7 +206,7 @@ def selected(options: argparse.Namespace, config: dict) -> list[Mutant]:
     for path in files:
         if not path.startswith("kernels/") or not path.endswith((".h", ".cpp", ".cuh", ".cu")):
             continue
-        if options.kernel and Path(path).name.split(".")[0] not in options.kernel:
+        if options.kernel and stem_of(path) not in options.kernel:
             continue
         if options.folder and folder_of(path) != options.folder:
             continue

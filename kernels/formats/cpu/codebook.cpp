@@ -95,14 +95,14 @@ struct TreeSearch {
 };
 
 template <class Stored, class Search>
-struct CodebookKernel {
+struct CodebookBlock {
   static constexpr bool kMayCorrect = false;  // a corrected quotient may lie on the other side of a threshold
   CodebookArgs args;
   const Codebook& codebook;
   Search nearest;
 
   template <class Grids>
-  HWY_INLINE void block(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
+  HWY_INLINE void vectors(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
     const BlockTag f32;
     const BlockIntTag i32;
     const auto first = hn::Set(f32, codebook.first()), last = hn::Set(f32, codebook.last());
@@ -133,10 +133,10 @@ template <class Search>
 bool fake_quantize_by(const Search& nearest, const CodebookArgs& args, const Codebook& codebook,
                       const GridTable& table, std::int64_t begin, std::int64_t end) {
   if (args.type == FloatType::kBfloat16)
-    return walk_table(CodebookKernel<Bfloat16, Search>{args, codebook, nearest}, table, begin, end);
+    return walk_table(CodebookBlock<Bfloat16, Search>{args, codebook, nearest}, table, begin, end);
   if (args.type == FloatType::kFloat16)
-    return walk_table(CodebookKernel<Float16, Search>{args, codebook, nearest}, table, begin, end);
-  return walk_table(CodebookKernel<float, Search>{args, codebook, nearest}, table, begin, end);
+    return walk_table(CodebookBlock<Float16, Search>{args, codebook, nearest}, table, begin, end);
+  return walk_table(CodebookBlock<float, Search>{args, codebook, nearest}, table, begin, end);
 }
 
 bool fake_quantize_codebook(const CodebookArgs& args, const Codebook& codebook, const GridTable& table,

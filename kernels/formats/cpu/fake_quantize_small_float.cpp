@@ -16,7 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
 template <class Stored>
-struct FloatKernel {
+struct SmallFloatBlock {
   static constexpr bool kMayCorrect = false;  // a corrected quotient may lie on the other side of a tie
   SmallFloatArgs args;
   SmallFloat scalar_format;
@@ -24,7 +24,7 @@ struct FloatKernel {
   VectorFormat format;
 
   template <class Grids>
-  HWY_INLINE void block(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
+  HWY_INLINE void vectors(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
     const BlockTag f32;
     const BlockIntTag i32;
     unsigned inside = 0;
@@ -52,10 +52,10 @@ bool fake_quantize_small_float(const SmallFloatArgs& args, const SmallFloat& for
   const GridTable scales = scales_of(table);
   const VectorFormat vectors = vector_format(format, overflow);
   if (args.type == FloatType::kBfloat16)
-    return walk_table(FloatKernel<Bfloat16>{args, format, overflow, vectors}, scales, begin, end);
+    return walk_table(SmallFloatBlock<Bfloat16>{args, format, overflow, vectors}, scales, begin, end);
   if (args.type == FloatType::kFloat16)
-    return walk_table(FloatKernel<Float16>{args, format, overflow, vectors}, scales, begin, end);
-  return walk_table(FloatKernel<float>{args, format, overflow, vectors}, scales, begin, end);
+    return walk_table(SmallFloatBlock<Float16>{args, format, overflow, vectors}, scales, begin, end);
+  return walk_table(SmallFloatBlock<float>{args, format, overflow, vectors}, scales, begin, end);
 }
 
 void decode_small_float_run(const std::uint8_t* codes, float* y, const SmallFloat& format, float scalar_scale,

@@ -16,59 +16,56 @@
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
-using SumTag = hn::Rebind<std::int32_t, FloatTag>;
-
-HWY_INLINE std::int64_t float_lanes() {
-  return static_cast<std::int64_t>(hn::Lanes(FloatTag()));
-}
+using SumTag = hn::Rebind<std::int32_t, BlockTag>;
+static_assert(kColumnBlock % kBlockLanes == 0);
 
 /// float(sum - correction) * scale for the lanes from `lane` on.
-HWY_INLINE Floats scaled_sums(const std::int32_t* sums, const BlockTerms& terms, std::int64_t lane) {
+HWY_INLINE BlockFloats scaled_sums(const std::int32_t* sums, const BlockTerms& terms, std::int64_t lane) {
   const SumTag i32;
   const auto exact = hn::Sub(hn::LoadU(i32, sums + lane), hn::Load(i32, terms.correction + lane));
-  return hn::Mul(hn::ConvertTo(FloatTag(), exact), hn::Load(FloatTag(), terms.scale + lane));
+  return hn::Mul(hn::ConvertTo(BlockTag(), exact), hn::Load(BlockTag(), terms.scale + lane));
 }
 
 /// Adds a group's part: totals += float(sum - correction) * scale.
 HWY_INLINE void add_group(const std::int32_t* sums, const BlockTerms& terms, float* totals) {
-  for (std::int64_t lane = 0; lane < kColumnBlock; lane += float_lanes()) {
-    const auto before = hn::LoadU(FloatTag(), totals + lane);
-    hn::StoreU(hn::Add(before, scaled_sums(sums, terms, lane)), FloatTag(), totals + lane);
+  for (std::int64_t lane = 0; lane < kColumnBlock; lane += kBlockLanes) {
+    const auto before = hn::LoadU(BlockTag(), totals + lane);
+    hn::StoreU(hn::Add(before, scaled_sums(sums, terms, lane)), BlockTag(), totals + lane);
   }
 }
 
 /// y of the sums, before the relu.
 HWY_INLINE void scale_sums(const std::int32_t* sums, const BlockTerms& terms, float* y) {
-  for (std::int64_t lane = 0; lane < kColumnBlock; lane += float_lanes())
-    hn::StoreU(hn::Add(scaled_sums(sums, terms, lane), hn::Load(FloatTag(), terms.bias + lane)), FloatTag(),
+  for (std::int64_t lane = 0; lane < kColumnBlock; lane += kBlockLanes)
+    hn::StoreU(hn::Add(scaled_sums(sums, terms, lane), hn::Load(BlockTag(), terms.bias + lane)), BlockTag(),
                y + lane);
 }
 
 /// y of a row's totals over the groups, in place.
 HWY_INLINE void end_groups(float* totals, float x_scale, const BlockTerms& terms) {
-  for (std::int64_t lane = 0; lane < kColumnBlock; lane += float_lanes()) {
-    const auto scaled = hn::Mul(hn::LoadU(FloatTag(), totals + lane), hn::Set(FloatTag(), x_scale));
-    hn::StoreU(hn::Add(scaled, hn::Load(FloatTag(), terms.bias + lane)), FloatTag(), totals + lane);
+  for (std::int64_t lane = 0; lane < kColumnBlock; lane += kBlockLanes) {
+    const auto scaled = hn::Mul(hn::LoadU(BlockTag(), totals + lane), hn::Set(BlockTag(), x_scale));
+    hn::StoreU(hn::Add(scaled, hn::Load(BlockTag(), terms.bias + lane)), BlockTag(), totals + lane);
   }
 }
 
 /// y = max(y, 0) in place.
 HWY_INLINE void relu_row(float* y) {
-  for (std::int64_t lane = 0; lane < kColumnBlock; lane += float_lanes()) {
-    const auto value = hn::LoadU(FloatTag(), y + lane);
-    hn::StoreU(hn::IfThenZeroElse(hn::Lt(value, hn::Zero(FloatTag())), value), FloatTag(), y + lane);
+  for (std::int64_t lane = 0; lane < kColumnBlock; lane += kBlockLanes) {
+    const auto value = hn::LoadU(BlockTag(), y + lane);
+    hn::StoreU(hn::IfThenZeroElse(hn::Lt(value, hn::Zero(BlockTag())), value), BlockTag(), y + lane);
   }
 }
 
-/// Codes of 16 floats; returns 16 bits, 1 where y is NaN.
+/// Codes of 16 floats; returns 16 bits, 1 where y is NaN. By division: a reciprocal for one row costs as
+/// much.
 HWY_INLINE unsigned quantize_row(const float* y, const AffineGrid& scalar_grid, std::int8_t* codes) {
-  const VectorGrid grid = vector_grid(scalar_grid);
+  const auto grid = divided_grid(scalar_grid);
   unsigned nans = 0;
-  for (std::int64_t lane = 0; lane < kColumnBlock; lane += float_lanes()) {
-    const auto position = grid_position(hn::LoadU(FloatTag(), y + lane), grid);
-    const auto is_nan = hn::IsNaN(position);
-    nans |= mask_bits(is_nan) << lane;
-    store_codes(code_at(position, is_nan, grid), codes + lane);
+  for (std::int64_t lane = 0; lane < kColumnBlock; lane += kBlockLanes) {
+    const Rounded rounded = round_to_grid(grid.quotient(hn::LoadU(BlockTag(), y + lane)), grid);
+    nans |= mask_bits(BlockTag(), hn::Not(rounded.ordered)) << lane;
+    store_codes(codes_of(rounded, grid), codes + lane);
   }
   return nans;
 }

@@ -17,21 +17,14 @@ template <bool kFoldRelu>
 struct StoreCodes {
   std::int8_t* codes;
 
-  HWY_INLINE static LaneGrid limits(LaneGrid grid) {
-    if (kFoldRelu) grid.lowest = hn::Set(BlockTag(), kUnits);  // no code below that of the real 0
-    return grid;
+  HWY_INLINE static LaneGrid limits(const LaneGrid& grid) {
+    return kFoldRelu ? without_negatives(grid) : grid;
   }
   HWY_INLINE BlockMask passes(BlockFloats x, BlockMask inside) const {
     return kFoldRelu ? hn::And(inside, hn::Gt(x, hn::Zero(BlockTag()))) : inside;
   }
   HWY_INLINE void store(const Rounded& rounded, const LaneGrid& grid, std::int64_t i) const {
-    const hn::Rebind<std::int32_t, BlockTag> i32;
-    const hn::Rebind<std::uint32_t, BlockTag> u32;
-    const hn::Rebind<std::uint8_t, BlockTag> u8;
-    const auto offset_of_codes = hn::Sub(grid.zero_point, hn::Set(i32, kUnitsBits));
-    const auto nearest = hn::Add(hn::BitCast(i32, rounded.units), offset_of_codes);
-    const auto code = hn::IfThenElse(hn::RebindMask(i32, rounded.ordered), nearest, grid.zero_point);
-    hn::StoreU(hn::TruncateTo(u8, hn::BitCast(u32, code)), u8, reinterpret_cast<std::uint8_t*>(codes) + i);
+    store_codes(codes_of(rounded, grid), codes + i);
   }
 };
 
@@ -79,7 +72,7 @@ HWY_INLINE MinMax observe_run(const void* x, std::uint8_t* clip_mask, const Affi
   VectorRange range;
   const std::int64_t last = has_exact_correction(grid.scale)
                                 ? observe_blocks(from, clip_mask, corrected_grid(grid), to, first, end, range)
-                                : observe_blocks(from, clip_mask, one_grid(grid), to, first, end, range);
+                                : observe_blocks(from, clip_mask, divided_grid(grid), to, first, end, range);
   return merge(merge(head, range.range()), reference(last, end));
 }
 

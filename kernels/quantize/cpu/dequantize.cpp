@@ -12,14 +12,14 @@ HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
 template <class Stored>
-struct DequantizeKernel {
+struct DequantizeBlock {
   static constexpr bool kMayCorrect = false;  // there is no quotient
   const std::int8_t* codes;
   Stored* y;
   FloatType type;
 
   template <class Grids>
-  HWY_INLINE void block(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask&) const {
+  HWY_INLINE void vectors(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask&) const {
     const hn::Rebind<std::int32_t, BlockTag> i32;
     const hn::Rebind<std::int8_t, BlockTag> i8;
     for (std::int64_t lane = 0; lane < kBlock; lane += kBlockLanes) {
@@ -38,11 +38,11 @@ struct DequantizeKernel {
 void dequantize_codes(const std::int8_t* codes, void* y, const GridTable& table, std::int64_t begin,
                       std::int64_t end, FloatType type) {
   if (type == FloatType::kBfloat16)
-    walk_table(DequantizeKernel<Bfloat16>{codes, static_cast<Bfloat16*>(y), type}, table, begin, end);
+    walk_table(DequantizeBlock<Bfloat16>{codes, static_cast<Bfloat16*>(y), type}, table, begin, end);
   else if (type == FloatType::kFloat16)
-    walk_table(DequantizeKernel<Float16>{codes, static_cast<Float16*>(y), type}, table, begin, end);
+    walk_table(DequantizeBlock<Float16>{codes, static_cast<Float16*>(y), type}, table, begin, end);
   else
-    walk_table(DequantizeKernel<float>{codes, static_cast<float*>(y), type}, table, begin, end);
+    walk_table(DequantizeBlock<float>{codes, static_cast<float*>(y), type}, table, begin, end);
 }
 
 }  // namespace samebits::kernels::HWY_NAMESPACE

@@ -12,12 +12,12 @@ HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
 template <class Stored>
-struct FakeQuantizeKernel {
+struct FakeQuantizeBlock {
   static constexpr bool kMayCorrect = true;
   FakeQuantizeArgs args;
 
   template <class Grids>
-  HWY_INLINE void block(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
+  HWY_INLINE void vectors(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
     const auto* x = static_cast<const Stored*>(args.x) + i;
     auto* y = static_cast<Stored*>(args.y) + i;
     unsigned inside = 0;
@@ -40,10 +40,10 @@ struct FakeQuantizeKernel {
 bool fake_quantize(const FakeQuantizeArgs& args, const GridTable& table, std::int64_t begin,
                    std::int64_t end) {
   if (args.type == FloatType::kBfloat16)
-    return walk_table(FakeQuantizeKernel<Bfloat16>{args}, table, begin, end);
+    return walk_table(FakeQuantizeBlock<Bfloat16>{args}, table, begin, end);
   if (args.type == FloatType::kFloat16)
-    return walk_table(FakeQuantizeKernel<Float16>{args}, table, begin, end);
-  return walk_table(FakeQuantizeKernel<float>{args}, table, begin, end);
+    return walk_table(FakeQuantizeBlock<Float16>{args}, table, begin, end);
+  return walk_table(FakeQuantizeBlock<float>{args}, table, begin, end);
 }
 
 /// Lanes of the gradient's width in bits, at most eight: one byte of the mask.

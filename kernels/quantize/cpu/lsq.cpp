@@ -46,7 +46,8 @@ struct LsqVectors {
 
 /// reference::lsq_element of the vector at element i.
 template <class Stored>
-HWY_INLINE LsqVectors lsq_vectors(const LsqArrays<Stored>& arrays, std::int64_t i, const LaneGrid& grid) {
+HWY_INLINE LsqVectors lsq_vectors(const LsqArrays<Stored>& arrays, std::int64_t i,
+                                  const VectorGrid<Division>& grid) {
   const auto quotient = grid.quotient(load_floats(arrays.x + i));
   const auto grad = load_floats(arrays.grad_y + i);
   const Rounded rounded = round_to_grid(quotient, grid);
@@ -78,7 +79,7 @@ template <class Stored>
 HWY_INLINE bool lsq_run_as(const LsqArgs& args, const AffineGrid& scalar_grid, std::int64_t begin,
                            std::int64_t end, LsqSums& sums) {
   if (end - begin < kSumLanes) return reference::lsq_backward_run(args, scalar_grid, begin, end, sums);
-  const LaneGrid grid = one_grid(scalar_grid);
+  const VectorGrid<Division> grid = divided_grid(scalar_grid);
   const LsqArrays<Stored> arrays(args);
   VectorLaneSums slopes, clipped;
   BlockMask ordered = all_lanes();
@@ -110,11 +111,11 @@ bool lsq_backward_run(const LsqArgs& args, const AffineGrid& grid, std::int64_t 
   return lsq_run_as<float>(args, grid, begin, end, sums);
 }
 
-HWY_INLINE LaneGrid grids_of_columns(const LsqColumns& columns, std::int64_t c) {
+HWY_INLINE VectorGrid<Division> grids_of_columns(const LsqColumns& columns, std::int64_t c) {
   const hn::Rebind<std::int32_t, BlockTag> i32;
   const auto zero_point =
       columns.zero_point == nullptr ? hn::Zero(i32) : hn::LoadU(i32, columns.zero_point + c);
-  return lane_grid(hn::LoadU(BlockTag(), columns.scale + c), zero_point, columns.qmin, columns.qmax);
+  return divided(lane_grid(hn::LoadU(BlockTag(), columns.scale + c), zero_point, columns.qmin, columns.qmax));
 }
 
 struct ColumnSums {
@@ -149,7 +150,7 @@ HWY_INLINE bool lsq_columns_as(const LsqArgs& args, const LsqColumns& columns, L
   BlockMask ordered = all_lanes();
   std::int64_t c = 0;
   for (; c + kFloatLanes <= columns.columns; c += kFloatLanes) {
-    const LaneGrid grid = grids_of_columns(columns, c);
+    const VectorGrid<Division> grid = grids_of_columns(columns, c);
     ColumnSums column_sums;
     for (std::int64_t pass = 0; pass < columns.passes; ++pass) {
       const LsqVectors terms = lsq_vectors(arrays, columns.begin + pass * columns.stride + c, grid);

@@ -12,22 +12,21 @@ HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
 template <class Stored, bool kFoldRelu>
-struct QuantizeKernel {
+struct QuantizeBlock {
   static constexpr bool kMayCorrect = true;
   QuantizeArgs args;
 
   template <class Grids>
-  HWY_INLINE void block(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
+  HWY_INLINE void vectors(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
     const BlockTag f32;
     const auto* x = static_cast<const Stored*>(args.x) + i;
     unsigned inside_bits = 0;
     for (std::int64_t lane = 0; lane < kBlock; lane += kBlockLanes) {
       const auto& grid = grids.at(offset + lane);
       const BlockFloats value = load_floats(x + lane);
-      LaneGrid limits = grid;
-      if (kFoldRelu) limits.lowest = hn::Set(f32, kUnits);  // no code below that of the real 0
-      const Rounded rounded = round_to_grid(grid.quotient(value), limits);
-      store_codes(rounded, grid, args.codes + i + lane);
+      const Rounded rounded =
+          round_to_grid(grid.quotient(value), kFoldRelu ? without_negatives(grid) : LaneGrid(grid));
+      store_codes(codes_of(rounded, grid), args.codes + i + lane);
       BlockMask inside = rounded.inside;
       if (kFoldRelu) inside = hn::And(inside, hn::Gt(value, hn::Zero(f32)));
       inside_bits |= mask_bits(f32, inside) << lane;
@@ -42,8 +41,8 @@ struct QuantizeKernel {
 
 template <class Stored>
 bool quantize_from(const QuantizeArgs& args, const GridTable& table, std::int64_t begin, std::int64_t end) {
-  if (args.fold_relu) return walk_table(QuantizeKernel<Stored, true>{args}, table, begin, end);
-  return walk_table(QuantizeKernel<Stored, false>{args}, table, begin, end);
+  if (args.fold_relu) return walk_table(QuantizeBlock<Stored, true>{args}, table, begin, end);
+  return walk_table(QuantizeBlock<Stored, false>{args}, table, begin, end);
 }
 
 bool quantize(const QuantizeArgs& args, const GridTable& table, std::int64_t begin, std::int64_t end) {

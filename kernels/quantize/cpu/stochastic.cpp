@@ -66,12 +66,12 @@ HWY_INLINE hn::Vec<Tag> load_words(Tag tag, const std::uint32_t* from) {
 #endif
 
 template <class Stored>
-struct StochasticKernel {
+struct StochasticBlock {
   static constexpr bool kMayCorrect = false;  // the fraction of the quotient counts, in all its bits
   StochasticArgs args;
 
   template <class Grids>
-  HWY_INLINE void block(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
+  HWY_INLINE void vectors(std::int64_t i, const Grids& grids, std::int64_t offset, BlockMask& ordered) const {
     const BlockTag f32;
     const hn::Rebind<std::int32_t, BlockTag> i32;
     const hn::Rebind<std::uint32_t, BlockTag> u32;
@@ -89,7 +89,7 @@ struct StochasticKernel {
       const auto below = hn::Floor(quotient);
       const auto goes_up = hn::Ge(u, hn::Sub(one, hn::Sub(quotient, below)));
       const Rounded rounded = round_to_grid(hn::Add(below, hn::IfThenElseZero(goes_up, one)), grid);
-      store_codes(rounded, grid, args.codes + i + lane);
+      store_codes(codes_of(rounded, grid), args.codes + i + lane);
       inside |= mask_bits(f32, rounded.inside) << lane;
       ordered = hn::And(ordered, rounded.ordered);
     }
@@ -103,9 +103,9 @@ struct StochasticKernel {
 bool quantize_stochastic(const StochasticArgs& args, const GridTable& table, std::int64_t begin,
                          std::int64_t end) {
   if (args.type == FloatType::kBfloat16)
-    return walk_table(StochasticKernel<Bfloat16>{args}, table, begin, end);
-  if (args.type == FloatType::kFloat16) return walk_table(StochasticKernel<Float16>{args}, table, begin, end);
-  return walk_table(StochasticKernel<float>{args}, table, begin, end);
+    return walk_table(StochasticBlock<Bfloat16>{args}, table, begin, end);
+  if (args.type == FloatType::kFloat16) return walk_table(StochasticBlock<Float16>{args}, table, begin, end);
+  return walk_table(StochasticBlock<float>{args}, table, begin, end);
 }
 
 }  // namespace samebits::kernels::HWY_NAMESPACE

@@ -13,6 +13,7 @@
 #include "kernels/matmul/cpu/int4/panel-inl.h"
 #include "kernels/matmul/cpu/int4/quads-inl.h"
 #include "kernels/matmul/cpu/int4/scratch.h"
+#include "kernels/matmul/cpu/tile_config.h"
 
 #if HWY_TARGET == HWY_AVX3
 HWY_BEFORE_NAMESPACE();
@@ -38,27 +39,6 @@ template <int kSums, int kA, int kB>
 HWY_INLINE void tile_multiply() {
   __asm__ volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSums), "i"(kA), "i"(kB));
 }
-
-/// Tiles 0 to 3 hold 16 x 16 sums, 4 and 5 parts of a (16 rows of `quads` quads), 6 and 7 parts of b.
-/// Released at the end of the scope.
-class TileScope {
- public:
-  explicit TileScope(std::int64_t quads) {
-    struct alignas(64) {
-      std::uint8_t palette = 1, start = 0, reserved[14] = {};
-      std::uint16_t row_bytes[16] = {};
-      std::uint8_t rows[16] = {};
-    } config;
-    for (int i = 0; i < 8; ++i) {
-      config.row_bytes[i] = static_cast<std::uint16_t>(i == 4 || i == 5 ? 4 * quads : 64);
-      config.rows[i] = static_cast<std::uint8_t>(i == 6 || i == 7 ? quads : 16);
-    }
-    __asm__ volatile("ldtilecfg %0" ::"m"(config));
-  }
-  ~TileScope() { __asm__ volatile("tilerelease"); }
-  TileScope(const TileScope&) = delete;
-  TileScope& operator=(const TileScope&) = delete;
-};
 
 /// What one call works in. A group is cut into `steps` tiles of `quads` quads.
 struct Work {
@@ -237,7 +217,7 @@ void gemm_int4_amx(const GemmInt4Args& args, std::int64_t row_begin, std::int64_
                    std::int64_t column_begin, std::int64_t column_end) {
   const std::int64_t block_end = (column_end + kColumns - 1) / kColumns;
   const Work work = make_work(args.b.shape, row_end - row_begin);
-  const TileScope tiles(work.quads);
+  const TileConfig tiles(kTileRows, static_cast<int>(work.quads));
   for (std::int64_t row = row_begin; row < row_end; row += work.rows) {
     const std::int64_t rows = std::min(work.rows, row_end - row);
     copy_rows(args, work, row, rows);

@@ -1,85 +1,81 @@
 // kernels/matmul/gemm_int8.h with AMX tiles. A tile of sums is 16 x 16; two tiles of a by two of b keep four
 // of them busy. While they are, the vector unit turns the sums of the block before into output.
-#if defined(__x86_64__)
-#include <immintrin.h>
-
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/matmul/cpu/int8/amx.cpp"
 #include <algorithm>
 
-#include "kernels/matmul/cpu/epilogue_avx512.h"
+#include "hwy/foreach_target.h"  // must precede highway.h
+#include "hwy/highway.h"
+#include "kernels/matmul/cpu/epilogue_avx512-inl.h"
 #include "kernels/matmul/cpu/int8/kernels.h"
 #include "kernels/matmul/cpu/scratch.h"
+#include "kernels/matmul/cpu/tile_config.h"
 
-SAMEBITS_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq,amx-tile,amx-int8")
-namespace samebits::kernels::amx {
+#if HWY_TARGET == HWY_AVX3
+HWY_BEFORE_NAMESPACE();
+namespace samebits::kernels::HWY_NAMESPACE {
 namespace {
 
 constexpr std::int64_t kTile = 16;                // rows of a tile, and columns of a packed block
-constexpr std::int64_t kBlock = 2 * kTile;        // rows and columns that four tiles of sums hold
+constexpr std::int64_t kTilePair = 2 * kTile;     // rows and columns that four tiles of sums hold
 constexpr std::int64_t kRowBlockBytes = 1 << 20;  // rows of a that stay in L2 while b passes
 constexpr std::int64_t kRowBlockTiles = 16;
 constexpr std::int64_t kFewRows = 4;     // below this AMX's tiles are mostly padding
 constexpr std::int64_t kShortStep = 16;  // groups that no longer step divides leave tiles mostly empty
 
-/// Tile intrinsics are assembly without a memory operand: what they read must have been written.
-inline void finish_writes() {
+// The instructions, by the number of a tile register. In assembly, as intrinsics would need this file
+// compiled for AMX. What they read must have been written: they name no memory, so that the work between them
+// stays in registers.
+template <int kTile>
+HWY_INLINE void tile_zero() {
+  __asm__ volatile("tilezero %%tmm%c0" ::"i"(kTile));
+}
+template <int kTile>
+HWY_INLINE void tile_load(const void* from, std::int64_t stride) {
+  __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(stride), "i"(kTile));
+}
+template <int kTile>
+HWY_INLINE void tile_store(void* to, std::int64_t stride) {
+  __asm__ volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(to), "r"(stride), "i"(kTile) : "memory");
+}
+template <int kSums, int kA, int kB>
+HWY_INLINE void tile_multiply() {
+  __asm__ volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSums), "i"(kA), "i"(kB));
+}
+HWY_INLINE void finish_writes() {
   __asm__ volatile("" ::: "memory");
 }
-
-/// The shapes of the eight tile registers: 0 to 3 sums, 4 and 5 a, 6 and 7 b.
-class TileConfig {
- public:
-  /// `rows` rows of a (at most 16) by `depth` codes (at most 64, a multiple of 4).
-  TileConfig(std::int64_t rows, std::int64_t depth) {
-    for (int tile = 0; tile < 8; ++tile) {
-      const bool is_b = tile >= 6, is_a = tile == 4 || tile == 5;
-      layout_.rows[tile] = static_cast<std::uint8_t>(is_b ? depth / 4 : rows);
-      layout_.row_bytes[tile] = static_cast<std::uint16_t>(is_a ? depth : 64);
-    }
-    __asm__ volatile("ldtilecfg %0" : : "m"(layout_));
-  }
-  ~TileConfig() { __asm__ volatile("tilerelease"); }
-  TileConfig(const TileConfig&) = delete;
-  TileConfig& operator=(const TileConfig&) = delete;
-
- private:
-  struct alignas(64) Layout {
-    std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-    std::uint16_t row_bytes[16] = {};
-    std::uint8_t rows[16] = {};
-  };
-  Layout layout_;
-};
 
 /// One step of depth for 1 or 2 tiles of a by 1 or 2 of b.
 template <int RowTiles, int ColumnTiles>
 inline void add_products(const std::int8_t* const (&a)[2], std::int64_t a_stride, const std::int8_t* b0,
                          const std::int8_t* b1) {
-  _tile_loadd(4, a[0], a_stride);
-  if constexpr (RowTiles == 2) _tile_loadd(5, a[1], a_stride);
-  _tile_loadd(6, b0, 64);
-  if constexpr (ColumnTiles == 2) _tile_loadd(7, b1, 64);
-  _tile_dpbssd(0, 4, 6);
-  if constexpr (RowTiles == 2) _tile_dpbssd(2, 5, 6);
-  if constexpr (ColumnTiles == 2) _tile_dpbssd(1, 4, 7);
-  if constexpr (RowTiles == 2 && ColumnTiles == 2) _tile_dpbssd(3, 5, 7);
+  tile_load<4>(a[0], a_stride);
+  if constexpr (RowTiles == 2) tile_load<5>(a[1], a_stride);
+  tile_load<6>(b0, 64);
+  if constexpr (ColumnTiles == 2) tile_load<7>(b1, 64);
+  tile_multiply<0, 4, 6>();
+  if constexpr (RowTiles == 2) tile_multiply<2, 5, 6>();
+  if constexpr (ColumnTiles == 2) tile_multiply<1, 4, 7>();
+  if constexpr (RowTiles == 2 && ColumnTiles == 2) tile_multiply<3, 5, 7>();
 }
 
-using Sums = std::int32_t[kBlock][kBlock];
-constexpr std::int64_t kSumStride = kBlock * sizeof(std::int32_t);
+using Sums = std::int32_t[kTilePair][kTilePair];
+constexpr std::int64_t kSumStride = kTilePair * sizeof(std::int32_t);
 
 inline void clear_tiles() {
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  tile_zero<0>();
+  tile_zero<1>();
+  tile_zero<2>();
+  tile_zero<3>();
 }
 
 template <int RowTiles, int ColumnTiles>
 inline void store_tiles(Sums& sums) {
-  _tile_stored(0, sums[0], kSumStride);
-  if constexpr (ColumnTiles == 2) _tile_stored(1, sums[0] + kTile, kSumStride);
-  if constexpr (RowTiles == 2) _tile_stored(2, sums[kTile], kSumStride);
-  if constexpr (RowTiles == 2 && ColumnTiles == 2) _tile_stored(3, sums[kTile] + kTile, kSumStride);
+  tile_store<0>(sums[0], kSumStride);
+  if constexpr (ColumnTiles == 2) tile_store<1>(sums[0] + kTile, kSumStride);
+  if constexpr (RowTiles == 2) tile_store<2>(sums[kTile], kSumStride);
+  if constexpr (RowTiles == 2 && ColumnTiles == 2) tile_store<3>(sums[kTile] + kTile, kSumStride);
 }
 
 /// Up to 32 x 32 outputs.
@@ -88,7 +84,7 @@ struct Block {
   std::int64_t row[2], column;
   std::int64_t rows;  // in both tiles
   int column_tiles;
-  avx512::VectorTerms terms[2];
+  VectorTerms terms[2];
 
   std::int64_t row_at(std::int64_t i) const { return i < kTile ? row[0] + i : row[1] + i - kTile; }
 };
@@ -117,7 +113,7 @@ struct Finisher {
   std::int64_t next = 0;
 
   void finish_rows(std::int64_t count) {
-    for (std::int64_t end = std::min(next + count, block.rows); next < end; ++next, sums += kBlock) {
+    for (std::int64_t end = std::min(next + count, block.rows); next < end; ++next, sums += kTilePair) {
       const std::int64_t row = block.row_at(next);
       epilogue.store(row, block.column, _mm512_load_si512(sums), block.terms[0]);
       if (block.column_tiles == 2)
@@ -128,9 +124,9 @@ struct Finisher {
 
 /// One call.
 template <class Epilogue>
-class Gemm {
+class AmxGemm {
  public:
-  Gemm(const GemmInt8Args& args, const GemmRegion& region)
+  AmxGemm(const GemmInt8Args& args, const GemmRegion& region)
       : args_(args),
         region_(region),
         epilogue_(args),
@@ -147,7 +143,7 @@ class Gemm {
 
   bool run() {
     if (region_.row_begin >= region_.row_end || region_.column_begin >= region_.column_end) return false;
-    const TileConfig config(tile_rows_, depth_);
+    const TileConfig config(static_cast<int>(tile_rows_), static_cast<int>(depth_ / 4));
     const std::int64_t tiles = (region_.row_end - region_.row_begin + kTile - 1) / kTile;
     const std::int64_t fitting = kRowBlockBytes / (a_stride_ * kTile);
     const std::int64_t blocks = divide_up(tiles, std::clamp<std::int64_t>(fitting, 2, kRowBlockTiles));
@@ -156,7 +152,7 @@ class Gemm {
     for (std::int64_t tile = 0; tile < tiles; tile += block_tiles)
       row_block(tile, std::min(tile + block_tiles, tiles));
     Finisher<Epilogue> finisher{epilogue_, pending_, sums_[current_][0]};
-    finisher.finish_rows(kBlock);
+    finisher.finish_rows(kTilePair);
     return finisher.epilogue.saw_nan();
   }
 
@@ -173,7 +169,7 @@ class Gemm {
   /// Tiles [first, last) of a's rows by all columns.
   void row_block(std::int64_t first, std::int64_t last) {
     copy_rows(first, last);
-    for (std::int64_t column = region_.column_begin; column < region_.column_end; column += kBlock)
+    for (std::int64_t column = region_.column_begin; column < region_.column_end; column += kTilePair)
       panel(first, last, column);
   }
 
@@ -184,7 +180,7 @@ class Gemm {
     for (int tile = 0; tile < block.column_tiles && args_.group_size == 0; ++tile)
       block.terms[tile] = epilogue_.terms(0, column + tile * kTile, columns_of_tile(column + tile * kTile));
     const std::int64_t next_column =
-        column + kBlock < region_.column_end ? column + kBlock : region_.column_begin;
+        column + kTilePair < region_.column_end ? column + kTilePair : region_.column_begin;
     const std::int8_t* next = args_.b + packed_index(next_column, 0, args_.k);
     Ahead ahead{{next, next + b_stride_}, b_stride_ / 64, divide_up(kTile, divide_up(last - first, 2))};
     for (std::int64_t tile = first; tile < last; tile += 2) {
@@ -236,7 +232,8 @@ class Gemm {
     Ahead ahead = shared_ahead;
     const std::int64_t steps = padded_depth(args_.k) / kDepthBlock, a_stride = a_stride_,
                        b_stride = b_stride_;
-    const std::int64_t share = divide_up(kBlock, std::max<std::int64_t>(1, steps));  // rows to work at in one
+    const std::int64_t share =
+        divide_up(kTilePair, std::max<std::int64_t>(1, steps));  // rows to work at in one
     const std::int8_t* a[2] = {a_ + tile * kTile * a_stride, a_ + (tile + RowTiles - 1) * kTile * a_stride};
     const std::int8_t* b = args_.b + packed_index(block.column, 0, args_.k);
     std::int64_t asked = 0;
@@ -247,10 +244,10 @@ class Gemm {
       a[1] += kDepthBlock;
       ahead.ask();
       for (const std::int64_t end = std::min(asked + share, block.rows); asked < end; ++asked)
-        finisher.epilogue.prefetch(block.row_at(asked), block.column, kBlock);
+        finisher.epilogue.prefetch(block.row_at(asked), block.column, kTilePair);
       finisher.finish_rows(share);
     }
-    finisher.finish_rows(kBlock);
+    finisher.finish_rows(kTilePair);
     epilogue_.merge_nans(finisher.epilogue);
     shared_ahead = ahead;
   }
@@ -258,7 +255,7 @@ class Gemm {
   /// Groups: sums of one are added to the totals while the tiles of the next are busy.
   template <int RowTiles, int ColumnTiles>
   void multiply_groups(const Block& block, std::int64_t tile) {
-    alignas(64) float totals[kBlock][kBlock] = {};
+    alignas(64) float totals[kTilePair][kTilePair] = {};
     const std::int8_t* b = args_.b + packed_index(block.column, 0, args_.k);
     const std::int64_t groups = divide_up(args_.k, args_.group_size);
     for (std::int64_t group = 0; group < groups; ++group) {
@@ -279,17 +276,17 @@ class Gemm {
       const __m512 bias = epilogue_.bias(column, count);
       for (std::int64_t i = 0; i < block.rows; ++i)
         epilogue_.store_total(block.row_at(i), column, _mm512_load_ps(totals[i] + tile * kTile), bias,
-                              avx512::first_lanes(count));
+                              first_lanes(count));
     }
   }
 
   template <int ColumnTiles>
-  void add_group(const Block& block, std::int64_t group, float (&totals)[kBlock][kBlock]) const {
+  void add_group(const Block& block, std::int64_t group, float (&totals)[kTilePair][kTilePair]) const {
     const Sums& sums = sums_[group % 2];
     const std::int64_t rows = block.rows;
     for (int tile = 0; tile < ColumnTiles; ++tile) {
       const std::int64_t column = block.column + tile * kTile;
-      const avx512::VectorTerms terms = epilogue_.terms(group, column, columns_of_tile(column));
+      const VectorTerms terms = epilogue_.terms(group, column, columns_of_tile(column));
       for (std::int64_t i = 0; i < rows; ++i) {
         const __m512 part =
             Epilogue::scaled(_mm512_load_si512(sums[i] + tile * kTile), terms.correction, terms.scale);
@@ -311,13 +308,13 @@ class Gemm {
 
 }  // namespace
 
-bool gemm_int8(const GemmInt8Args& args, const GemmRegion& region) {
+bool gemm_int8_amx(const GemmInt8Args& args, const GemmRegion& region) {
   const bool has_few_rows = region.row_end - region.row_begin < kFewRows;
   const bool has_short_groups = args.group_size % kShortStep != 0;
-  if (has_few_rows || has_short_groups) return avx512_vnni::gemm_int8(args, region);
-  return avx512::run_with_epilogue<Gemm>(args, region);
+  if (has_few_rows || has_short_groups) return gemm_int8_vnni(args, region);
+  return run_with_epilogue<AmxGemm>(args, region);
 }
 
-}  // namespace samebits::kernels::amx
-SAMEBITS_END_TARGET
-#endif  // __x86_64__
+}  // namespace samebits::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,25 +1,26 @@
 // kernels/matmul/gemm_int8.h with vpdpbusd, which multiplies unsigned by signed codes: a's codes are taken as
 // code + 128, and 128 times the sum of b's column is subtracted, exactly, modulo 2^32. A row of ones next to
 // a's gives these sums.
-#if defined(__x86_64__)
-#include <immintrin.h>
-
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/matmul/cpu/int8/avx512_vnni.cpp"
 #include <algorithm>
 #include <array>
 #include <cstring>
 
-#include "kernels/matmul/cpu/epilogue_avx512.h"
+#include "hwy/foreach_target.h"  // must precede highway.h
+#include "hwy/highway.h"
+#include "kernels/matmul/cpu/epilogue_avx512-inl.h"
 #include "kernels/matmul/cpu/int8/kernels.h"
 #include "kernels/matmul/cpu/scratch.h"
 
-SAMEBITS_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
-namespace samebits::kernels::avx512_vnni {
+#if HWY_TARGET == HWY_AVX3
+HWY_BEFORE_NAMESPACE();
+namespace samebits::kernels::HWY_NAMESPACE {
 namespace {
 
 constexpr int kTileRows = 6, kTileBlocks = 4;  // 24 registers of sums, 4 of b, 1 or 2 of a
 constexpr std::int64_t kTileColumns = kTileBlocks * kColumnBlock;
-constexpr std::int64_t kRowBlockBytes =
-    1 << 20;  // rows of a that all columns use, one panel after another: half of L2
+constexpr std::int64_t kRowBlockBytes = 1 << 20;  // of a, used for one panel after another: half of L2
 constexpr std::int64_t kRowBlock = 252;
 
 using Sums = std::int32_t[kTileRows][kTileColumns];
@@ -86,9 +87,10 @@ constexpr std::array kTiles = {kTilesOfRows<1>, kTilesOfRows<2>, kTilesOfRows<3>
 
 /// One call: its arguments, and the block of a's rows that is unsigned at the moment.
 template <class Epilogue>
-class Gemm {
+class VnniGemm {
  public:
-  Gemm(const GemmInt8Args& args, const GemmRegion& region) : args_(args), region_(region), epilogue_(args) {
+  VnniGemm(const GemmInt8Args& args, const GemmRegion& region)
+      : args_(args), region_(region), epilogue_(args) {
     stride_ = padded_depth(args.k) + 64;  // not a power of two: rows would share a cache set
     block_stride_ = padded_depth(args.k) * kColumnBlock;
   }
@@ -160,7 +162,7 @@ class Gemm {
     Epilogue epilogue = epilogue_;
     for (int block = 0; block < blocks_; ++block) {
       const std::int64_t lane = block * kColumnBlock;
-      const avx512::VectorTerms terms = terms_[block];
+      const VectorTerms terms = terms_[block];
       for (std::int64_t r = 0; r < rows; ++r)
         epilogue.store(row + r, column_ + lane,
                        _mm512_sub_epi32(_mm512_load_si512(sums[r] + lane), excess[block]), terms);
@@ -193,8 +195,7 @@ class Gemm {
       load_excess(sums[0], excess);
       for (int block = 0; block < blocks_; ++block) {
         const std::int64_t lane = block * kColumnBlock;
-        const avx512::VectorTerms terms =
-            epilogue_.terms(k / args_.group_size, column_ + lane, counts_[block]);
+        const VectorTerms terms = epilogue_.terms(k / args_.group_size, column_ + lane, counts_[block]);
         for (std::int64_t r = 0; r < rows; ++r) {
           const __m512i exact = _mm512_sub_epi32(_mm512_load_si512(sums[r + 1] + lane), excess[block]);
           const __m512 part = Epilogue::scaled(exact, terms.correction, terms.scale);
@@ -207,7 +208,7 @@ class Gemm {
       const __m512 bias = epilogue_.bias(column_ + lane, counts_[block]);
       for (std::int64_t r = 0; r < rows; ++r)
         epilogue_.store_total(row + r, column_ + lane, _mm512_load_ps(totals[r] + lane), bias,
-                              avx512::first_lanes(counts_[block]));
+                              first_lanes(counts_[block]));
     }
   }
 
@@ -219,15 +220,15 @@ class Gemm {
   std::int64_t row_begin_ = 0, row_end_ = 0, column_ = 0;
   int blocks_ = 0;
   std::int64_t counts_[kTileBlocks] = {};
-  avx512::VectorTerms terms_[kTileBlocks];
+  VectorTerms terms_[kTileBlocks];
 };
 
 }  // namespace
 
-bool gemm_int8(const GemmInt8Args& args, const GemmRegion& region) {
-  return avx512::run_with_epilogue<Gemm>(args, region);
+bool gemm_int8_vnni(const GemmInt8Args& args, const GemmRegion& region) {
+  return run_with_epilogue<VnniGemm>(args, region);
 }
 
-}  // namespace samebits::kernels::avx512_vnni
-SAMEBITS_END_TARGET
-#endif  // __x86_64__
+}  // namespace samebits::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

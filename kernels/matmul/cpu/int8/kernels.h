@@ -1,20 +1,17 @@
-// The implementations of kernels/matmul/gemm_int8.h, one file each.
+// The entries of gemm_int8's list that have files of their own.
 #pragma once
 
+#include "hwy/highway.h"
 #include "kernels/matmul/gemm_int8.h"
 
-namespace samebits::kernels {
-#if defined(__x86_64__)
-namespace amx {
-bool gemm_int8(const GemmInt8Args& args, const GemmRegion& region);
-}
-namespace avx512_vnni {
-bool gemm_int8(const GemmInt8Args& args, const GemmRegion& region);
-}
-#elif defined(__aarch64__)
-namespace neon_dotprod {
+#if HWY_TARGETS & HWY_AVX3
+namespace samebits::kernels::N_AVX3 {
+bool gemm_int8_vnni(const GemmInt8Args& args, const GemmRegion& region);
+bool gemm_int8_amx(const GemmInt8Args& args, const GemmRegion& region);
+}  // namespace samebits::kernels::N_AVX3
+#endif
+#if HWY_TARGETS & HWY_NEON
+namespace samebits::kernels::neon_dotprod {
 bool gemm_int8(const GemmInt8Args& args, const GemmRegion& region);
 }
 #endif
-
-}  // namespace samebits::kernels

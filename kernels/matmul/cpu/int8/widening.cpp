@@ -2,25 +2,24 @@
 // and summed in pairs (vpmaddwd). This file is compiled once for every instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/matmul/cpu/int8/widening.cpp"
+#include "kernels/matmul/reference/gemm_int8.h"
+
 #include <algorithm>
 #include <cstring>
-
-#include "kernels/matmul/cpu/int8/kernels.h"
-#include "kernels/matmul/cpu/scratch.h"
-#include "kernels/matmul/reference/gemm_int8.h"
 
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
 #include "kernels/common/cpu/implementations.h"
 #include "kernels/matmul/cpu/epilogue-inl.h"
+#include "kernels/matmul/cpu/int8/kernels.h"
+#include "kernels/matmul/cpu/scratch.h"
 
 #if HWY_TARGET != HWY_SCALAR  // no list names that target, and its one lane holds no pair
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
-constexpr std::int64_t kTileRows = 6;  // of 2 vectors of sums each: 12 registers
-constexpr std::int64_t kRowBlockBytes =
-    512 << 10;  // widened rows of a that are used for all columns, one block after another
+constexpr std::int64_t kTileRows = 6;               // of 2 vectors of sums each: 12 registers
+constexpr std::int64_t kRowBlockBytes = 512 << 10;  // widened rows of a, used for one block after another
 
 using PairTag = hn::CappedTag<std::int32_t, 16>;  // a lane sums one pair of a quad: two lanes a column
 using ShortTag = hn::Repartition<std::int16_t, PairTag>;
@@ -159,10 +158,11 @@ HWY_AFTER_NAMESPACE();
 namespace samebits::kernels {
 namespace {
 constexpr decltype(gemm_int8)::Entry list[] = {
-#if defined(__x86_64__)
-    {"amx", amx::gemm_int8, isa::why_not_amx},
-    {"avx512_vnni", avx512_vnni::gemm_int8, isa::why_not_avx512_vnni},
-#elif defined(__aarch64__)
+#if HWY_TARGETS & HWY_AVX3
+    {"amx", N_AVX3::gemm_int8_amx, isa::why_not_amx},
+    {"avx512_vnni", N_AVX3::gemm_int8_vnni, isa::why_not_avx512_vnni},
+#endif
+#if HWY_TARGETS & HWY_NEON
     {"neon_dotprod", neon_dotprod::gemm_int8, isa::why_not_neon_dotprod},
 #endif
     SAMEBITS_EVERY_TARGET(gemm_int8)};

@@ -1,17 +1,22 @@
 // kernels/matmul/gemm_int8.h's epilogue on 16 sums in an AVX-512 register: what amx.cpp and avx512_vnni.cpp
-// share. Included inside neither file's own target region; it opens its own.
-#pragma once
-
-#include <immintrin.h>
+// share. Included by those files, which foreach_target compiles.
+#if defined(SAMEBITS_GEMM_EPILOGUE_AVX512_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef SAMEBITS_GEMM_EPILOGUE_AVX512_INL_H
+#undef SAMEBITS_GEMM_EPILOGUE_AVX512_INL_H
+#else
+#define SAMEBITS_GEMM_EPILOGUE_AVX512_INL_H
+#endif
 
 #include <limits>
+#include <type_traits>
 
-#include "kernels/matmul/cpu/quotient.h"
-#include "kernels/matmul/cpu/target.h"
+#include "hwy/highway.h"
+#include "kernels/common/cpu/affine-inl.h"
 #include "kernels/matmul/gemm_int8.h"
 
-SAMEBITS_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq")
-namespace samebits::kernels::avx512 {
+#if HWY_TARGET == HWY_AVX3
+HWY_BEFORE_NAMESPACE();
+namespace samebits::kernels::HWY_NAMESPACE {
 
 /// The terms of 16 neighbouring columns. Columns from `count` on are in no lane.
 struct VectorTerms {
@@ -20,42 +25,9 @@ struct VectorTerms {
   __mmask16 lanes;
 };
 
-inline __mmask16 first_lanes(std::int64_t count) {
+HWY_INLINE __mmask16 first_lanes(std::int64_t count) {
   return static_cast<__mmask16>((1u << count) - 1u);
 }
-
-/// The codes of affine.h's grid_position and code_at for 16 floats. Clipping comes first: the quotient is
-/// monotone, and the reals of the first and the last code have their own codes.
-class VectorGrid {
- public:
-  VectorGrid(const AffineGrid& grid, bool relu)
-      : scale_(_mm512_set1_ps(grid.scale)),
-        reciprocal_(_mm512_set1_ps(1.0f / grid.scale)),
-        zero_point_(_mm512_set1_epi32(grid.zero_point)),
-        corrects_(reciprocal_can_be_corrected(grid.scale)) {
-    const float unit = corrects_ ? grid.scale : 1.0f;  // what is clipped: y or its quotient
-    lowest_ = _mm512_set1_ps(relu ? 0.0f : static_cast<float>(grid.qmin - grid.zero_point) * unit);
-    highest_ = _mm512_set1_ps(static_cast<float>(grid.qmax - grid.zero_point) * unit);
-  }
-
-  /// Codes of y, or of max(y, 0), in 32-bit lanes; zero_point where `ordered` is 0.
-  __m512i codes(__m512 y, __mmask16 ordered) const {
-    const __m512 quotient = corrects_ ? corrected_quotient(clipped(y)) : clipped(_mm512_div_ps(y, scale_));
-    return _mm512_add_epi32(_mm512_maskz_cvtps_epi32(ordered, quotient), zero_point_);
-  }
-
- private:
-  __m512 clipped(__m512 r) const { return _mm512_max_ps(lowest_, _mm512_min_ps(highest_, r)); }
-  __m512 corrected_quotient(__m512 r) const {
-    const __m512 guess = _mm512_mul_ps(r, reciprocal_);
-    const __m512 near = _mm512_fmadd_ps(_mm512_fnmadd_ps(guess, scale_, r), reciprocal_, guess);
-    return _mm512_fmadd_ps(_mm512_fnmadd_ps(near, scale_, r), reciprocal_, near);
-  }
-
-  __m512 scale_, reciprocal_, lowest_, highest_;
-  __m512i zero_point_;
-  bool corrects_;
-};
 
 /// What becomes of sums, for one call. The output's kind is known at compile time, the rest costs less than a
 /// branch.
@@ -64,9 +36,11 @@ class Epilogue {
  public:
   explicit Epilogue(const GemmInt8Args& args)
       : args_(args),
-        grid_(args.epilogue.grid, args.epilogue.relu),
+        grid_(vector_grid(args.epilogue.grid)),
         lowest_(_mm512_set1_ps(args.epilogue.relu ? 0.0f : -std::numeric_limits<float>::infinity())),
-        has_bias_(args.epilogue.terms.bias != nullptr) {}
+        has_bias_(args.epilogue.terms.bias != nullptr) {
+    if (args.epilogue.relu) static_cast<LaneGrid&>(grid_) = without_negatives(grid_);
+  }
 
   VectorTerms terms(std::int64_t group, std::int64_t column, std::int64_t count) const {
     VectorTerms terms{_mm512_setzero_si512(), _mm512_setzero_ps(), no_bias(), first_lanes(count)};
@@ -128,21 +102,22 @@ class Epilogue {
       // The second operand is the result where it is NaN or both are zeros: -0 stays.
       _mm512_mask_storeu_ps(at<float>(row, column), lanes, _mm512_max_ps(lowest_, y));
     } else {
-      const __mmask16 ordered = _mm512_cmp_ps_mask(y, y, _CMP_ORD_Q);
-      nans_ |= static_cast<unsigned>(lanes) & ~static_cast<unsigned>(ordered);
-      const __m128i codes = _mm512_cvtepi32_epi8(grid_.codes(y, ordered));
+      const Rounded rounded = round_to_grid(grid_.quotient(BlockFloats{y}), grid_);
+      nans_ |= static_cast<unsigned>(lanes) & ~static_cast<unsigned>(rounded.ordered.raw);
+      const __m128i codes = _mm512_cvtepi32_epi8(codes_of(rounded, grid_).raw);
       _mm_mask_storeu_epi8(at<std::int8_t>(row, column), lanes, codes);
     }
   }
 
   const GemmInt8Args args_;
-  VectorGrid grid_;
+  VectorGrid<CorrectionOrDivision> grid_;
   __m512 lowest_;
   bool has_bias_;
   unsigned nans_ = 0;
 };
 
-/// Runs Gemm<the epilogue of this call>(args, region).
+/// Runs Gemm<the epilogue of this call>(args, region). Each file has a Gemm of its own name: GCC 12 gives
+/// this function one symbol for classes of equal names in unnamed namespaces.
 template <template <class> class Gemm>
 bool run_with_epilogue(const GemmInt8Args& args, const GemmRegion& region) {
   const bool rows = args.epilogue.channels_are_rows;
@@ -153,5 +128,7 @@ bool run_with_epilogue(const GemmInt8Args& args, const GemmRegion& region) {
               : Gemm<Epilogue<GemmOutput::kCodes, false>>(args, region).run();
 }
 
-}  // namespace samebits::kernels::avx512
-SAMEBITS_END_TARGET
+}  // namespace samebits::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
+#endif
