@@ -14,6 +14,7 @@
 #include "kernels/common/affine.h"
 #include "kernels/common/cpu/float_type-inl.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -152,4 +153,5 @@ HWY_INLINE unsigned mask_bits(Tag tag, hn::Mask<Tag> mask) {
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 #endif

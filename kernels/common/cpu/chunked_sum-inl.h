@@ -10,6 +10,7 @@
 #include "kernels/common/chunked_sum.h"
 #include "kernels/common/cpu/float_type-inl.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -28,10 +29,8 @@ HWY_INLINE Doubles promote_part(Vector x, [[maybe_unused]] int part) {
   if constexpr (kParts == 1) {
     return hn::PromoteTo(f64, x);
   } else {
-#if HWY_TARGET != HWY_SCALAR  // it has no halves
     const hn::Half<BlockTag> half;
     return hn::PromoteTo(f64, part == 0 ? hn::LowerHalf(half, x) : hn::UpperHalf(half, x));
-#endif
   }
 }
 
@@ -71,4 +70,5 @@ struct VectorLaneSums {
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 #endif

@@ -10,6 +10,7 @@
 #include "hwy/highway.h"
 #include "kernels/common/float_type.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -50,14 +51,10 @@ HWY_INLINE void store_floats(BlockFloats values, Bfloat16* to) {
       hn::IfThenElse(is_odd, hn::Set(u32, 0x8000), hn::Set(u32, 0x7FFF));  // down at an even tie
   const auto rounded = hn::Add(bits, half_a_unit);
   auto* upper_halves = reinterpret_cast<std::uint16_t*>(to);
-#if HWY_TARGET == HWY_SCALAR
-  *upper_halves = static_cast<std::uint16_t>(hn::GetLane(rounded) >> 16);
-#else
   const hn::Repartition<std::uint16_t, BlockTag> halves;
   const hn::Half<decltype(halves)> upper;
   const auto both = hn::BitCast(halves, rounded);
   hn::StoreU(hn::LowerHalf(upper, hn::ConcatOdd(halves, both, both)), upper, upper_halves);
-#endif
 }
 HWY_INLINE void store_floats(BlockFloats values, Float16* to) {
   const hn::Rebind<hwy::float16_t, BlockTag> f16;
@@ -67,4 +64,5 @@ HWY_INLINE void store_floats(BlockFloats values, Float16* to) {
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 #endif

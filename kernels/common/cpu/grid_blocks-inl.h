@@ -16,6 +16,7 @@
 #include "kernels/common/cpu/affine-inl.h"
 #include "kernels/common/grid_table.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -167,4 +168,5 @@ HWY_INLINE bool walk_table(const Block& block, const GridTable& table, std::int6
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 #endif

@@ -12,6 +12,7 @@
 #include "kernels/common/cpu/implementations.h"
 #include "kernels/formats/cpu/small_float-inl.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -150,6 +151,7 @@ bool fake_quantize_codebook(const CodebookArgs& args, const Codebook& codebook, 
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 
 #if HWY_ONCE
 namespace samebits::kernels {

@@ -12,6 +12,7 @@
 #include "kernels/common/cpu/implementations.h"
 #include "kernels/formats/cpu/small_float-inl.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -90,6 +91,7 @@ void decode_small_float_run(const std::uint8_t* codes, float* y, const SmallFloa
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 
 #if HWY_ONCE
 namespace samebits::kernels {

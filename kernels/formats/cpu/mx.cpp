@@ -12,6 +12,7 @@
 #include "kernels/formats/cpu/small_float-inl.h"
 #include "kernels/formats/fake_quantize_small_float.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -106,6 +107,7 @@ bool fake_quantize_mx(const MxArgs& args, const MxFormat& format, const MxRows& 
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 
 #if HWY_ONCE
 namespace samebits::kernels {

@@ -12,6 +12,7 @@
 #include "kernels/common/cpu/grid_blocks-inl.h"
 #include "kernels/formats/small_float.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -94,4 +95,5 @@ HWY_INLINE void store_bytes(BlockInts codes, std::uint8_t* to) {
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 #endif

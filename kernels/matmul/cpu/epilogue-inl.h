@@ -13,6 +13,7 @@
 #include "kernels/common/cpu/affine-inl.h"
 #include "kernels/matmul/cpu/block_terms.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -97,4 +98,5 @@ HWY_INLINE bool store_sums(const GemmInt8Args& args, const std::int32_t* sums, c
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 #endif

@@ -10,6 +10,7 @@
 #include "kernels/common/cpu/float_type-inl.h"
 #include "kernels/common/cpu/implementations.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -67,6 +68,7 @@ void count(const void* x, std::int64_t begin, std::int64_t end, Histogram& histo
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 
 #if HWY_ONCE
 namespace samebits::kernels {

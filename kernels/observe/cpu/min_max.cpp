@@ -7,6 +7,7 @@
 #include "hwy/highway.h"
 #include "kernels/common/cpu/implementations.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -33,6 +34,7 @@ MinMax min_max(const float* x, std::int64_t begin, std::int64_t end) {
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 
 #if HWY_ONCE
 namespace samebits::kernels {

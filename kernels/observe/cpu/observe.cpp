@@ -11,6 +11,7 @@
 #include "kernels/common/cpu/implementations.h"
 #include "kernels/observe/cpu/range-inl.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -50,6 +51,7 @@ Observation observe_chunk(const void* x, std::int64_t begin, std::int64_t end, F
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 
 #if HWY_ONCE
 namespace samebits::kernels {

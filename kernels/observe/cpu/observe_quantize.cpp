@@ -9,6 +9,7 @@
 #include "kernels/common/cpu/implementations.h"
 #include "kernels/observe/cpu/range-inl.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -115,6 +116,7 @@ MinMax observe_fake_quantize_run(const FakeQuantizeArgs& args, const AffineGrid&
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 
 #if HWY_ONCE
 namespace samebits::kernels {

@@ -11,6 +11,7 @@
 #include "kernels/common/cpu/float_type-inl.h"
 #include "kernels/observe/min_max.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -39,4 +40,5 @@ struct VectorRange {
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 #endif

@@ -9,6 +9,7 @@
 #include "hwy/highway.h"
 #include "kernels/common/cpu/implementations.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -35,6 +36,7 @@ void sum_columns(const SumColumnsArgs& args, std::int64_t begin, std::int64_t en
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 
 #if HWY_ONCE
 namespace samebits::kernels {

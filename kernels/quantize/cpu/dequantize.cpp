@@ -8,6 +8,7 @@
 #include "kernels/common/cpu/grid_blocks-inl.h"
 #include "kernels/common/cpu/implementations.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -47,6 +48,7 @@ void dequantize_codes(const std::int8_t* codes, void* y, const GridTable& table,
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 
 #if HWY_ONCE
 namespace samebits::kernels {

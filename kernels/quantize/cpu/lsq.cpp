@@ -10,6 +10,7 @@
 #include "kernels/common/cpu/grid_blocks-inl.h"
 #include "kernels/common/cpu/implementations.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
@@ -175,6 +176,7 @@ bool lsq_backward_columns(const LsqArgs& args, const LsqColumns& columns, LsqSum
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 
 #if HWY_ONCE
 namespace samebits::kernels {

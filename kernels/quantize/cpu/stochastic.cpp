@@ -8,19 +8,10 @@
 #include "kernels/common/cpu/grid_blocks-inl.h"
 #include "kernels/common/cpu/implementations.h"
 
+#if HWY_TARGET != HWY_SCALAR  // no list names that target
 HWY_BEFORE_NAMESPACE();
 namespace samebits::kernels::HWY_NAMESPACE {
 
-#if HWY_TARGET == HWY_SCALAR  // one lane cannot hold the two halves of a product
-HWY_INLINE void write_random_words(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
-                                   std::uint32_t* words) {
-  for (std::uint64_t i = 0; i < kBlock; ++i) words[i] = random_word(seed, stream, first + i);
-}
-template <class Tag>
-HWY_INLINE hn::Vec<Tag> load_words(Tag tag, const std::uint32_t* from) {
-  return hn::LoadU(tag, from);
-}
-#else
 /// The words of elements [first, first + 16), `first` a multiple of 4: four counters of philox.h side by
 /// side, each word in the lower half of a 64-bit lane. What the upper halves hold does not matter: a product
 /// reads the lower ones only.
@@ -63,7 +54,6 @@ HWY_INLINE hn::Vec<Tag> load_words(Tag tag, const std::uint32_t* from) {
     return hn::LoadU(tag, from);
   }
 }
-#endif
 
 template <class Stored>
 struct StochasticBlock {
@@ -110,6 +100,7 @@ bool quantize_stochastic(const StochasticArgs& args, const GridTable& table, std
 
 }  // namespace samebits::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET != HWY_SCALAR
 
 #if HWY_ONCE
 namespace samebits::kernels {
