@@ -36,11 +36,12 @@ struct GemmBf16Args {
   const Bf16* b;  // packed, 64-byte aligned
   std::int64_t rows, columns, depth;
   float scale = 1.0f;
-  const std::uint8_t* clip_mask = nullptr;  // ceil(rows * columns / 8) bytes, not null: +0 where bit i % 8 of
-                                            // byte i / 8 is 1, i = row * columns + column
-  bool accumulate = false;                  // add the value, scaled and masked, to what output holds
-  float* output;                            // of any alignment
-  std::int64_t output_stride;               // elements between two rows
+  /// Null, or ceil(rows * columns / 8) bytes: +0 where bit i % 8 of byte i / 8 is 1, i = row * columns +
+  /// column.
+  const std::uint8_t* clip_mask = nullptr;
+  bool accumulate = false;     // add the value, scaled and masked, to what output holds
+  float* output;               // of any alignment
+  std::int64_t output_stride;  // elements between two rows
 };
 
 /// One region of the output; its begins are multiples of kBf16Block, its ends may lie anywhere. Regions never

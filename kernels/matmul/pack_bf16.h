@@ -33,9 +33,9 @@ struct PackCodesArgs {
   const std::int8_t* codes;  // [depth][columns]
   std::int64_t depth, columns;
   std::int32_t zero_point = 0;  // subtracted; |code - zero_point| <= 256
-  const float* scale =
-      nullptr;  // [groups][depth], or null. Not null (weights with groups along k): to_bf16 of the real
-                // weight (code - zero_point) * scale, so that the weight is rounded too
+  /// Null, or [groups][depth]: weights with groups along k, which become to_bf16 of the real weight (code -
+  /// zero_point) * scale, so that the weight is rounded too.
+  const float* scale = nullptr;
   std::int64_t group_size = 0;  // columns of a group, when scale is not null
   Bf16* packed;                 // packed_bf16_size(columns, depth) elements
 };

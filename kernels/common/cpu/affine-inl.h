@@ -87,10 +87,8 @@ struct CorrectionOrDivision {
 
 /// One grid a lane, and how its quotients are made.
 template <class Policy>
-struct VectorGrid : LaneGrid {
-  [[no_unique_address]] Policy policy;
-
-  HWY_INLINE BlockFloats quotient(BlockFloats x) const { return policy.quotient(x, scale); }
+struct VectorGrid : LaneGrid, Policy {
+  HWY_INLINE BlockFloats quotient(BlockFloats x) const { return Policy::quotient(x, scale); }
   HWY_INLINE const VectorGrid& at(std::int64_t) const { return *this; }
 };
 

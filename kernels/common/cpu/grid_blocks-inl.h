@@ -114,8 +114,8 @@ HWY_INLINE void write_grids(const GridTable& table, std::int64_t begin, std::int
 template <class Block>
 HWY_INLINE bool walk_short_runs(const Block& block, const GridTable& table, std::int64_t begin,
                                 std::int64_t end) {
-  const std::int64_t period =
-      table.rows * table.row_length;  // element i + period is on the grid of element i
+  // Element i + period is on the grid of element i.
+  const std::int64_t period = table.rows * table.row_length;
   const bool repeats = period + kBlock <= WrittenGrids::kCapacity;
   WrittenGrids written;
   const GridArrays arrays{written.scale, written.zero_point, table.qmin, table.qmax};

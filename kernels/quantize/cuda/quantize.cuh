@@ -1,6 +1,5 @@
 // kernels/quantize/quantize.h on CUDA: a thread quantizes four elements. The formula is affine.h, compiled
-// for the device with
-// --fmad=false.
+// for the device with --fmad=false.
 #pragma once
 
 #include "kernels/common/affine.h"

@@ -22,8 +22,8 @@ namespace {
 
 // Rows of a tile: as many as have registers for their sums and totals.
 constexpr std::int64_t kTileRows = HWY_TARGET == HWY_AVX3 ? 8 : 4;
-constexpr std::int64_t kBatchRows =
-    64;  // rows copied at a time: they and a block of levels stay in the cache
+// Rows copied at a time: they and a block of levels stay in the cache.
+constexpr std::int64_t kBatchRows = 64;
 
 /// Rows of a, each group of each row padded with code 0 to whole lines: the kernel reads whole lines.
 struct RowBatch {

@@ -232,8 +232,7 @@ class AmxGemm {
     Ahead ahead = shared_ahead;
     const std::int64_t steps = padded_depth(args_.k) / kDepthBlock, a_stride = a_stride_,
                        b_stride = b_stride_;
-    const std::int64_t share =
-        divide_up(kTilePair, std::max<std::int64_t>(1, steps));  // rows to work at in one
+    const std::int64_t share = divide_up(kTilePair, std::max<std::int64_t>(1, steps));  // rows a step
     const std::int8_t* a[2] = {a_ + tile * kTile * a_stride, a_ + (tile + RowTiles - 1) * kTile * a_stride};
     const std::int8_t* b = args_.b + packed_index(block.column, 0, args_.k);
     std::int64_t asked = 0;
