@@ -103,7 +103,7 @@ torch::Tensor run_onnx(const fs::path& file, const torch::Tensor& x_any) {
   io::write_safetensors(input_path, input);
   const fs::path log = folder.path() / "log.txt";
   const int code =
-      run({python(), "-m", "samebits.onnx_runner", file.string(), input_path.string(), output_path.string()},
+      run({python(), "-P", "-m", "samebits.onnx_runner", file.string(), input_path.string(), output_path.string()},
           log);
   if (code == 3) throw MissingDependency(file_text(log));
   if (code != 0)
