@@ -1,5 +1,6 @@
 #include "training/evaluate.h"
 
+#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <functional>
@@ -7,51 +8,41 @@
 #include "graph/package.h"
 #include "runtime/interpreter.h"
 #include "torch_ext/forward.h"
+#include "training/library_errors.h"
 
 namespace samebits::training {
 namespace {
 
-Evaluation evaluate_logits(const std::function<torch::Tensor(const torch::Tensor&)>& forward,
-                           const Dataset& data, std::int64_t batch_size) {
+Evaluation evaluate_outputs(const std::function<torch::Tensor(const torch::Tensor&)>& forward,
+                            const Task& task, std::int64_t batch_size) {
   const torch::NoGradGuard no_grad;
-  double loss = 0;
-  std::int64_t correct = 0;
-  for (std::int64_t begin = 0; begin < data.size(); begin += batch_size) {
-    const Batch batch = data.range(begin, begin + batch_size);
-    const torch::Tensor logits = forward(batch.images);
-    loss += torch::nn::functional::cross_entropy(
-                logits, batch.labels, torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum))
-                .item<double>();
-    correct += (logits.argmax(1) == batch.labels).sum().item<std::int64_t>();
+  const Examples& test = task.test();
+  Totals totals;
+  for (std::int64_t begin = 0; begin < test.size(); begin += batch_size) {
+    const Batch batch = test.range(begin, begin + batch_size);
+    task.add_up(totals, forward(batch.x), batch.target);
   }
-  const double n = static_cast<double>(data.size());
-  return {loss / n, 100.0 * static_cast<double>(correct) / n};
+  return {totals.loss / static_cast<double>(totals.examples), task.metric_value(totals)};
 }
 
 }  // namespace
 
-Evaluation evaluate(Model& model, const Dataset& data, std::int64_t batch_size) {
+Evaluation evaluate(Model& model, const Task& task, std::int64_t batch_size) {
   const EvalGuard eval(model);
-  return evaluate_logits([&](const torch::Tensor& x) { return model.forward(x); }, data, batch_size);
+  return evaluate_outputs([&](const torch::Tensor& x) { return model.forward(x); }, task, batch_size);
 }
 
-Evaluation evaluate_package(const std::filesystem::path& package, const Dataset& data,
-                            std::int64_t batch_size) {
-  runtime::Interpreter interpreter(runtime::load_package(package), at::get_num_threads());
-  const auto forward = [&](const torch::Tensor& images) {
-    const torch::Tensor x = images.contiguous();
-    const runtime::Array y = interpreter.run(
-        {x.sizes().vec(), {x.const_data_ptr<float>(), x.const_data_ptr<float>() + x.numel()}});
-    return torch::tensor(y.values).reshape(y.shape);
-  };
-  return evaluate_logits(forward, data, batch_size);
-}
-
-std::vector<torch::Tensor> image_batches(const Dataset& data, std::int64_t batch_size) {
-  std::vector<torch::Tensor> batches;
-  for (std::int64_t begin = 0; begin < data.size(); begin += batch_size)
-    batches.push_back(data.range(begin, begin + batch_size).images);
-  return batches;
+Evaluation evaluate_package(const std::filesystem::path& package, const Task& task, std::int64_t batch_size) {
+  return refusing([&] {
+    runtime::Interpreter interpreter(runtime::load_package(package), at::get_num_threads());
+    const auto forward = [&](const torch::Tensor& any_x) {
+      const torch::Tensor x = any_x.contiguous();
+      const runtime::Array y = interpreter.run(
+          {x.sizes().vec(), {x.const_data_ptr<float>(), x.const_data_ptr<float>() + x.numel()}});
+      return torch::tensor(y.values).reshape(y.shape);
+    };
+    return evaluate_outputs(forward, task, batch_size);
+  });
 }
 
 }  // namespace samebits::training

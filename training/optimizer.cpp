@@ -2,7 +2,8 @@
 
 #include <cmath>
 #include <numbers>
-#include <stdexcept>
+
+#include "training/errors.h"
 
 namespace samebits::training {
 namespace {
@@ -23,14 +24,28 @@ class StateReader {
       return found->second.clone();
     const std::string got =
         is_there ? c10::str(found->second.scalar_type(), " ", found->second.sizes()) : "none";
-    throw std::runtime_error(c10::str("[checkpoint] ", file_, ": optimizer.", name, ": expected ", type, " ",
-                                      sizes, ", got ", got, "; is it of another configuration?"));
+    throw UsageError(c10::str("[checkpoint] ", file_, ": optimizer.", name, ": expected ", type, " ", sizes,
+                              ", got ", got, "; is it of another configuration?"));
+  }
+
+  std::int64_t steps(const std::string& name) const {
+    const auto count = get(name, {}, torch::kLong).item<std::int64_t>();
+    if (count < 1)
+      throw UsageError(
+          c10::str("[checkpoint] ", file_, ": optimizer.", name, ": expected a count >= 1, got ", count));
+    return count;
   }
 
  private:
   const std::map<std::string, torch::Tensor>& state_;
   const std::string& file_;
 };
+
+/// SGD without momentum has none.
+bool keeps_state(torch::optim::Optimizer& optimizer) {
+  if (dynamic_cast<torch::optim::SGD*>(&optimizer) == nullptr) return true;
+  return static_cast<torch::optim::SGDOptions&>(optimizer.defaults()).momentum() != 0;
+}
 
 }  // namespace
 
@@ -78,16 +93,16 @@ std::map<std::string, torch::Tensor> optimizer_state(torch::optim::Optimizer& op
 }
 
 void load_optimizer_state(torch::optim::Optimizer& optimizer, torch::nn::Module& module,
-                          const std::map<std::string, torch::Tensor>& state, const std::string& file) {
-  if (state.empty()) return;
-  const StateReader reader(state, file);
+                          const std::map<std::string, torch::Tensor>& state, const StateOrigin& origin) {
   const bool is_adam = dynamic_cast<torch::optim::AdamW*>(&optimizer) != nullptr;
+  if (state.empty() && (!origin.has_stepped || !keeps_state(optimizer))) return;
+  const StateReader reader(state, origin.file);
   for (const auto& parameter : module.named_parameters()) {
     const at::IntArrayRef sizes = parameter.value().sizes();
     auto& slot = optimizer.state()[parameter.value().unsafeGetTensorImpl()];
     if (is_adam) {
       auto adam = std::make_unique<AdamWParamState>();
-      adam->step(reader.get(parameter.key() + ".step", {}, torch::kLong).item<std::int64_t>());
+      adam->step(reader.steps(parameter.key() + ".step"));
       adam->exp_avg(reader.get(parameter.key() + ".exp_avg", sizes, torch::kFloat));
       adam->exp_avg_sq(reader.get(parameter.key() + ".exp_avg_sq", sizes, torch::kFloat));
       slot = std::move(adam);

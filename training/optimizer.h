@@ -27,9 +27,15 @@ void set_learning_rate(torch::optim::Optimizer& optimizer, double lr);
 std::map<std::string, torch::Tensor> optimizer_state(torch::optim::Optimizer& optimizer,
                                                      torch::nn::Module& module);
 
-/// The other way round. Throws std::runtime_error when a tensor is missing or has another shape or type;
-/// `file` is where the state came from, for the message.
+/// Where a state came from.
+struct StateOrigin {
+  std::string file;         // for messages
+  bool has_stepped = true;  // the optimizer had done steps: a state must be there
+};
+
+/// The other way round. Throws UsageError when a tensor is missing or has another shape or type, or a count
+/// of steps is none.
 void load_optimizer_state(torch::optim::Optimizer& optimizer, torch::nn::Module& module,
-                          const std::map<std::string, torch::Tensor>& state, const std::string& file);
+                          const std::map<std::string, torch::Tensor>& state, const StateOrigin& origin);
 
 }  // namespace samebits::training

@@ -1,18 +1,22 @@
 #include "training/run_directory.h"
 
 #include <ATen/Parallel.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <torch/version.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstring>
 #include <ctime>
 #include <fstream>
 #include <sstream>
-#include <stdexcept>
 
 #include "csrc/common/implementations.h"
 #include "io/atomic_file.h"
+#include "io/error.h"
 #include "kernels/common/isa.h"
+#include "training/errors.h"
 
 namespace samebits::training {
 namespace {
@@ -55,6 +59,18 @@ void link_latest(const fs::path& run) {
   fs::rename(temporary, link, ignored);
 }
 
+/// Of io::temporary_beside().
+constexpr char kTemporaryPrefix[] = ".samebits-";
+
+bool is_record(const ordered_json& record) {
+  const auto is_text = [&](const char* key) { return record.contains(key) && record[key].is_string(); };
+  if (!record.is_object() || !is_text("kind") || !record.contains("step") ||
+      !record["step"].is_number_unsigned())
+    return false;
+  return record["kind"] == "ptq" ||
+         ((record["kind"] == "step" || record["kind"] == "epoch") && is_text("phase"));
+}
+
 std::string processor_name() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);)
@@ -64,8 +80,35 @@ std::string processor_name() {
 
 }  // namespace
 
+RunLock::RunLock(const fs::path& folder)
+    : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  ::close(descriptor_);
+  throw UsageError("[run] " + folder.string() +
+                   ": expected a run that no other process writes to, got one in use; wait until that ends");
+}
+
+RunLock::~RunLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void RunDirectory::lock() {
+  lock_.emplace(path_);
+  for (const fs::path& folder : {path_, path_ / "checkpoints", path_ / "export"}) {
+    std::error_code ignored;  // what cannot be removed is in nobody's way
+    for (const auto& entry : fs::directory_iterator(folder, ignored))
+      if (entry.path().filename().string().starts_with(kTemporaryPrefix))
+        fs::remove_all(entry.path(), ignored);
+  }
+}
+
+fs::path RunDirectory::newest_checkpoint() const {
+  return fs::exists(checkpoint("final")) ? checkpoint("final") : checkpoint("last");
+}
+
 RunDirectory RunDirectory::create(const Config& config) {
   RunDirectory run(make_folder(fs::path(config.output) / config.name));
+  run.lock();
   for (const char* name : {"checkpoints", "export"}) {
     std::error_code error;
     if (!fs::create_directory(run.path_ / name, error))
@@ -81,9 +124,8 @@ RunDirectory RunDirectory::create(const Config& config) {
 
 RunDirectory RunDirectory::open(const fs::path& path) {
   if (!fs::exists(path / "config.resolved.yaml"))
-    throw std::runtime_error(
-        "[run] " + path.string() +
-        ": expected the folder of a run, got one without config.resolved.yaml; look in runs/");
+    throw UsageError("[run] " + path.string() +
+                     ": expected the folder of a run, got one without config.resolved.yaml; look in runs/");
   return RunDirectory(fs::canonical(path));
 }
 
@@ -102,17 +144,30 @@ void RunDirectory::append_metric(const ordered_json& record) {
 std::vector<ordered_json> RunDirectory::metrics() const {
   std::vector<ordered_json> records;
   std::ifstream file(path_ / "metrics.jsonl");
+  std::int64_t number = 0, wrong = 0;
+  std::string wrong_text;
   for (std::string line; std::getline(file, line);) {
+    ++number;
+    if (wrong > 0) break;  // it was not the last
     ordered_json record = ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!record.is_discarded()) records.push_back(std::move(record));  // a killed run may leave half a line
+    if (is_record(record)) {
+      records.push_back(std::move(record));
+    } else {
+      wrong = number;
+      wrong_text = line;
+    }
   }
+  if (wrong > 0 && number > wrong)
+    throw UsageError("[run] " + (path_ / "metrics.jsonl").string() + ":" + std::to_string(wrong) +
+                     ": expected a record with kind, step and phase, got " + io::shortened(wrong_text) +
+                     "; remove the line or start a new run");
   return records;
 }
 
 void RunDirectory::keep_metrics_until(std::int64_t step, bool with_ptq) {
   std::string text;
   for (const ordered_json& record : metrics())
-    if (record.at("step").get<std::int64_t>() <= step && (with_ptq || record.at("kind") != "ptq"))
+    if (record["step"].get<std::int64_t>() <= step && (with_ptq || record["kind"] != "ptq"))
       text += record.dump() + "\n";
   write_text("metrics.jsonl", text);
 }
@@ -124,7 +179,7 @@ void RunDirectory::write_json(const std::string& name, const ordered_json& value
 ordered_json RunDirectory::read_json(const std::string& name) const {
   std::ifstream file(path_ / name);
   ordered_json value = ordered_json::parse(file, nullptr, /*allow_exceptions=*/false);
-  if (value.is_discarded()) throw std::runtime_error("[run] " + (path_ / name).string() + ": expected JSON");
+  if (value.is_discarded()) throw UsageError("[run] " + (path_ / name).string() + ": expected JSON");
   return value;
 }
 

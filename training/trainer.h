@@ -1,92 +1,66 @@
 // The main job: float training, then quantization-aware training, with checkpoints, metrics and a clean end
-// on SIGINT. What comes after (export, verify, report) is in finish.h.
+// on SIGINT. What comes after (export, verify, report) is in run_exports.h and report/run_report.h.
 #pragma once
 
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 
-#include "torch_ext/prepare.h"
+#include "training/built_model.h"
 #include "training/checkpoint.h"
-#include "training/data/dataset.h"
-#include "training/evaluate.h"
-#include "training/models/models.h"
+#include "training/metrics_log.h"
 #include "training/report/progress.h"
-#include "training/report/tensorboard.h"
 #include "training/run_directory.h"
+#include "training/step_times.h"
 
 namespace samebits::training {
 
-/// Steps between two "step" records of metrics.jsonl.
-inline constexpr std::int64_t kMetricEvery = 10;
-
-/// Training cannot go on: a NaN or an infinity. The text names step and place.
-class TrainingError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-/// Sets threads, deterministic algorithms and torch's seed as the configuration says.
-void set_up_process(const Config& config);
-
-/// A model as a configuration describes it, with the QAT layers prepared when `is_qat`.
-struct PreparedModel {
-  std::shared_ptr<Model> model;
-  std::optional<Prepared> prepared;
-};
-PreparedModel build_model(const Config& config, const Dataset& data, bool is_qat);
-
-/// Throws c10::Error when the model does not fit the images, a layer refuses its scheme, or the QAT epochs
-/// end before they quantize: before a run begins, not after its float epochs. Draws from torch's default
-/// generator.
-void check_trainable(const Config& config, const Datasets& data);
-
 class Trainer {
  public:
-  /// `run` is new, or with `resume` goes on from checkpoints/last.safetensors, if it came that far.
-  Trainer(const Config& config, RunDirectory& run, const Datasets& data, bool resume);
-  ~Trainer();
+  /// `run` is new, or with `resume` goes on from checkpoints/last.safetensors, if it came that far. Throws
+  /// UsageError when that is of another configuration. All arguments must outlive the trainer.
+  Trainer(const Config& config, RunDirectory& run, const Task& task, bool resume);
 
   /// Trains to the end. False when SIGINT ended it; a checkpoint is written then. Throws TrainingError when a
   /// NaN or an infinity turns up, naming layer and step; the last checkpoint stays as it was.
   bool run();
 
-  PreparedModel& result() { return built_; }
+  BuiltModel& result() { return built_; }
 
  private:
-  struct PhasePlan;
-  class StepTimes;
+  struct Phase;
 
+  void resume_from(const Checkpoint& checkpoint);
   bool run_phases();
   bool run_phase();
-  bool run_epoch(const PhasePlan& plan);
-  void train_step(const PhasePlan& plan, const torch::Tensor& order);
+  bool run_epoch(const Phase& phase);
+  void train_step(const Phase& phase, const torch::Tensor& order);
+  Batch training_batch(const torch::Tensor& order) const;
   torch::Tensor forward_loss(const Batch& batch);
-  std::string first_non_finite(const Batch& batch);
   [[noreturn]] void fail(const std::string& cause);
-  void finish_epoch(const PhasePlan& plan);
-  void start_qat();
+  void finish_epoch(const Phase& phase);
+  void switch_to_qat();
   void measure_ptq();
   void save(const std::string& name);
-  void show(const PhasePlan& plan, double loss);
+  ProgressState progress_state(const Phase& phase, double loss) const;
 
-  PhasePlan plan() const;
-  std::int64_t steps_per_epoch() const;
+  Phase phase() const;
   std::int64_t global_step() const;
-  bool is_qat() const { return position_.phase == "qat"; }
+  std::int64_t earlier_epochs() const { return is_qat() ? config_.train.epochs : 0; }
+  bool is_qat() const { return position_.is_qat(); }
   std::string phase_text() const;
 
   const Config& config_;
   RunDirectory& run_;
-  const Datasets& data_;
+  const Task& task_;
+  const std::int64_t steps_per_epoch_;
   TrainingPosition position_;
-  PreparedModel built_;
+  BuiltModel built_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
-  EventWriter events_;
+  std::optional<MetricsLog> log_;  // opened once it is known that training can go on
   Progress progress_;
-  std::unique_ptr<StepTimes> times_;
-  double accuracy_percent_;  // of the last evaluation
+  StepTimes times_;
+  std::optional<double> score_;  // of the last evaluation
 };
 
 }  // namespace samebits::training

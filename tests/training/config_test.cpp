@@ -370,6 +370,7 @@ TEST_F(ConfigFile, NamesAFileThatIsMissing) {
 TEST_F(ConfigFile, LoadsEveryFileOfConfigsUnderItsNameAndBackFromItsText) {
   int files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(SAMEBITS_SOURCE_DIR "/configs")) {
+    if (entry.path().extension() != ".yaml") continue;
     SCOPED_TRACE(entry.path());
     const Config config = load_config(entry.path().string(), {});
     EXPECT_EQ(config.name, entry.path().stem());

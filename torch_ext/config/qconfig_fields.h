@@ -79,8 +79,8 @@ void visit_layer(Visitor& visitor, Layer& layer) {
               [&](auto& activation) { visit_activation(activation, layer.activation); });
   visitor.choice(
       "backward", layer.backward, kBackwardModes,
-      "arithmetic of backward's matrix products; the forward and what ships do not depend on it. `bf16`: "
-      "codes exact, the gradient rounded to bfloat16. `int8`: experimental ([performance.md](performance.md))");
+      "arithmetic of backward's matrix products; the forward and what ships do not depend on it. `bf16`: codes "
+      "exact, the gradient rounded to bfloat16. `int8`: experimental ([performance.md](performance.md))");
   visitor.flag("skip", layer.skip, "leave all layers in float, except those that `layers` quantizes");
 }
 

@@ -1,6 +1,6 @@
-// training/data/dataset.h: what a batch holds, and that order and augmentation depend on seed, epoch and step
+// training/data/image_set.h: what a batch holds, and that order and augmentation depend on seed, epoch and step
 // alone.
-#include "training/data/dataset.h"
+#include "training/data/image_set.h"
 
 #include <cmath>
 #include <set>
@@ -21,7 +21,7 @@ std::string big_endian(std::initializer_list<std::uint32_t> values) {
 }
 
 /// Writes images and labels of 3 x 4 pixels, plain.
-class DatasetTest : public testing::Test {
+class ImageSetTest : public testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove_all(root_); }
 
@@ -44,74 +44,74 @@ std::vector<std::uint8_t> ramp(std::size_t count, std::uint8_t first = 0) {
   return pixels;
 }
 
-TEST_F(DatasetTest, NormalizesWhatABatchHolds) {
+TEST_F(ImageSetTest, NormalizesWhatABatchHolds) {
   const auto pixels = ramp(5 * 12);
   write("train", pixels, {3, 1, 4, 1, 9});
-  Dataset data(root_, "train", 0);
+  ImageSet data(root_, "train", 0);
   EXPECT_EQ(data.size(), 5);
   EXPECT_EQ(data.height(), 3);
   EXPECT_EQ(data.width(), 4);
   data.normalize_by({0.25f, 0.5f});
   const Batch batch = data.batch(torch::tensor({4, 0}, torch::kLong));
-  EXPECT_EQ(batch.images.sizes().vec(), (std::vector<std::int64_t>{2, 1, 3, 4}));
-  EXPECT_TRUE(torch::equal(batch.labels, torch::tensor({9, 3}, torch::kLong)));
+  EXPECT_EQ(batch.x.sizes().vec(), (std::vector<std::int64_t>{2, 1, 3, 4}));
+  EXPECT_TRUE(torch::equal(batch.target, torch::tensor({9, 3}, torch::kLong)));
   for (std::int64_t i = 0; i < 12; ++i) {
     const float expected =
         (static_cast<float>(pixels[static_cast<std::size_t>(48 + i)]) / 255.0f - 0.25f) / 0.5f;
-    EXPECT_EQ(batch.images[0].flatten()[i].item<float>(), expected);
+    EXPECT_EQ(batch.x[0].flatten()[i].item<float>(), expected);
   }
   EXPECT_EQ(data.background(), -0.5f);
 }
 
-TEST_F(DatasetTest, MeasuresMeanAndDeviationOfThePixels) {
+TEST_F(ImageSetTest, MeasuresMeanAndDeviationOfThePixels) {
   const auto pixels = ramp(5 * 12);
   write("train", pixels, {0, 0, 0, 0, 0});
   double mean = 0, variance = 0;
   for (const std::uint8_t each : pixels) mean += each / 255.0 / 60;
   for (const std::uint8_t each : pixels) variance += (each / 255.0 - mean) * (each / 255.0 - mean) / 60;
-  const Normalization measured = Dataset(root_, "train", 0).measured_normalization();
+  const Normalization measured = ImageSet(root_, "train", 0).measured_normalization();
   EXPECT_NEAR(measured.mean, mean, 1e-7);
   EXPECT_NEAR(measured.deviation, std::sqrt(variance), 1e-7);
 }
 
-TEST_F(DatasetTest, DividesEqualPixelsByOne) {
+TEST_F(ImageSetTest, DividesEqualPixelsByOne) {
   write("train", std::vector<std::uint8_t>(12, 51), {0});
-  const Normalization measured = Dataset(root_, "train", 0).measured_normalization();
+  const Normalization measured = ImageSet(root_, "train", 0).measured_normalization();
   EXPECT_EQ(measured.mean, 0.2f);
   EXPECT_EQ(measured.deviation, 1.0f);
 }
 
-TEST_F(DatasetTest, NormalizesTheTestSetByTheTrainingSet) {
+TEST_F(ImageSetTest, NormalizesTheTestSetByTheTrainingSet) {
   write("train", ramp(24), {0, 1});
   write("t10k", ramp(24, 100), {2, 3});
-  const Datasets sets = load_datasets({.root = root_});
+  const TrainAndTest sets = load_images({.root = root_});
   const Normalization n = sets.train.measured_normalization();
   const float expected = (static_cast<float>(100) / 255.0f - n.mean) / n.deviation;
-  EXPECT_EQ(sets.test.range(0, 1).images.flatten()[0].item<float>(), expected);
+  EXPECT_EQ(sets.test.range(0, 1).x.flatten()[0].item<float>(), expected);
 }
 
-TEST_F(DatasetTest, KeepsTheFirstImages) {
+TEST_F(ImageSetTest, KeepsTheFirstImages) {
   write("train", ramp(5 * 12), {3, 1, 4, 1, 9});
-  const Dataset two(root_, "train", 2), all(root_, "train", 9);
+  const ImageSet two(root_, "train", 2), all(root_, "train", 9);
   EXPECT_EQ(two.size(), 2);
   EXPECT_EQ(all.size(), 5);
-  EXPECT_TRUE(same_bits(two.range(0, 9).images, all.range(0, 2).images));
-  EXPECT_TRUE(torch::equal(two.range(0, 2).labels, torch::tensor({3, 1}, torch::kLong)));
-  EXPECT_EQ(all.range(4, 9).labels.numel(), 1);  // the last batch is short
+  EXPECT_TRUE(same_bits(two.range(0, 9).x, all.range(0, 2).x));
+  EXPECT_TRUE(torch::equal(two.range(0, 2).target, torch::tensor({3, 1}, torch::kLong)));
+  EXPECT_EQ(all.range(4, 9).target.numel(), 1);  // the last batch is short
 }
 
-TEST_F(DatasetTest, NamesFilesThatDoNotBelongTogether) {
+TEST_F(ImageSetTest, NamesFilesThatDoNotBelongTogether) {
   write("train", ramp(24), {0, 1, 2});
-  EXPECT_EQ(error_of([&] { Dataset(root_, "train", 0); }),
+  EXPECT_EQ(error_of([&] { ImageSet(root_, "train", 0); }),
             "[data] " + (root_ / "train-labels-idx1-ubyte").string() +
                 ": expected 2 labels, one an image, got 3; the two files belong to different sets");
   write("train", ramp(24), {0, 10});
-  EXPECT_EQ(error_of([&] { Dataset(root_, "train", 0); }),
+  EXPECT_EQ(error_of([&] { ImageSet(root_, "train", 0); }),
             "[data] " + (root_ / "train-labels-idx1-ubyte").string() +
                 ": expected labels in 0..9, got 10 at image 1");
   write("train", ramp(24), {0, 1});
   write("t10k", ramp(24), {0}, 6);
-  EXPECT_EQ(error_of([&] { load_datasets({.root = root_}); }),
+  EXPECT_EQ(error_of([&] { load_images({.root = root_}); }),
             "[data] " + root_.string() +
                 ": expected test images of 3 x 4 pixels like the training images, got 6 x 4");
 }
@@ -138,23 +138,23 @@ const AugmentConfig kAugments[] = {{.flip = true}, {.crop_padding = 2}, {.flip =
 TEST(Augmented, DependsOnSeedEpochAndStepAlone) {
   const Tensor images = torch::randn({64, 1, 5, 6});
   for (const AugmentConfig& config : kAugments) {
-    const Tensor first = augmented(images, config, 0.5f, 1, 2, 3);
+    const Tensor first = augmented(images, config, 0.5f, {1, 2, 3});
     torch::manual_seed(99);
-    EXPECT_TRUE(same_bits(augmented(images, config, 0.5f, 1, 2, 3), first));
-    EXPECT_FALSE(same_bits(augmented(images, config, 0.5f, 2, 2, 3), first));
-    EXPECT_FALSE(same_bits(augmented(images, config, 0.5f, 1, 3, 3), first));
-    EXPECT_FALSE(same_bits(augmented(images, config, 0.5f, 1, 2, 4), first));
+    EXPECT_TRUE(same_bits(augmented(images, config, 0.5f, {1, 2, 3}), first));
+    EXPECT_FALSE(same_bits(augmented(images, config, 0.5f, {2, 2, 3}), first));
+    EXPECT_FALSE(same_bits(augmented(images, config, 0.5f, {1, 3, 3}), first));
+    EXPECT_FALSE(same_bits(augmented(images, config, 0.5f, {1, 2, 4}), first));
   }
 }
 
 TEST(Augmented, LeavesImagesAloneWhenNothingIsAsked) {
   const Tensor images = torch::randn({4, 1, 5, 6});
-  EXPECT_TRUE(same_bits(augmented(images, {}, 0.5f, 1, 2, 3), images));
+  EXPECT_TRUE(same_bits(augmented(images, {}, 0.5f, {1, 2, 3}), images));
 }
 
 TEST(Augmented, FlipsAboutHalfOfTheImages) {
   const Tensor images = torch::randn({200, 1, 5, 6});
-  const Tensor result = augmented(images, {.flip = true}, 0.5f, 1, 2, 3);
+  const Tensor result = augmented(images, {.flip = true}, 0.5f, {1, 2, 3});
   int flipped = 0;
   for (std::int64_t i = 0; i < 200; ++i) {
     const bool is_flipped = same_bits(result[i], images[i].flip(2));
@@ -183,7 +183,7 @@ std::pair<int, int> shift_of(const Tensor& image, const Tensor& result, float ba
 
 TEST(Augmented, CropsOutOfAMarginOfBackground) {
   const Tensor images = torch::randn({150, 1, 3, 4});
-  const Tensor result = augmented(images, {.crop_padding = 2}, -0.5f, 1, 2, 3);
+  const Tensor result = augmented(images, {.crop_padding = 2}, -0.5f, {1, 2, 3});
   EXPECT_EQ(result.sizes(), images.sizes());
   std::set<std::pair<int, int>> shifts;
   for (std::int64_t i = 0; i < 150; ++i) shifts.insert(shift_of(images[i], result[i], -0.5f));

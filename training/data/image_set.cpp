@@ -1,12 +1,11 @@
-#include "training/data/dataset.h"
+#include "training/data/image_set.h"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <torch/torch.h>
 
 #include <cmath>
-#include <stdexcept>
 
 #include "training/data/idx.h"
+#include "training/errors.h"
 
 namespace samebits::training {
 namespace {
@@ -18,36 +17,21 @@ fs::path gz_or_plain(const fs::path& root, const std::string& name) {
   return fs::exists(plain) ? plain : root / (name + ".gz");
 }
 
-/// A generator of its own for each purpose, epoch and step, so that no draw depends on what was drawn before.
-at::Generator generator(std::uint64_t seed, std::uint64_t purpose, std::int64_t epoch,
-                        std::int64_t step = 0) {
-  std::uint64_t mixed = seed;
-  for (const std::uint64_t part :
-       {purpose, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(step)}) {
-    mixed += part + 0x9E3779B97F4A7C15u;  // SplitMix64 (Steele, Lea, Flood 2014)
-    mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9u;
-    mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EBu;
-    mixed ^= mixed >> 31;
-  }
-  return at::detail::createCPUGenerator(mixed);
-}
-constexpr std::uint64_t kOrder = 1, kAugment = 2;
-
 }  // namespace
 
-Dataset::Dataset(const fs::path& root, const std::string& prefix, std::int64_t limit) {
+ImageSet::ImageSet(const fs::path& root, const std::string& prefix, std::int64_t limit) {
   const fs::path images_path = gz_or_plain(root, prefix + "-images-idx3-ubyte");
   const fs::path labels_path = gz_or_plain(root, prefix + "-labels-idx1-ubyte");
   const IdxImages images = read_idx_images(images_path);
   const std::vector<std::uint8_t> labels = read_idx_labels(labels_path);
   if (images.count != static_cast<std::int64_t>(labels.size()))
-    throw std::runtime_error("[data] " + labels_path.string() + ": expected " + std::to_string(images.count) +
-                             " labels, one an image, got " + std::to_string(labels.size()) +
-                             "; the two files belong to different sets");
+    throw UsageError("[data] " + labels_path.string() + ": expected " + std::to_string(images.count) +
+                     " labels, one an image, got " + std::to_string(labels.size()) +
+                     "; the two files belong to different sets");
   for (std::size_t i = 0; i < labels.size(); ++i)
     if (labels[i] >= kClasses)
-      throw std::runtime_error("[data] " + labels_path.string() + ": expected labels in 0..9, got " +
-                               std::to_string(labels[i]) + " at image " + std::to_string(i));
+      throw UsageError("[data] " + labels_path.string() + ": expected labels in 0..9, got " +
+                       std::to_string(labels[i]) + " at image " + std::to_string(i));
   const std::int64_t count = limit > 0 ? std::min(limit, images.count) : images.count;
   pixels_ = torch::from_blob(const_cast<std::uint8_t*>(images.pixels.data()),
                              {images.count, 1, images.rows, images.columns}, torch::kByte)
@@ -58,7 +42,7 @@ Dataset::Dataset(const fs::path& root, const std::string& prefix, std::int64_t l
                 .to(torch::kLong);
 }
 
-Normalization Dataset::measured_normalization() const {
+Normalization ImageSet::measured_normalization() const {
   // Integer sums are exact: the result does not depend on threads.
   const std::uint8_t* pixels = pixels_.const_data_ptr<std::uint8_t>();
   std::uint64_t sum = 0, sum_of_squares = 0;
@@ -71,11 +55,11 @@ Normalization Dataset::measured_normalization() const {
   return {static_cast<float>(mean / 255), static_cast<float>(variance > 0 ? std::sqrt(variance) / 255 : 1)};
 }
 
-float Dataset::background() const {
+float ImageSet::background() const {
   return (0.0f - normalization_.mean) / normalization_.deviation;
 }
 
-Batch Dataset::batch(const torch::Tensor& indices) const {
+Batch ImageSet::batch(const torch::Tensor& indices) const {
   return {pixels_.index_select(0, indices)
               .to(torch::kFloat)
               .div_(255.0f)
@@ -84,32 +68,24 @@ Batch Dataset::batch(const torch::Tensor& indices) const {
           labels_.index_select(0, indices)};
 }
 
-Batch Dataset::range(std::int64_t begin, std::int64_t end) const {
-  return batch(torch::arange(begin, std::min(end, size()), torch::kLong));
-}
-
-Datasets load_datasets(const DataConfig& config) {
-  Datasets sets{Dataset(config.root, "train", config.train_limit),
-                Dataset(config.root, "t10k", config.test_limit)};
+TrainAndTest load_images(const DataConfig& config) {
+  TrainAndTest sets{ImageSet(config.root, "train", config.train_limit),
+                    ImageSet(config.root, "t10k", config.test_limit)};
   if (sets.train.height() != sets.test.height() || sets.train.width() != sets.test.width())
-    throw std::runtime_error("[data] " + config.root + ": expected test images of " +
-                             std::to_string(sets.train.height()) + " x " +
-                             std::to_string(sets.train.width()) + " pixels like the training images, got " +
-                             std::to_string(sets.test.height()) + " x " + std::to_string(sets.test.width()));
+    throw UsageError("[data] " + config.root + ": expected test images of " +
+                     std::to_string(sets.train.height()) + " x " + std::to_string(sets.train.width()) +
+                     " pixels like the training images, got " + std::to_string(sets.test.height()) + " x " +
+                     std::to_string(sets.test.width()));
   const Normalization normalization = sets.train.measured_normalization();
   sets.train.normalize_by(normalization);
   sets.test.normalize_by(normalization);
   return sets;
 }
 
-torch::Tensor epoch_order(std::int64_t n, std::uint64_t seed, std::int64_t epoch) {
-  return torch::randperm(n, generator(seed, kOrder, epoch), torch::kLong);
-}
-
 torch::Tensor augmented(const torch::Tensor& images, const AugmentConfig& config, float background,
-                        std::uint64_t seed, std::int64_t epoch, std::int64_t step) {
+                        const StepPlace& place) {
   torch::Tensor result = images;
-  const at::Generator random = generator(seed, kAugment, epoch, step);
+  const at::Generator random = generator_at(place, DrawPurpose::kAugment);
   const std::int64_t n = images.size(0), height = images.size(2), width = images.size(3);
   if (config.flip) {
     const torch::Tensor flips = torch::randint(0, 2, {n, 1, 1, 1}, random, torch::kBool);
