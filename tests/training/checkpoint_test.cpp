@@ -1,5 +1,5 @@
-// training/checkpoint.h: a checkpoint gives everything back bit for bit, and says what does not fit.
-#include "training/checkpoint.h"
+// training/run/checkpoint.h: a checkpoint gives everything back bit for bit, and says what does not fit.
+#include "training/run/checkpoint.h"
 
 #include <cmath>
 #include <functional>
@@ -9,8 +9,8 @@
 #include "tests/training/output_folder.h"
 #include "tests/training/training_test.h"
 #include "torch_ext/prepare.h"
+#include "training/loop/optimizer.h"
 #include "training/models/models.h"
-#include "training/optimizer.h"
 
 namespace samebits::training {
 namespace {
@@ -260,7 +260,8 @@ TEST_F(CheckpointTest, KeepsItsScheme) {
     const char* scheme;
   } cases[] = {
       {scheme_with([](LayerConfig& layer) { layer.weight.bits = 4; }),
-       "fc1: expected the scheme of the configuration, int4 per channel, input int8 affine, got int8 per channel, "
+       "fc1: expected the scheme of the configuration, int4 per channel, input int8 affine, got int8 per "
+       "channel, "
        "input int8 affine"},
       {scheme_with([](LayerConfig& layer) { layer.activation.symmetric = true; }),
        "fc1: expected the scheme of the configuration, int8 per channel, input int8, got int8 per channel, "
@@ -301,8 +302,8 @@ TEST_F(CheckpointTest, RefusesAStateThatNoQuantizerHas) {
     const std::string name = std::string("model.fc2.input.") + c.name;
     change([&](auto& file) { file.tensors.at(name).bytes = c.bytes; });
     const Training other(2), as_before(2);
-    EXPECT_EQ(error_of_loading(other), "[checkpoint] " + path_.string() + ": " + name + ": expected " + c.expected +
-                                           "; the file is damaged, take another checkpoint");
+    EXPECT_EQ(error_of_loading(other), "[checkpoint] " + path_.string() + ": " + name + ": expected " +
+                                           c.expected + "; the file is damaged, take another checkpoint");
     expect_same(other, as_before);
   }
 }
@@ -324,10 +325,9 @@ TEST_F(CheckpointTest, NeedsTheOptimizersStateOnceStepsWereDone) {
     std::erase_if(file.tensors, [](const auto& each) { return each.first.starts_with("optimizer."); });
   });
   const Training other(2);
-  EXPECT_EQ(
-      error_of_loading(other),
-      "[checkpoint] " + path_.string() +
-          ": optimizer.fc1.weight.step: expected Long [], got none; is it of another configuration?");
+  EXPECT_EQ(error_of_loading(other),
+            "[checkpoint] " + path_.string() +
+                ": optimizer.fc1.weight.step: expected Long [], got none; is it of another configuration?");
   change([](auto& file) {
     file.metadata["position"] = R"({"phase":"qat","epoch":0,"step_in_epoch":0,"loss_sum":0.0,"samples":0})";
   });

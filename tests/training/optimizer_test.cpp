@@ -1,5 +1,5 @@
-// training/optimizer.h: the learning rate of every step, and that a loaded state goes on bit for bit.
-#include "training/optimizer.h"
+// training/loop/optimizer.h: the learning rate of every step, and that a loaded state goes on bit for bit.
+#include "training/loop/optimizer.h"
 
 #include "tests/training/training_test.h"
 

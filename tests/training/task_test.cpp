@@ -1,16 +1,16 @@
-// A task of another kind than images goes through training, evaluation, export, verify and report as it is: nothing but
-// the Task knows what is learned.
+// A task of another kind than images goes through training, evaluation, export, verify and report as it is:
+// nothing but the Task knows what is learned.
 #include "training/tasks/task.h"
 
 #include <nlohmann/json.hpp>
 
 #include "tests/training/output_folder.h"
 #include "tests/training/training_test.h"
-#include "training/evaluate.h"
+#include "training/loop/evaluate.h"
+#include "training/loop/trainer.h"
 #include "training/models/models.h"
 #include "training/report/run_report.h"
-#include "training/run_exports.h"
-#include "training/trainer.h"
+#include "training/run/run_exports.h"
 
 namespace samebits::training {
 namespace {
@@ -42,7 +42,9 @@ class Regression : public Task {
   std::shared_ptr<Model> make_model() const override {
     return make_mlp({.name = "mlp", .channels = {}, .hidden = {16}}, {{6}, 2});
   }
-  Tensor loss(const Tensor& output, const Tensor& target) const override { return torch::mse_loss(output, target); }
+  Tensor loss(const Tensor& output, const Tensor& target) const override {
+    return torch::mse_loss(output, target);
+  }
   void add_up(Totals& totals, const Tensor& output, const Tensor& target) const override {
     totals.loss += (output - target).square().mean(1).sum().item<double>();
     totals.score = totals.loss;

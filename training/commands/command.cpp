@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "torch_ext/config/yaml_reader.h"
-#include "training/exit_codes.h"
+#include "training/commands/exit_codes.h"
 #include "training/report/text.h"
 
 namespace samebits::training {

@@ -7,7 +7,7 @@
 #include "csrc/common/implementations.h"
 #include "kernels/common/isa.h"
 #include "training/commands/commands.h"
-#include "training/exit_codes.h"
+#include "training/commands/exit_codes.h"
 #include "training/library_errors.h"
 
 namespace samebits::training {

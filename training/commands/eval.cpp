@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "training/commands/commands.h"
+#include "training/commands/exit_codes.h"
 #include "training/commands/opened_run.h"
-#include "training/evaluate.h"
-#include "training/exit_codes.h"
+#include "training/loop/evaluate.h"
 #include "training/report/text.h"
 
 namespace samebits::training {

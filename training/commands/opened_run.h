@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "training/built_model.h"
-#include "training/run_directory.h"
+#include "training/loop/built_model.h"
+#include "training/run/run_directory.h"
 
 namespace samebits::training {
 

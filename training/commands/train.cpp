@@ -6,14 +6,14 @@
 
 #include "io/atomic_file.h"
 #include "training/commands/commands.h"
-#include "training/exit_codes.h"
-#include "training/interrupt.h"
+#include "training/commands/exit_codes.h"
 #include "training/library_errors.h"
 #include "training/log.h"
+#include "training/loop/interrupt.h"
+#include "training/loop/trainer.h"
 #include "training/report/run_report.h"
 #include "training/report/text.h"
-#include "training/run_exports.h"
-#include "training/trainer.h"
+#include "training/run/run_exports.h"
 
 namespace samebits::training {
 namespace {

@@ -4,9 +4,9 @@
 
 #include "io/atomic_file.h"
 #include "training/commands/commands.h"
+#include "training/commands/exit_codes.h"
 #include "training/commands/opened_run.h"
-#include "training/exit_codes.h"
-#include "training/run_exports.h"
+#include "training/run/run_exports.h"
 
 namespace samebits::training {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "training/report/report.h"
-#include "training/run_directory.h"
+#include "training/run/run_directory.h"
 
 namespace samebits::training {
 

@@ -5,13 +5,13 @@
 #include <cmath>
 
 #include "graph/package.h"
-#include "training/evaluate.h"
-#include "training/metrics_log.h"
+#include "training/loop/evaluate.h"
 #include "training/report/curves.h"
 #include "training/report/layer_report.h"
 #include "training/report/report.h"
 #include "training/report/text.h"
-#include "training/run_exports.h"
+#include "training/run/metrics_log.h"
+#include "training/run/run_exports.h"
 
 namespace samebits::training {
 namespace {

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "torch_ext/verify.h"
-#include "training/built_model.h"
-#include "training/run_directory.h"
+#include "training/loop/built_model.h"
+#include "training/run/run_directory.h"
 
 namespace samebits::training {
 

@@ -1,4 +1,4 @@
-#include "training/run_directory.h"
+#include "training/run/run_directory.h"
 
 #include <ATen/Parallel.h>
 #include <fcntl.h>

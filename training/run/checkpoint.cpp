@@ -1,4 +1,4 @@
-#include "training/checkpoint.h"
+#include "training/run/checkpoint.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <torch/torch.h>
@@ -12,10 +12,10 @@
 #include "io/error.h"
 #include "io/json.h"
 #include "torch_ext/prepare.h"
-#include "training/crc32c.h"
 #include "training/errors.h"
-#include "training/optimizer.h"
+#include "training/loop/optimizer.h"
 #include "training/report/text.h"
+#include "training/run/crc32c.h"
 
 namespace samebits::training {
 namespace {

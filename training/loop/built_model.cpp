@@ -1,4 +1,4 @@
-#include "training/built_model.h"
+#include "training/loop/built_model.h"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>

@@ -1,13 +1,13 @@
-#include "training/run_exports.h"
+#include "training/run/run_exports.h"
 
 #include <torch/torch.h>
 
 #include <cstdio>
 
 #include "torch_ext/convert.h"
-#include "training/checkpoint.h"
 #include "training/library_errors.h"
 #include "training/report/text.h"
+#include "training/run/checkpoint.h"
 
 namespace samebits::training {
 

@@ -1,4 +1,4 @@
-#include "training/optimizer.h"
+#include "training/loop/optimizer.h"
 
 #include <cmath>
 #include <numbers>

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "torch_ext/modules/qat_layer.h"
-#include "training/evaluate.h"
+#include "training/loop/evaluate.h"
 #include "training/report/tensorboard.h"
-#include "training/run_directory.h"
+#include "training/run/run_directory.h"
 
 namespace samebits::training {
 

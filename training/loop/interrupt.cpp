@@ -1,4 +1,4 @@
-#include "training/interrupt.h"
+#include "training/loop/interrupt.h"
 
 #include <csignal>
 

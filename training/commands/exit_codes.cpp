@@ -1,4 +1,4 @@
-#include "training/exit_codes.h"
+#include "training/commands/exit_codes.h"
 
 #include <fcntl.h>
 #include <unistd.h>

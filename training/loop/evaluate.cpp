@@ -1,4 +1,4 @@
-#include "training/evaluate.h"
+#include "training/loop/evaluate.h"
 
 #include <ATen/Parallel.h>
 #include <torch/torch.h>

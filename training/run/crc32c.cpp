@@ -1,4 +1,4 @@
-#include "training/crc32c.h"
+#include "training/run/crc32c.h"
 
 #include <array>
 

@@ -6,12 +6,12 @@
 #include <optional>
 #include <string>
 
-#include "training/built_model.h"
-#include "training/checkpoint.h"
-#include "training/metrics_log.h"
+#include "training/loop/built_model.h"
+#include "training/loop/step_times.h"
 #include "training/report/progress.h"
-#include "training/run_directory.h"
-#include "training/step_times.h"
+#include "training/run/checkpoint.h"
+#include "training/run/metrics_log.h"
+#include "training/run/run_directory.h"
 
 namespace samebits::training {
 

@@ -1,4 +1,4 @@
-#include "training/non_finite.h"
+#include "training/loop/non_finite.h"
 
 #include <torch/torch.h>
 

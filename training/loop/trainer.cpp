@@ -1,4 +1,4 @@
-#include "training/trainer.h"
+#include "training/loop/trainer.h"
 
 #include <torch/torch.h>
 
@@ -7,10 +7,10 @@
 #include <filesystem>
 #include <vector>
 
-#include "training/interrupt.h"
 #include "training/library_errors.h"
-#include "training/non_finite.h"
-#include "training/optimizer.h"
+#include "training/loop/interrupt.h"
+#include "training/loop/non_finite.h"
+#include "training/loop/optimizer.h"
 
 namespace samebits::training {
 
