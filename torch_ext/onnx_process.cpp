@@ -102,9 +102,9 @@ torch::Tensor run_onnx(const fs::path& file, const torch::Tensor& x_any) {
   const fs::path input_path = folder.path() / "x.safetensors", output_path = folder.path() / "y.safetensors";
   io::write_safetensors(input_path, input);
   const fs::path log = folder.path() / "log.txt";
-  const int code =
-      run({python(), "-m", "samebits.onnx_runner", file.string(), input_path.string(), output_path.string()},
-          log);
+  const int code = run({python(), "-P", "-m", "samebits.onnx_runner", file.string(), input_path.string(),
+                        output_path.string()},
+                       log);
   if (code == 3) throw MissingDependency(file_text(log));
   if (code != 0)
     throw std::runtime_error("[onnx] " + file.string() + ": expected onnxruntime to run it, got exit code " +

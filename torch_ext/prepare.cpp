@@ -6,6 +6,7 @@
 #include <sstream>
 #include <utility>
 
+#include "torch_ext/config/yaml_reader.h"
 #include "torch_ext/modules/layer_watch.h"
 #include "torch_ext/modules/qat_conv2d.h"
 #include "torch_ext/modules/qat_linear.h"
@@ -98,6 +99,23 @@ void put_back(const Replacement& r, const std::shared_ptr<torch::nn::Module>& be
   put(r, std::dynamic_pointer_cast<torch::nn::Conv2dImpl>(before));
 }
 
+/// The first exceptions of the configuration that match no layer: a misspelt name would do nothing, silently.
+std::vector<std::string> unmatched_exceptions(const QConfig& config, const Plan& plan) {
+  std::vector<std::string> paths, lines;
+  for (const auto& [path, layer] : plan.layers) paths.push_back(path);
+  for (const LayerStatus& status : plan.skipped) paths.push_back(status.path);
+  constexpr std::size_t kMostShown = 8;
+  for (const auto& [glob, layer] : config.layers) {
+    if (lines.size() == kMostShown) break;
+    const auto matches = [&, glob = glob](const std::string& path) { return glob_matches(glob, path); };
+    if (paths.empty() || std::any_of(paths.begin(), paths.end(), matches)) continue;
+    lines.push_back("layers." + path_step(glob) +
+                    ": expected the name of a layer or a glob that matches one, got no " +
+                    "match; the nearest layer is \"" + nearest_name_of_any(glob, paths) + "\"");
+  }
+  return lines;
+}
+
 LayerConfig config_for(const QATLayer& layer, const std::string& path, const QConfig& config) {
   return layer.own_config().value_or(config.layer(path));
 }
@@ -174,6 +192,8 @@ Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tens
   Plan plan;
   collect(model.module.weak_from_this().lock(), model.module, "", config, plan);
   TORCH_CHECK(plan.problems.empty(), "[prepare] ", joined(plan.problems));
+  const std::vector<std::string> unmatched = unmatched_exceptions(config, plan);
+  TORCH_CHECK(unmatched.empty(), "[prepare] ", joined(unmatched));
   TORCH_CHECK(!plan.layers.empty(),
               "[prepare] model: expected at least one layer to convert, got none; build it of QATLinear and "
               "QATConv2d");

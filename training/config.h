@@ -26,7 +26,7 @@ struct DataConfig {
 };
 
 struct ModelConfig {
-  std::string name = "cnn";                       // cnn | mlp
+  std::string name = "cnn";                       // of models/names.h
   std::vector<std::int64_t> channels = {32, 64};  // cnn: of conv1, conv2, …
   std::vector<std::int64_t> hidden = {256};       // features of fc1, fc2, … before the classifier
   friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
@@ -88,5 +88,8 @@ Config load_config(const std::string& file, const std::vector<std::string>& assi
 /// All of `config` as YAML. load_config() of it gives an equal Config, provided that fields which the chosen
 /// names do not use (mlp: channels; adamw: momentum; sgd: beta1, beta2) hold what load_config() leaves there.
 std::string to_yaml(const Config& config);
+
+/// The tables of docs/configuration.md: every key with its type, range, default and meaning.
+std::string config_reference();
 
 }  // namespace samebits::training

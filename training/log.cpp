@@ -3,6 +3,8 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "training/report/text.h"
+
 namespace samebits::training {
 
 void log_info(const std::string& message) {
@@ -11,7 +13,7 @@ void log_info(const std::string& message) {
     made->set_pattern("%v");
     return made;
   }();
-  logger->info(message);
+  logger->info(printable_text(message));
 }
 
 }  // namespace samebits::training

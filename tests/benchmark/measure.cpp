@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "io/atomic_file.h"
-#include "training/run_directory.h"
+#include "training/run/run_directory.h"
 
 namespace samebits::benchmark {
 

@@ -69,10 +69,10 @@ struct QatFfn : torch::nn::Module {
 };
 
 std::shared_ptr<training::Model> qat_mlp() {
-  return training::make_model({.name = "mlp", .hidden = {2048, 2048}}, {28, 28, 10});
+  return training::make_model({.name = "mlp", .hidden = {2048, 2048}}, {{1, 28, 28}, 10});
 }
 std::shared_ptr<training::Model> qat_cnn() {
-  return training::make_model({.name = "cnn", .channels = {32, 64}, .hidden = {256}}, {28, 28, 10});
+  return training::make_model({.name = "cnn", .channels = {32, 64}, .hidden = {256}}, {{1, 28, 28}, 10});
 }
 
 /// One model with its optimizer and a fixed batch.

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -163,12 +164,70 @@ def test_help_of_a_command_shows_an_example(samebits, command):
     assert re.search(rf"^  {command} ", samebits("--help").stdout, re.MULTILINE)
 
 
+@pytest.mark.parametrize("command", ["train", "eval", "export", "verify", "doctor"])
+def test_help_is_a_command_too(samebits, command):
+    assert samebits("help", command).stdout == samebits(command, "--help").stdout
+    assert samebits("help").stdout == samebits("--help").stdout
+
+
+def test_help_lists_the_commands_in_groups(samebits):
+    text = samebits("--help").stdout
+    groups = re.findall(r"^(.+):\n((?:  \w+ .*\n)+)", text[text.index("Train:") :], re.MULTILINE)
+    assert [(name, re.findall(r"^  (\w+)", lines, re.MULTILINE)) for name, lines in groups] == [
+        ("Train", ["train"]), ("Look at a run", ["eval"]), ("Ship a run", ["export", "verify"]),
+        ("This machine", ["doctor"]),
+    ]  # fmt: skip
+    assert "Exit code 0: done; 1: the answer is no; 2: wrong use; 3: the machine lacks something." in text
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["--help"], ["--version"], ["help", "train"], ["eval", "RUN"]])
+@pytest.mark.parametrize("place, cause", [("> /dev/full", "No space left on device"), (">&-", "Bad file descriptor")])
+def test_lost_output_is_no_success(samebits, run, arguments, place, cause):
+    words = [str(run.path) if word == "RUN" else word for word in arguments]
+    result = subprocess.run(
+        ["sh", "-c", f'"$0" "$@" {place}', samebits.program, *words],
+        capture_output=True, text=True, env=samebits.environment({}), timeout=120,
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (3, f"error: [write] standard output: {cause}\n")
+
+
+def test_a_closed_standard_error_does_not_write_into_the_runs_files(samebits, data):
+    config = samebits.write_config(config_text(data, top="threads: 1\nexport: [package]"))
+    script = f'"$0" train {config} 2>&- <&-'
+    subprocess.run(
+        ["sh", "-c", script, samebits.program], cwd=samebits.folder, env=samebits.environment({}), check=True,
+        stdout=subprocess.DEVNULL, timeout=120,
+    )  # fmt: skip
+    files = [file for file in samebits.newest_run().path.rglob("*") if file.is_file()]
+    assert not [file for file in files if b"ms/step" in file.read_bytes()]
+
+
+def test_a_missing_temporary_folder_is_what_the_machine_lacks(samebits, run):
+    error = error_of(samebits("verify", run.path, TMPDIR="/none"), 3)
+    assert error.startswith("error: [samebits] system: ") and "/none" in error
+
+
+def test_verify_runs_no_python_of_the_current_folder(samebits, run):
+    for name in ("numpy", "onnxruntime", "samebits", "struct"):
+        (samebits.folder / f"{name}.py").write_text(f"open('{samebits.folder}/{name}.ran', 'w')\n")
+    assert samebits("verify", run.path).returncode == 0
+    assert list(samebits.folder.glob("*.ran")) == []
+
+
+def test_control_characters_of_a_name_are_not_sent_to_the_terminal(samebits):
+    assert error_of(samebits("eval", "a\x1b[31mb\x9bc"), 2) == (
+        "error: [run] a\\x1b[31mb\\x9bc: expected the folder of a run, got one without config.resolved.yaml; "
+        "look in runs/\n"
+    )
+
+
 def test_version_is_that_of_the_project(samebits):
     assert samebits("--version").stdout == (ROOT / "version.txt").read_text().strip() + "\n"
 
 
 COMMANDS = "train, eval, export, verify or doctor"
 WRONG_USE = [
+    (["help", "quantize"], f'expected {COMMANDS}, got "quantize"; samebits --help lists them'),
     ([], f"expected {COMMANDS}, got none; samebits --help lists them"),
     (["trian", "a.yaml"], f'expected {COMMANDS}, got "trian"; did you mean "train"?'),
     (["quantize"], f'expected {COMMANDS}, got "quantize"; samebits --help lists them'),

@@ -1,5 +1,6 @@
 """What stops a run on its way: a NaN, a full disk, a folder that cannot be written, a checkpoint that does not fit."""
 
+import fcntl
 import os
 import re
 import resource
@@ -219,3 +220,95 @@ def test_a_truncated_checkpoint(samebits, run):
     path.write_bytes(path.read_bytes()[:-1])
     error = error_of(samebits("eval", run.path), 2)
     assert error.startswith(f"error: [safetensors] {path}: expected "), error
+
+
+def test_a_checkpoint_keeps_its_scheme(samebits, run):
+    path = run.path / "config.resolved.yaml"
+    text = path.read_text()
+    assert text.count("weight: {bits: 8") == 1
+    path.write_text(text.replace("weight: {bits: 8", "weight: {bits: 4"))
+    for command, name in ([["eval"], "final"], [["export"], "final"], [["train", "--resume"], "last"]):
+        assert error_of(samebits(*command, run.path), 2) == (
+            f"error: [checkpoint] {run.checkpoint(name)}: conv1: expected the scheme of the configuration, int4 per "
+            "channel, input int8 affine, got int8 per channel, input int8 affine; a trained model keeps its scheme: "
+            "restore the configuration\n"
+        )
+
+
+def test_a_flipped_bit_of_a_checkpoint_is_noticed(samebits, run):
+    path = run.checkpoint("final")
+    good = path.read_bytes()
+    path.write_bytes(good[:-100] + bytes([good[-100] ^ 1]) + good[-99:])
+    error = error_of(samebits("eval", run.path), 2)
+    assert re.fullmatch(
+        rf"error: \[checkpoint\] {re.escape(str(path))}: expected contents of crc32c [0-9a-f]{{8}}, got [0-9a-f]{{8}}; "
+        r"the file is damaged, take another checkpoint\n",
+        error,
+    ), error
+
+
+def test_a_checkpoint_beyond_the_end_of_the_configuration(samebits, run):
+    run.replace_in_config("qat:\n  epochs: 6", "qat:\n  epochs: 3")
+    assert error_of(samebits("train", "--resume", run.path), 2) == (
+        f"error: [checkpoint] {run.checkpoint()}: metadata position: expected at most epoch 3 of 20 steps, got epoch 6, "
+        "step 0; is it of another configuration?\n"
+    )
+
+
+def test_a_damaged_line_of_metrics_is_named(samebits, run):
+    path = run.path / "metrics.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:2], '{"kind": "step", "step": "three"}\n', *lines[2:]]))
+    assert error_of(samebits("train", "--resume", run.path), 2) == (
+        f'error: [run] {path}:3: expected a record with kind, step and phase, got {{"kind": "step", "step": "three"}}; '
+        "remove the line or start a new run\n"
+    )
+
+
+def test_only_one_process_writes_into_a_run(samebits, run):
+    folder = os.open(run.path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        for command in (["train", "--resume"], ["export"]):
+            assert error_of(samebits(*command, run.path), 2) == (
+                f"error: [run] {run.path}: expected a run that no other process writes to, got one in use; wait until "
+                "that ends\n"
+            )
+        assert samebits("eval", run.path).returncode == 0  # which only reads
+    finally:
+        os.close(folder)
+    assert samebits("export", run.path).returncode == 0
+
+
+def test_two_trainings_do_not_go_on_with_one_run(samebits, data):
+    run = interrupted_at(samebits, data, 30)
+    command = [samebits.program, "train", "--resume", run.path]
+    both = [
+        subprocess.Popen(command, env=samebits.environment({}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(2)
+    ]
+    assert sorted(process.wait(timeout=120) for process in both) == [0, 2]
+    steps = [record["step"] for record in run.metrics() if record["kind"] == "step"]
+    assert len(steps) == len(set(steps))
+
+
+def test_what_a_killed_run_left_half_written_goes_at_the_next_start(samebits, run):
+    folders = [run.path, run.path / "checkpoints", run.path / "export"]
+    for folder in folders:
+        (folder / ".samebits-1234abcd-5678").write_bytes(bytes(1000))
+        (folder / ".samebits-99-99").mkdir()
+        (folder / ".samebits-99-99" / "graph.json").write_text("{")
+    assert samebits("export", run.path).returncode == 0
+    assert [file for folder in folders for file in folder.iterdir() if file.name.startswith(".")] == []
+
+
+def limit_memory():
+    resource.setrlimit(resource.RLIMIT_DATA, (3 << 30, 3 << 30))
+
+
+def test_memory_that_runs_out_is_what_the_machine_lacks(samebits, data):
+    config = samebits.write_config(experiment(data))
+    result = samebits(
+        "train", config, "--set", "model={name: mlp, hidden: [65536, 65536]}", preexec_fn=limit_memory
+    )
+    assert error_of(result, 3).startswith("error: [samebits] memory: expected more than this machine gives, got: ")

@@ -1,6 +1,7 @@
 """What a user may give samebits train that is wrong: exit code 2, the whole text, and no run folder left behind."""
 
 import gzip
+import os
 import struct
 
 import numpy as np
@@ -99,6 +100,28 @@ def test_a_layer_whose_sums_could_overflow_is_named_before_training(samebits, tm
     assert seven_bits.status()["verify"]["differing"] == {"package": 0, "onnx": 0}
 
 
+@pytest.mark.parametrize("pattern, step", [("conv", "conv"), ("fc?1", '"fc?1"'), ("conv3", "conv3")])
+def test_a_layer_that_the_model_does_not_have_is_named_before_training(samebits, data, pattern, step):
+    nearest = {"conv": "conv1", "fc?1": "fc1", "conv3": "conv1"}[pattern]
+    assert refused(samebits, config_text(data), "--set", f'qat.layers={{"{pattern}": {{skip: true}}}}') == (
+        f"error: [prepare] layers.{step}: expected the name of a layer or a glob that matches one, got no match; "
+        f'the nearest layer is "{nearest}"\n'
+    )
+
+
+def test_an_integer_beyond_32_bits_is_not_cut_short(samebits, data):
+    assert refused(samebits, config_text(data), "--set", f"threads={2**32 + 1}") == (
+        "error: [config] --set threads=4294967297: threads: expected an integer <= 1024, got 4294967297\n"
+    )
+
+
+def test_a_configuration_from_a_pipe_is_refused_without_waiting(samebits):
+    os.mkfifo(samebits.folder / "net.pipe")
+    assert error_of(samebits("train", "net.pipe"), 2) == (
+        'error: [config] net.pipe: expected a readable file, got "a pipe or a device"; check the path\n'
+    )
+
+
 IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte"
 PIXELS = TRAIN * 12 * 12
 
@@ -116,6 +139,15 @@ def corrupt(root):
     packed = bytearray((root / IMAGES).read_bytes())
     packed[-8] ^= 1  # of the checksum
     (root / IMAGES).write_bytes(packed)
+
+
+def pipe(root):
+    (root / IMAGES).unlink()
+    os.mkfifo(root / IMAGES)
+
+
+def without_checksum(root):
+    (root / IMAGES).write_bytes((root / IMAGES).read_bytes()[:-8])
 
 
 def labels_for_images(root):
@@ -141,6 +173,13 @@ DATA = {
     ),
     "cut off": (cut_off, IMAGES, f"expected an IDX header of 16 bytes, got 0; the file is truncated; {AGAIN}"),
     "corrupt": (corrupt, IMAGES, f'expected an intact gzip stream, got "incorrect data check"; {AGAIN}'),
+    "a pipe": (
+        pipe, IMAGES,
+        "expected a readable file, got a pipe or a device; name a file of which you may read every byte",
+    ),
+    "without the gzip checksum": (
+        without_checksum, IMAGES, f"expected a whole gzip stream, got one without its end; {AGAIN}",
+    ),
     "labels for images": (
         labels_for_images, IMAGES,
         "expected the IDX magic 0x00000803 of images, got 0x00000801; this is a file of labels",

@@ -65,6 +65,21 @@ TEST(Prepare, ReportsEveryLayerWithItsSchemeAndWhyItWasSkipped) {
   EXPECT_EQ(prepared.state(), QuantizerState::kObserving);
 }
 
+TEST(Prepare, RefusesAnExceptionThatMatchesNoLayerAndNamesTheNearest) {
+  const std::string expected =
+      ": expected the name of a layer or a glob that matches one, got no match; the nearest layer is ";
+  const std::pair<const char*, const char*> cases[] = {{"fc2", "layers.fc2"},
+                                                       {"blocks.0.body.1", "layers.\"blocks.0.body.1\""},
+                                                       {"conv*", "layers.\"conv*\""}};
+  const char* const nearest[] = {"\"fc1\"", "\"blocks.0.body.0\"", "\"fc1\""};
+  for (std::size_t i = 0; i < 3; ++i) {
+    Net net;
+    EXPECT_EQ(error_of([&] { prepare(net, skipping(cases[i].first, skipping("head")), images(1)); }),
+              std::string("[prepare] ") + cases[i].second + expected + nearest[i]);
+    EXPECT_EQ(net.fc1->state(), QuantizerState::kFloat);
+  }
+}
+
 TEST(Prepare, WritesSchemesInWords) {
   QScheme scheme;
   EXPECT_EQ(scheme_text(scheme), "int8 affine");

@@ -1,10 +1,15 @@
 // Whole files in, whole messages out; what to_yaml() writes is read back equal.
 #include "training/config.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "tests/torch_ext/config_error.h"
 #include "tests/training/output_folder.h"
@@ -270,6 +275,18 @@ const BadFile kBadFiles[] = {
      {},
      "[config] c.yaml:2: export[1]: expected each name once, got \"onnx\"\n"
      "  2 | export: [onnx, onnx]\n                     ^"},
+    {"name: a\nthreads: 4294967297\n",
+     {},
+     "[config] c.yaml:2: threads: expected an integer <= 1024, got 4294967297\n"
+     "  2 | threads: 4294967297\n               ^"},
+    {"name: a\ntrain: {epochs: 99999999999999999999}\n",
+     {},
+     "[config] c.yaml:2: train.epochs: expected an integer <= 1000000, got 99999999999999999999\n"
+     "  2 | train: {epochs: 99999999999999999999}\n                      ^"},
+    {"name: a\nthreads: '4294967297'\n",
+     {},
+     "[config] c.yaml:2: threads: expected an integer >= 0, got \"4294967297\"; remove the quotes\n"
+     "  2 | threads: '4294967297'\n               ^"},
     {"name: a\n", {"qat.epochs"}, "[config] --set qat.epochs: expected KEY.PATH=VALUE, got no \"=\""},
     {"name: a\n",
      {"qat.epoch=1"},
@@ -290,6 +307,60 @@ TEST_F(ConfigFile, RefusesWhatNoRunCanUse) {
   }
 }
 
+TEST_F(ConfigFile, BoundsEveryInteger) {
+  const std::pair<const char*, const char*> most[] = {{"threads", "1024"},
+                                                      {"checkpoint_every", "1000000000"},
+                                                      {"data.batch_size", "1000000000"},
+                                                      {"data.train_limit", "4294967296"},
+                                                      {"data.test_limit", "4294967296"},
+                                                      {"train.epochs", "1000000"},
+                                                      {"qat.epochs", "1000000"},
+                                                      {"train.schedule.warmup_steps", "1000000000"},
+                                                      {"qat.observe_steps", "1000000000"},
+                                                      {"qat.calibration_batches", "1000000000"}};
+  for (const auto& [key, limit] : most) {
+    const std::string assignment = std::string(key) + "=" + limit;
+    EXPECT_EQ(config_error([&] { load("name: a\n", {assignment}); }), "no error") << assignment;
+    const std::string above = std::string(key) + "=" + std::to_string(std::stoll(limit) + 1);
+    EXPECT_EQ(config_error([&] { load("name: a\n", {above}); }),
+              "[config] --set " + above + ": " + key + ": expected an integer <= " + limit + ", got " +
+                  above.substr(above.find('=') + 1));
+  }
+}
+
+TEST_F(ConfigFile, BoundsTheNumberOfLayers) {
+  std::string sizes = "[1";
+  for (int i = 0; i < 64; ++i) sizes += ",1";
+  const std::string assignment = "model.hidden=" + sizes + "]";
+  EXPECT_EQ(
+      config_error([&] { load("name: a\n", {assignment}); }),
+      "[config] --set " + assignment + ": model.hidden: expected at most 64 sizes, got a list; it has 65");
+}
+
+// 10 s and more when each key looks for itself among all others.
+TEST_F(ConfigFile, ReadsManyKeysInLinearTime) {
+  std::string layers = "name: a\nqat:\n  layers:\n", keys = "name: a\n";
+  for (int i = 0; i < 100'000; ++i) layers += "    \"layer" + std::to_string(i) + "\": {skip: true}\n";
+  for (int i = 0; i < 200'000; ++i) keys += "key" + std::to_string(i) + ": 1\n";
+  const std::clock_t begin = std::clock();
+  EXPECT_EQ(load(layers).qat.qconfig.layers.size(), 100'000u);
+  EXPECT_THAT(config_error([&] { load(keys); }), testing::HasSubstr("key0: unknown key"));
+  EXPECT_LT(std::clock() - begin, 10 * CLOCKS_PER_SEC);
+}
+
+TEST_F(ConfigFile, ReadsOnlyRegularFilesOfASaneSize) {
+  ASSERT_EQ(mkfifo("pipe.yaml", 0600), 0);
+  for (const char* file : {"pipe.yaml", "/dev/zero"})
+    EXPECT_EQ(config_error([&] { load_config(file, {}); }),
+              std::string("[config] ") + file +
+                  ": expected a readable file, got \"a pipe or a device\"; check the path");
+  std::filesystem::remove("pipe.yaml");
+  std::ofstream("c.yaml").close();
+  std::filesystem::resize_file("c.yaml", (16u << 20) + 1);  // sparse
+  EXPECT_EQ(config_error([&] { load_config("c.yaml", {}); }),
+            "[config] c.yaml: expected at most 16 MiB, got more; is it a configuration?");
+}
+
 TEST_F(ConfigFile, NamesAFileThatIsMissing) {
   EXPECT_EQ(
       config_error([] { load_config("nowhere/c.yaml", {}); }),
@@ -299,6 +370,7 @@ TEST_F(ConfigFile, NamesAFileThatIsMissing) {
 TEST_F(ConfigFile, LoadsEveryFileOfConfigsUnderItsNameAndBackFromItsText) {
   int files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(SAMEBITS_SOURCE_DIR "/configs")) {
+    if (entry.path().extension() != ".yaml") continue;
     SCOPED_TRACE(entry.path());
     const Config config = load_config(entry.path().string(), {});
     EXPECT_EQ(config.name, entry.path().stem());
@@ -322,28 +394,36 @@ TEST_F(ConfigFile, TheExampleOfTheDocsLoads) {
   EXPECT_EQ(config.qat.qconfig.layer("fc2").weight.bits, 8);
 }
 
-// Expects a table row for every key below `map`: by its path, or in the section's own table by its name.
-void expect_documented(YamlValue map, const std::string& docs) {
-  for (const std::string& key : map.keys()) {
-    YamlValue value = map.at(key);
-    const std::string path = value.path();
-    const bool is_inherited = path.starts_with("qat.optimizer.");
-    if (value.is_map() && path != "qat.layers") {
-      expect_documented(value, docs);
-    } else if (!is_inherited) {
-      const bool is_named = docs.find("`" + path + "`") != std::string::npos ||
-                            docs.find("| `" + key + "` |") != std::string::npos ||
-                            docs.find("`." + key + "`") != std::string::npos;
-      EXPECT_TRUE(is_named) << path << " is missing in docs/configuration.md";
-    }
-  }
+// SAMEBITS_UPDATE_DOCS=1 writes them instead.
+TEST_F(ConfigFile, TheTablesOfTheDocsAreThoseOfTheKeys) {
+  const std::string docs = read_docs(), first = "<!-- keys -->\n", last = "<!-- end of keys -->";
+  const std::size_t begin = docs.find(first) + first.size(), end = docs.find(last);
+  ASSERT_NE(end, std::string::npos);
+  if (std::getenv("SAMEBITS_UPDATE_DOCS") != nullptr)
+    std::ofstream(SAMEBITS_SOURCE_DIR "/docs/configuration.md")
+        << docs.substr(0, begin) << config_reference() << docs.substr(end);
+  else
+    EXPECT_EQ(docs.substr(begin, end - begin), config_reference());
 }
 
-TEST_F(ConfigFile, TheDocsNameEveryKey) {
+// Where every key that is written has a row, and nothing else has one.
+TEST_F(ConfigFile, EveryKeyThatIsWrittenHasARow) {
+  const std::string tables = config_reference();
+  const std::function<void(YamlValue)> expect_rows = [&](YamlValue map) {
+    for (const std::string& key : map.keys()) {
+      const YamlValue value = map.at(key);
+      const bool is_inherited = value.path() == "qat.optimizer";
+      const std::string row = is_inherited ? "qat.optimizer.*" : value.path();
+      if (value.is_map() && !is_inherited && row != "qat.layers")
+        expect_rows(value);
+      else
+        EXPECT_NE(tables.find("\n| `" + row + "` |"), std::string::npos) << row;
+    }
+  };
   for (const char* optimizer : {"adamw", "sgd"}) {
     Config config = load("name: a\nqat: {weight: {group_size: 32, bits: 4}}\n");
     config.train.optimizer.name = optimizer;
-    expect_documented(YamlValue::parse(to_yaml(config), "resolved.yaml"), read_docs());
+    expect_rows(YamlValue::parse(to_yaml(config), "resolved.yaml"));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include <fstream>
@@ -159,6 +160,42 @@ TEST_F(Idx, RefusesWhatIsNoFileOfLabels) {
   EXPECT_EQ(message_of([&] { read_idx_labels(path_); }),
             "[data] " + path_.string() +
                 ": expected 5 bytes of labels, got 3; the file is truncated; copy or install the file again");
+}
+
+// Sizes around those of the buffers between file and reader: none of them may hide the end of the stream.
+TEST_F(Idx, NeedsTheWholeGzipStreamAtEverySize) {
+  for (const std::uint32_t count : {1u, 100u, 8184u, 16384u, 60000u, 65536u, 262144u}) {
+    const std::string packed = gzipped(labels_header(count) + std::string(count, '\1'));
+    EXPECT_EQ(read_idx_labels(write(packed)).size(), count);
+    for (std::size_t cut = 1; cut <= 8; ++cut) {
+      write(packed.substr(0, packed.size() - cut));
+      EXPECT_EQ(message_of([&] { read_idx_labels(path_); }),
+                "[data] " + path_.string() +
+                    ": expected a whole gzip stream, got one without its end; copy or install the file again")
+          << count << " labels without the last " << cut << " bytes";
+    }
+  }
+}
+
+TEST_F(Idx, ReadsSeveralGzipStreamsAndNothingElseBehindThem) {
+  const std::string first = gzipped(labels_header(4) + "ab"), second = gzipped("cd");
+  EXPECT_THAT(read_idx_labels(write(first + second)), testing::ElementsAre('a', 'b', 'c', 'd'));
+  for (const std::string& behind : {std::string("x"), std::string(8, '\0'), std::string("more text")}) {
+    write(first + second + behind);
+    EXPECT_EQ(
+        message_of([&] { read_idx_labels(path_); }),
+        "[data] " + path_.string() +
+            ": expected nothing behind the gzip stream, got more bytes; copy or install the file again");
+  }
+}
+
+TEST_F(Idx, RefusesPipesAndDevicesWithoutWaiting) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  for (const std::filesystem::path& path : {path_, std::filesystem::path("/dev/zero")})
+    EXPECT_EQ(message_of([&] { read_idx_images(path); }),
+              "[data] " + path.string() +
+                  ": expected a readable file, got a pipe or a device; name a file of which you may read "
+                  "every byte");
 }
 
 TEST_F(Idx, SaysHowToGetAMissingFile) {

@@ -14,10 +14,16 @@ std::vector<std::string> parameters_of(const torch::nn::Module& model) {
   return lines;
 }
 
+/// Of one image, and the classes.
+struct Size {
+  std::int64_t height, width, classes;
+  ExampleShape shape() const { return {{1, height, width}, classes}; }
+};
+
 struct Case {
   const char* why;
   ModelConfig config;
-  ImageShape shape;
+  Size size;
   std::vector<std::string> parameters;
 };
 
@@ -46,15 +52,15 @@ const Case kCases[] = {
 TEST(MakeModel, BuildsTheLayersThatTheConfigurationNames) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);
-    const auto model = make_model(c.config, c.shape);
+    const auto model = make_model(c.config, c.size.shape());
     EXPECT_EQ(parameters_of(*model), c.parameters);
-    const torch::Tensor y = model->forward(torch::randn({3, 1, c.shape.height, c.shape.width}));
-    EXPECT_EQ(y.sizes().vec(), (std::vector<std::int64_t>{3, c.shape.classes}));
+    const torch::Tensor y = model->forward(torch::randn({3, 1, c.size.height, c.size.width}));
+    EXPECT_EQ(y.sizes().vec(), (std::vector<std::int64_t>{3, c.size.classes}));
   }
 }
 
 TEST(MakeModel, ComputesWhatTheLayersSayInFloat) {
-  const auto model = make_model({.name = "cnn", .channels = {2}, .hidden = {5}}, {6, 6, 10});
+  const auto model = make_model({.name = "cnn", .channels = {2}, .hidden = {5}}, {{1, 6, 6}, 10});
   const auto p = model->named_parameters();
   const torch::Tensor x = torch::randn({3, 1, 6, 6});
   torch::Tensor y =
@@ -66,7 +72,7 @@ TEST(MakeModel, ComputesWhatTheLayersSayInFloat) {
 TEST(MakeModel, DrawsParametersFromTheDefaultGenerator) {
   const auto model_of_seed = [](std::uint64_t seed) {
     torch::manual_seed(seed);
-    return make_model({.name = "mlp", .hidden = {5}}, {4, 3, 10})->parameters();
+    return make_model({.name = "mlp", .hidden = {5}}, {{1, 4, 3}, 10})->parameters();
   };
   const auto first = model_of_seed(1), again = model_of_seed(1), other = model_of_seed(2);
   for (std::size_t i = 0; i < first.size(); ++i) {
@@ -78,7 +84,7 @@ TEST(MakeModel, DrawsParametersFromTheDefaultGenerator) {
 TEST(MakeModel, RefusesMorePoolsThanTheImageHasPixels) {
   const struct {
     std::size_t convs;
-    ImageShape shape;
+    Size size;
     const char* expected;
   } cases[] = {
       {5, {12, 30, 10}, "at most 3 channels for images of 12 x 30 pixels, got 5"},
@@ -87,7 +93,7 @@ TEST(MakeModel, RefusesMorePoolsThanTheImageHasPixels) {
   };
   for (const auto& c : cases) {
     const ModelConfig config{.name = "cnn", .channels = std::vector<std::int64_t>(c.convs, 2)};
-    EXPECT_EQ(error_of([&] { make_model(config, c.shape); }),
+    EXPECT_EQ(error_of([&] { make_model(config, c.size.shape()); }),
               std::string("[model] cnn: expected ") + c.expected + "; each one halves them");
   }
 }

@@ -1,5 +1,5 @@
-// training/optimizer.h: the learning rate of every step, and that a loaded state goes on bit for bit.
-#include "training/optimizer.h"
+// training/loop/optimizer.h: the learning rate of every step, and that a loaded state goes on bit for bit.
+#include "training/loop/optimizer.h"
 
 #include "tests/training/training_test.h"
 
@@ -69,7 +69,7 @@ TEST(OptimizerState, GoesOnBitForBit) {
 
     copy_parameters(*trained, *resumed);
     const auto loaded = make_optimizer(config, *resumed);
-    load_optimizer_state(*loaded, *resumed, optimizer_state(*optimizer, *trained), "a");
+    load_optimizer_state(*loaded, *resumed, optimizer_state(*optimizer, *trained), {"a"});
     for (int step = 3; step < 6; ++step) {
       train_step(*optimizer, *trained, step);
       train_step(*loaded, *resumed, step);
@@ -119,7 +119,7 @@ TEST(OptimizerState, IsACopyOnceLoaded) {
   auto state = optimizer_state(*optimizer, *linear);
   for (auto& [name, tensor] : state) tensor = tensor.clone();
   const auto loaded = make_optimizer(kOptimizers[1], *linear);
-  load_optimizer_state(*loaded, *linear, state, "a");
+  load_optimizer_state(*loaded, *linear, state, {"a"});
   state["weight.momentum_buffer"].zero_();
   EXPECT_TRUE(same_bits(optimizer_state(*loaded, *linear)["weight.momentum_buffer"],
                         optimizer_state(*optimizer, *linear)["weight.momentum_buffer"]));
@@ -135,7 +135,7 @@ TEST(OptimizerState, NamesWhatDoesNotFit) {
   const auto error = [](const OptimizerConfig& config, const std::map<std::string, torch::Tensor>& state) {
     torch::nn::Linear linear(3, 2);
     const auto optimizer = make_optimizer(config, *linear);
-    return error_of([&] { load_optimizer_state(*optimizer, *linear, state, "runs/a.safetensors"); });
+    return error_of([&] { load_optimizer_state(*optimizer, *linear, state, {"runs/a.safetensors"}); });
   };
   const std::string head = "[checkpoint] runs/a.safetensors: optimizer.";
   const std::string tail = "; is it of another configuration?";

@@ -56,16 +56,15 @@ Report sample_report() {
                                                    : "frozen",
                              .train_loss = 0.62 / std::sqrt(epoch) - 0.02 * epoch,
                              .test_loss = 0.5 / std::sqrt(epoch) + 0.035,
-                             .accuracy_percent = 92 - 8.0 / epoch,
+                             .score = 92 - 8.0 / epoch,
                              .seconds = epoch <= 6 ? 15.3 : 11.2});
   }
   report.phases = {{0, "fp32"}, {6, "observing"}, {6.4, "quantizing"}, {7.5, "frozen"}};
-  report.results = {
-      {.name = "FP32", .accuracy_percent = 91.62, .size_bytes = 3312680, .step_ms = 66.1, .step_ratio = 1},
-      {.name = "PTQ", .accuracy_percent = 91.47},
-      {.name = "QAT", .accuracy_percent = 91.83, .step_ms = 46.2, .step_ratio = 0.699},
-      {.name = "exported package", .accuracy_percent = 91.83, .size_bytes = 531204},
-      {.name = "ONNX", .accuracy_percent = 91.83, .size_bytes = 848112}};
+  report.results = {{.name = "FP32", .score = 91.62, .size_bytes = 3312680, .step_ms = 66.1, .step_ratio = 1},
+                    {.name = "PTQ", .score = 91.47},
+                    {.name = "QAT", .score = 91.83, .step_ms = 46.2, .step_ratio = 0.699},
+                    {.name = "exported package", .score = 91.83, .size_bytes = 531204},
+                    {.name = "ONNX", .score = 91.83, .size_bytes = 848112}};
   const auto layer = [](const char* name, const char* kind, const char* weight, std::int64_t qmin,
                         std::int64_t qmax) {
     return LayerRow{.name = name,
@@ -94,10 +93,8 @@ Report sample_report() {
 Report sparse_report() {
   Report report;
   report.title = "one <epoch> & \"nothing\" else";
-  report.epochs = {
-      {.epoch = 1, .phase = "", .train_loss = NAN, .test_loss = INFINITY, .accuracy_percent = NAN}};
-  report.results = {{.name = "FP32"},
-                    {.name = "PTQ", .accuracy_percent = NAN, .step_ms = NAN, .step_ratio = INFINITY}};
+  report.epochs = {{.epoch = 1, .phase = "", .train_loss = NAN, .test_loss = INFINITY, .score = NAN}};
+  report.results = {{.name = "FP32"}, {.name = "PTQ", .score = NAN, .step_ms = NAN, .step_ratio = INFINITY}};
   report.layers = {{.name = "fc",
                     .kind = "Linear",
                     .weight = "int8",

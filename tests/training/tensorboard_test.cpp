@@ -16,6 +16,7 @@
 #include <stdexcept>
 
 #include "tests/training/output_folder.h"
+#include "training/run/crc32c.h"
 
 namespace samebits::training {
 namespace {

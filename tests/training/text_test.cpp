@@ -52,5 +52,14 @@ TEST(Text, EscapesEveryCharacterThatMarksUpAndEveryOneThatXmlForbids) {
   EXPECT_EQ(html_escaped(std::string_view("a\0b\x1b[31m\tc\n\x7f", 12)), "a\uFFFDb\uFFFD[31m\tc\n\uFFFD");
 }
 
+TEST(PrintableText, ShowsWhatWouldSteerATerminal) {
+  EXPECT_EQ(printable_text("a\x1b[31mb"), "a\\x1b[31mb");
+  EXPECT_EQ(printable_text("\x7f\r\a"), "\\x7f\\x0d\\x07");
+  EXPECT_EQ(printable_text("\xc2\x9b"
+                           "31m"),
+            "\\x9b31m");
+  EXPECT_EQ(printable_text("two\nlines\tand é – …"), "two\nlines\tand é – …");
+}
+
 }  // namespace
 }  // namespace samebits::training

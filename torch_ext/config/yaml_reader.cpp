@@ -123,8 +123,10 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-std::string nearest_name(const std::string& word, const std::vector<std::string>& candidates) {
-  const std::size_t farthest = std::min<std::size_t>(3, word.size() / 2);
+namespace {
+
+std::string nearest_within(std::size_t farthest, const std::string& word,
+                           const std::vector<std::string>& candidates) {
   std::string nearest;
   std::size_t smallest = farthest + 1;
   for (const std::string& candidate : candidates) {
@@ -135,6 +137,17 @@ std::string nearest_name(const std::string& word, const std::vector<std::string>
     }
   }
   return nearest;
+}
+
+}  // namespace
+
+std::string nearest_name(const std::string& word, const std::vector<std::string>& candidates) {
+  return nearest_within(std::min<std::size_t>(3, word.size() / 2), word, candidates);
+}
+
+std::string nearest_name_of_any(const std::string& word, const std::vector<std::string>& candidates) {
+  constexpr std::size_t kAnyDistance = std::size_t{1} << 40;
+  return nearest_within(kAnyDistance, word, candidates);
 }
 
 std::string alternatives(const std::vector<std::string>& names) {
@@ -155,6 +168,47 @@ std::string path_step(const std::string& key) {
   return is_plain ? key : "\"" + key + "\"";
 }
 
+namespace {
+
+/// Why `file` is none that can be read, and a file beside it that may be meant.
+[[noreturn]] void throw_unreadable(const std::string& file, const std::string& reason) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> neighbours;
+  std::error_code ignored;
+  const fs::path folder = fs::path(file).parent_path();
+  for (const auto& entry : fs::directory_iterator(folder.empty() ? fs::path(".") : folder, ignored))
+    if (entry.path().extension() == ".yaml" && folder / entry.path().filename() != fs::path(file))
+      neighbours.push_back((folder / entry.path().filename()).string());
+  std::sort(neighbours.begin(), neighbours.end());
+  const std::string near = nearest_name(file, neighbours);
+  throw ConfigError("[config] " + file + ": expected a readable file, got \"" + reason + "\"; " +
+                    (near.empty() ? "check the path" : "did you mean \"" + near + "\"?"));
+}
+
+/// A pipe or a device might never end, and what is larger is no configuration.
+std::string read_small_file(const std::string& file) {
+  constexpr std::uintmax_t kMostBytes = 16u << 20;
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(file, error);
+  if (!std::filesystem::exists(status)) throw_unreadable(file, error.message());
+  if (std::filesystem::is_directory(status)) throw_unreadable(file, std::generic_category().message(EISDIR));
+  if (!std::filesystem::is_regular_file(status)) throw_unreadable(file, "a pipe or a device");
+  errno = 0;
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw_unreadable(file, std::generic_category().message(errno));
+  std::string text;
+  std::array<char, 1 << 16> piece;
+  while (stream.read(piece.data(), piece.size()), stream.gcount() > 0) {
+    text.append(piece.data(), static_cast<std::size_t>(stream.gcount()));
+    if (text.size() > kMostBytes)
+      throw ConfigError("[config] " + file + ": expected at most 16 MiB, got more; is it a configuration?");
+  }
+  if (stream.bad()) throw_unreadable(file, std::generic_category().message(errno));
+  return text;
+}
+
+}  // namespace
+
 YamlValue::YamlValue(std::shared_ptr<Node> node) : node_(std::move(node)) {}
 
 YamlValue YamlValue::parse(const std::string& text, const std::string& file) {
@@ -163,24 +217,7 @@ YamlValue YamlValue::parse(const std::string& text, const std::string& file) {
 }
 
 YamlValue YamlValue::load(const std::string& file) {
-  namespace fs = std::filesystem;
-  errno = 0;
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream text;
-  if (stream.is_open() && stream.peek() != std::ifstream::traits_type::eof()) text << stream.rdbuf();
-  if (errno == 0) return parse(text.str(), file);
-
-  const std::string reason = std::generic_category().message(errno);
-  std::vector<std::string> neighbours;
-  std::error_code ignored;
-  const fs::path folder = fs::path(file).parent_path();
-  for (const auto& entry : fs::directory_iterator(folder.empty() ? fs::path(".") : folder, ignored))
-    if (entry.path().extension() == ".yaml")
-      neighbours.push_back((folder / entry.path().filename()).string());
-  std::sort(neighbours.begin(), neighbours.end());
-  const std::string near = nearest_name(file, neighbours);
-  throw ConfigError("[config] " + file + ": expected a readable file, got \"" + reason + "\"; " +
-                    (near.empty() ? "check the path" : "did you mean \"" + near + "\"?"));
+  return parse(read_small_file(file), file);
 }
 
 void YamlValue::set(const std::string& assignment) {
@@ -191,17 +228,17 @@ void YamlValue::set(const std::string& assignment) {
     expect_map_for(*parent, *source);
     const std::string path = parent->path + (parent->path.empty() ? "" : ".") + path_step(keys[i]);
     const bool is_last = i + 1 == keys.size();
-    const auto place = std::find_if(parent->children.begin(), parent->children.end(),
-                                    [&](const auto& child) { return child.first == keys[i]; });
-    if (place != parent->children.end() && !is_last) {
-      parent = place->second;
+    const auto place = parent->places.find(keys[i]);
+    const bool is_there = place != parent->places.end();
+    if (is_there && !is_last) {
+      parent = parent->children[place->second].second;
       continue;
     }
     const std::shared_ptr<Node> value = build_yaml_tree(is_last ? text : "", source, path);
-    if (place != parent->children.end()) {
-      place->second = value;
+    if (is_there) {
+      parent->children[place->second].second = value;
     } else {
-      parent->children.emplace_back(keys[i], value);
+      parent->add(keys[i], value);
     }
     parent = value;
   }
@@ -209,8 +246,7 @@ void YamlValue::set(const std::string& assignment) {
 
 bool YamlValue::has(const std::string& key) {
   if (!is_map()) fail("a map");
-  if (std::find(node_->known.begin(), node_->known.end(), key) == node_->known.end())
-    node_->known.push_back(key);
+  node_->know(key);
   return node_->child(key) != nullptr;
 }
 
@@ -270,6 +306,15 @@ std::int64_t YamlValue::integer(std::int64_t low, std::int64_t high) const {
   return *value;
 }
 
+std::int64_t YamlValue::integer_at_least(std::int64_t low, std::int64_t limit) const {
+  const std::string digits = is_scalar() ? node_->text.substr(node_->text.starts_with('+') ? 1 : 0) : "";
+  const bool is_number = !digits.empty() && digits.find_first_not_of("0123456789") == std::string::npos;
+  const std::optional<std::int64_t> value = is_number ? parse_integer(digits) : std::nullopt;
+  if (is_number && !node_->quoted && value.value_or(kAnyInteger) > limit)
+    fail("an integer <= " + std::to_string(limit));
+  return integer(low, kAnyInteger);
+}
+
 double YamlValue::number(double low, double high) const {
   const std::optional<double> value = is_scalar() ? parse_yaml_number(node_->text) : std::nullopt;
   const bool is_inside =
@@ -287,8 +332,7 @@ std::string YamlValue::choice(const std::vector<std::string>& names) const {
 
 void YamlValue::finish() const {
   for (const auto& [key, value] : node_->children) {
-    if (std::find(node_->known.begin(), node_->known.end(), key) != node_->known.end()) continue;
-    throw_unknown_key(key, *value, node_->known);
+    if (node_->known_set.count(key) == 0) throw_unknown_key(key, *value, node_->known);
   }
 }
 

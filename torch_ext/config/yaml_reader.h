@@ -39,7 +39,7 @@ class YamlValue {
   /// that is no scalar, and a second document. An empty text is a null value.
   static YamlValue parse(const std::string& text, const std::string& file);
 
-  /// Reads and parses a file. Throws ConfigError when it cannot be read.
+  /// Reads and parses a regular file of at most 16 MiB. Throws ConfigError when it cannot be read.
   static YamlValue load(const std::string& file);
 
   /// Applies `--set a.b=c`: the value is parsed as YAML and replaces or adds a.b. A key that holds a dot
@@ -61,6 +61,9 @@ class YamlValue {
   std::string text() const;                                         // a scalar as written, without its quotes
   bool boolean() const;                                             // true or false
   std::int64_t integer(std::int64_t low, std::int64_t high) const;  // both included
+  /// At least `low`; `limit` is what this machine can make use of: "expected an integer >= 1, got 0", and
+  /// above it "expected an integer <= 1024, got 4294967297".
+  std::int64_t integer_at_least(std::int64_t low, std::int64_t limit) const;
   double number(double low, double high) const;                     // both included; finite
   std::string choice(const std::vector<std::string>& names) const;  // "did you mean" included
 
@@ -83,6 +86,8 @@ class YamlValue {
 /// The name of `candidates` with the smallest edit distance to `word`, or empty when none is near (distance >
 /// 3 or more than half the word). The first of equals.
 std::string nearest_name(const std::string& word, const std::vector<std::string>& candidates);
+/// The same however far it is; empty only when there are no candidates.
+std::string nearest_name_of_any(const std::string& word, const std::vector<std::string>& candidates);
 
 /// "a", "a or b", "a, b or c".
 std::string alternatives(const std::vector<std::string>& names);

@@ -102,7 +102,7 @@ class TreeBuilder : public YAML::EventHandler {
       parent.key = node;
     } else {
       node->key_mark = parent.key->mark;
-      parent.node->children.emplace_back(parent.key->text, node);
+      parent.node->add(parent.key->text, node);
       parent.key = nullptr;
     }
   }

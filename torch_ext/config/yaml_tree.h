@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -24,12 +26,21 @@ struct YamlValue::Node {
   std::string text;  // of a scalar
   bool quoted = false;
   std::vector<std::pair<std::string, std::shared_ptr<Node>>> children;  // of a list: with empty keys
-  std::vector<std::string> known;  // of a map: what has() and at() named, in that order
+  std::unordered_map<std::string, std::size_t> places;  // of a map: where each key first stands in `children`
+  std::vector<std::string> known;                       // of a map: what has() and at() named, in that order
+  std::unordered_set<std::string> known_set;
 
+  /// Returns false, and leaves the place of the first, when the key is there already.
+  bool add(const std::string& key, std::shared_ptr<Node> value) {
+    children.emplace_back(key, std::move(value));
+    return places.try_emplace(key, children.size() - 1).second;
+  }
   std::shared_ptr<Node> child(const std::string& key) const {
-    for (const auto& [name, node] : children)
-      if (name == key) return node;
-    return nullptr;
+    const auto found = places.find(key);
+    return found == places.end() ? nullptr : children[found->second].second;
+  }
+  void know(const std::string& key) {
+    if (known_set.insert(key).second) known.push_back(key);
   }
 };
 

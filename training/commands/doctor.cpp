@@ -7,11 +7,14 @@
 #include "kernels/common/isa.h"
 #include "kernels/common/kernel.h"
 #include "training/commands/commands.h"
+#include "training/commands/exit_codes.h"
+#include "training/library_errors.h"
 
 namespace samebits::training {
+namespace {
 
 int doctor() {
-  kernels::isa::forced();  // first: throws on an unknown SAMEBITS_ISA
+  refusing([] { kernels::isa::forced(); });  // an unknown SAMEBITS_ISA
   std::printf("samebits   %s\nLibTorch   %s\nCUDA       %s\nthreads    %d\n", SAMEBITS_VERSION, TORCH_VERSION,
               SAMEBITS_CUDA_BUILD ? "kernels built" : "kernels not built (PRESET=cuda builds them)",
               at::get_num_threads());
@@ -29,7 +32,18 @@ int doctor() {
       name = "";
     }
   }
-  return 0;
+  return kDone;
+}
+
+}  // namespace
+
+Command doctor_command() {
+  return {.name = "doctor",
+          .group = "This machine",
+          .summary = "What this machine has, which kernels run here and why others do not",
+          .example = "SAMEBITS_ISA=avx2 samebits doctor",
+          .add_options = [](CLI::App&) {},
+          .run = doctor};
 }
 
 }  // namespace samebits::training

@@ -15,9 +15,9 @@ struct IdxImages {
 };
 
 /// Reads a file of 3-dimensional unsigned bytes. Memory grows with what the file holds, not with what its
-/// header claims. Throws std::runtime_error "[data] PATH: expected …, got …; hint" on a missing or unreadable
+/// header claims. Throws UsageError "[data] PATH: expected …, got …; hint" on a missing or unreadable
 /// file, a wrong magic, sizes of 0 or of more than 2^32 pixels, a payload that is too short or too long, and
-/// a corrupt gzip stream.
+/// a corrupt gzip stream, its checksum included.
 IdxImages read_idx_images(const std::filesystem::path& path);
 
 /// Reads a file of 1-dimensional unsigned bytes, one label an element. Throws as read_idx_images does.

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "torch_ext/modules/qat_layer.h"
-#include "training/models/models.h"
+#include "training/models/model.h"
 #include "training/report/report.h"
 
 namespace samebits::training {

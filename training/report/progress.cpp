@@ -37,7 +37,7 @@ std::string line_tail(const ProgressState& state) {
   if (!std::isnan(state.loss)) {
     text += formatted(std::fabs(state.loss) < 1e4 ? "  loss %.4f" : "  loss %.3g", state.loss);
   }
-  if (!std::isnan(state.accuracy_percent)) text += formatted("  accuracy %.2f%%", state.accuracy_percent);
+  if (!state.score.empty()) text += "  " + state.score;
   if (!(state.step_ms > 0)) return text;
   text += formatted("  %.1f ms/step", state.step_ms);
   if (state.samples_per_step > 0) {

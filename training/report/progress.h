@@ -17,7 +17,7 @@ struct ProgressState {
   std::int64_t step = 0, steps = 0;   // done, of this epoch
   std::int64_t samples_per_step = 0;  // 0: unknown
   double loss = std::numeric_limits<double>::quiet_NaN();
-  double accuracy_percent = std::numeric_limits<double>::quiet_NaN();
+  std::string score;                                          // "accuracy 91.42%"; empty: left out
   double step_ms = std::numeric_limits<double>::quiet_NaN();  // the recent average
 };
 

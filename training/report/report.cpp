@@ -82,26 +82,28 @@ std::string verification_html(const std::optional<Verification>& verification) {
   return html + "</div>\n";
 }
 
-std::string results_html(const std::vector<ResultRow>& results) {
+std::string results_html(const Report& report) {
+  const std::vector<ResultRow>& results = report.results;
+  const Metric& metric = report.metric;
   if (results.empty()) return "";
   const ResultRow& first = results.front();
   const std::string versus = "vs " + first.name;
   std::vector<Cells> rows;
   for (const ResultRow& row : results) {
-    const double gain = row.accuracy_percent - first.accuracy_percent;
+    const double gain = row.score - first.score;
     const bool has_ratio = row.size_bytes && first.size_bytes && *first.size_bytes > 0;
     const double size_ratio =
         has_ratio ? static_cast<double>(*row.size_bytes) / static_cast<double>(*first.size_bytes) : kMissing;
     const bool is_first = &row == &first;
-    rows.push_back({row.name, fixed_or_dash(row.accuracy_percent, 2, "%"),
-                    is_first || !std::isfinite(gain) ? kDash : formatted("%+.2f", gain),
+    rows.push_back({row.name, metric.text(row.score),
+                    is_first || !std::isfinite(gain) ? kDash : formatted("%+.*f", metric.decimals, gain),
                     row.size_bytes ? bytes_text(*row.size_bytes) : kDash,
                     fixed_or_dash(is_first ? kMissing : size_ratio, 2, "x"),
                     fixed_or_dash(row.step_ms, 1, " ms"),
                     is_first ? kDash : fixed_or_dash(row.step_ratio, 2, "x")});
   }
   return "<h2>Results</h2>\n" + table_html({{"model", false},
-                                            {"accuracy", true},
+                                            {metric.name, true},
                                             {versus, true},
                                             {"size", true},
                                             {versus, true},
@@ -124,30 +126,35 @@ std::string epochs_html(const Report& report) {
   if (report.epochs.empty()) return "";
   LineChart loss{
       .label = "loss", .unit = "", .decimals = 4, .epochs = {}, .series = {}, .phases = report.phases};
-  LineChart accuracy{
-      .label = "accuracy", .unit = "%", .decimals = 2, .epochs = {}, .series = {}, .phases = report.phases};
-  ChartSeries train{"train", "train", {}}, test{"test", "test", {}}, percent{"accuracy", "accuracy", {}};
+  const Metric& metric = report.metric;
+  LineChart score{.label = metric.name,
+                  .unit = metric.unit,
+                  .decimals = metric.decimals,
+                  .epochs = {},
+                  .series = {},
+                  .phases = report.phases};
+  ChartSeries train{"train", "train", {}}, test{"test", "test", {}}, scores{metric.name, "accuracy", {}};
   std::vector<Cells> rows;
   for (const EpochPoint& point : report.epochs) {
     loss.epochs.push_back(point.epoch);
     train.values.push_back(point.train_loss);
     test.values.push_back(point.test_loss);
-    percent.values.push_back(point.accuracy_percent);
+    scores.values.push_back(point.score);
     rows.push_back({significant_text(point.epoch, 6), point.phase, fixed_text(point.train_loss, 4),
-                    fixed_text(point.test_loss, 4), fixed_or_dash(point.accuracy_percent, 2, "%"),
+                    fixed_text(point.test_loss, 4), metric.text(point.score),
                     fixed_or_dash(point.seconds, 1, " s")});
   }
-  accuracy.epochs = loss.epochs;
+  score.epochs = loss.epochs;
   loss.series = {train, test};
-  accuracy.series = {percent};
+  score.series = {scores};
   return "<h2>Training</h2>\n<div class=\"charts\">\n" + chart_figure("Loss", loss) +
-         chart_figure("Test accuracy", accuracy) +
+         chart_figure(std::string("Test ") + metric.name, score) +
          "</div>\n<details><summary>Every epoch in numbers</summary>\n" +
          table_html({{"epoch", false},
                      {"phase", false},
                      {"train loss", true},
                      {"test loss", true},
-                     {"accuracy", true},
+                     {metric.name, true},
                      {"time", true}},
                     rows) +
          "</details>\n";
@@ -228,7 +235,7 @@ std::string report_html(const Report& report) {
   html += "<title>" + html_escaped(report.title) + " · samebits</title>\n<style>" + std::string(kReportStyle);
   html += "</style>\n</head>\n<body>\n<main>\n<h1>" + html_escaped(report.title) + "</h1>\n";
   if (!report.machine.empty()) html += "<p class=\"machine\">" + html_escaped(report.machine) + "</p>\n";
-  html += verification_html(report.verification) + results_html(report.results) + epochs_html(report);
+  html += verification_html(report.verification) + results_html(report) + epochs_html(report);
   html += layers_html(report.layers) + histograms_html(report.layers) + summary_html(report.summary);
   return html + "</main>\n</body>\n</html>\n";
 }

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "training/metric.h"
+
 namespace samebits::training {
 
 inline constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
@@ -21,7 +23,7 @@ struct SummaryRow {
 struct EpochPoint {
   double epoch = 0;   // epochs trained so far, finite: 1 after the first
   std::string phase;  // as in PhaseMark
-  double train_loss = kMissing, test_loss = kMissing, accuracy_percent = kMissing;
+  double train_loss = kMissing, test_loss = kMissing, score = kMissing;
   double seconds = kMissing;  // of training since the point before
 };
 
@@ -36,7 +38,7 @@ struct PhaseMark {
 /// are compared with.
 struct ResultRow {
   std::string name;
-  double accuracy_percent = kMissing;
+  double score = kMissing;
   std::optional<std::int64_t> size_bytes = {};
   std::optional<double> step_ms = {};     // one training step
   std::optional<double> step_ratio = {};  // step_ms by that of the first row
@@ -66,6 +68,7 @@ struct Verification {
 };
 
 struct Report {
+  Metric metric;        // what every score is
   std::string title;    // the run's name
   std::string machine;  // processor, instruction set, threads
   std::vector<SummaryRow> summary;

@@ -3,29 +3,18 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 
 #include "io/atomic_file.h"
 #include "tensorboard_event.pb.h"
+#include "training/run/crc32c.h"
 
 namespace samebits::training {
 namespace {
 
 using samebits_tensorboard::Event;
-
-/// The CRC of each byte value, with the reflected polynomial.
-constexpr std::array<std::uint32_t, 256> crc32c_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    std::uint32_t crc = byte;
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0u);
-    table[byte] = crc;
-  }
-  return table;
-}
 
 /// TFRecord's guard against a CRC of data that holds CRCs.
 std::uint32_t masked(std::uint32_t crc) {
@@ -58,13 +47,6 @@ Event new_event(std::int64_t step) {
 }
 
 }  // namespace
-
-std::uint32_t crc32c(std::string_view bytes) {
-  static constexpr std::array<std::uint32_t, 256> kTable = crc32c_table();
-  std::uint32_t crc = ~0u;
-  for (const char byte : bytes) crc = crc >> 8 ^ kTable[(crc ^ static_cast<std::uint8_t>(byte)) & 0xff];
-  return ~crc;
-}
 
 std::string tfrecord(std::string_view message) {
   const std::string length = little_endian(static_cast<std::uint64_t>(message.size()));

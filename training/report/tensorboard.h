@@ -46,9 +46,6 @@ class EventWriter {
   std::unique_ptr<std::FILE, Close> file_;
 };
 
-/// CRC-32C (Castagnoli; RFC 3720, appendix B.4).
-std::uint32_t crc32c(std::string_view bytes);
-
 /// `message` in a TFRecord frame.
 std::string tfrecord(std::string_view message);
 

@@ -94,4 +94,24 @@ std::string html_escaped(std::string_view text) {
   return escaped;
 }
 
+std::string printable_text(std::string_view text) {
+  std::string printable;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0u;
+    const bool is_c1 =
+        byte == 0xc2 && next >= 0x80 && next < 0xa0;  // U+0080..U+009F, which steer terminals too
+    const bool is_control = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f;
+    if (is_c1) {
+      printable += formatted("\\x%02x", next);
+      ++i;
+    } else if (is_control) {
+      printable += formatted("\\x%02x", byte);
+    } else {
+      printable += text[i];
+    }
+  }
+  return printable;
+}
+
 }  // namespace samebits::training

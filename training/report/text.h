@@ -26,4 +26,7 @@ std::string duration_text(double seconds);       // 0:41, 1:02:03; whole seconds
 /// UTF-8 `text` as HTML or XML text or attribute value. Control characters, which XML forbids, become U+FFFD.
 std::string html_escaped(std::string_view text);
 
+/// `text` for a terminal: control characters, which names of files may hold, as \x1b; lines and tabs stay.
+std::string printable_text(std::string_view text);
+
 }  // namespace samebits::training

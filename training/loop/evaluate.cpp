@@ -1,0 +1,48 @@
+#include "training/loop/evaluate.h"
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <functional>
+
+#include "graph/package.h"
+#include "runtime/interpreter.h"
+#include "torch_ext/forward.h"
+#include "training/library_errors.h"
+
+namespace samebits::training {
+namespace {
+
+Evaluation evaluate_outputs(const std::function<torch::Tensor(const torch::Tensor&)>& forward,
+                            const Task& task, std::int64_t batch_size) {
+  const torch::NoGradGuard no_grad;
+  const Examples& test = task.test();
+  Totals totals;
+  for (std::int64_t begin = 0; begin < test.size(); begin += batch_size) {
+    const Batch batch = test.range(begin, begin + batch_size);
+    task.add_up(totals, forward(batch.x), batch.target);
+  }
+  return {totals.loss / static_cast<double>(totals.examples), task.metric_value(totals)};
+}
+
+}  // namespace
+
+Evaluation evaluate(Model& model, const Task& task, std::int64_t batch_size) {
+  const EvalGuard eval(model);
+  return evaluate_outputs([&](const torch::Tensor& x) { return model.forward(x); }, task, batch_size);
+}
+
+Evaluation evaluate_package(const std::filesystem::path& package, const Task& task, std::int64_t batch_size) {
+  return refusing([&] {
+    runtime::Interpreter interpreter(runtime::load_package(package), at::get_num_threads());
+    const auto forward = [&](const torch::Tensor& any_x) {
+      const torch::Tensor x = any_x.contiguous();
+      const runtime::Array y = interpreter.run(
+          {x.sizes().vec(), {x.const_data_ptr<float>(), x.const_data_ptr<float>() + x.numel()}});
+      return torch::tensor(y.values).reshape(y.shape);
+    };
+    return evaluate_outputs(forward, task, batch_size);
+  });
+}
+
+}  // namespace samebits::training

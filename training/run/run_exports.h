@@ -1,0 +1,35 @@
+// What follows training: export and proof. Each reads the run's folder, so that each can be done again later.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "torch_ext/verify.h"
+#include "training/loop/built_model.h"
+#include "training/run/run_directory.h"
+
+namespace samebits::training {
+
+/// The trained model of a run: checkpoint "final", or "last" before the end. Throws UsageError when neither
+/// is there or it is of another configuration.
+BuiltModel load_trained(const RunDirectory& run, const Config& config, const Task& task);
+
+/// Writes the files that `exports` names ("package", "onnx") into the run's export folder. Throws UsageError
+/// when the model cannot be exported yet.
+void export_run(const RunDirectory& run, BuiltModel& trained, const Task& task,
+                const std::vector<std::string>& exports);
+
+/// Replays the whole test set through every exported file.
+std::vector<VerifyReport> verify_run(const RunDirectory& run, BuiltModel& trained, const Task& task);
+
+/// A package is a folder, an ONNX file a file.
+std::string target_name(const std::filesystem::path& file);
+
+/// {"images", "logits", "differing": {"package": n, "onnx": n}}.
+nlohmann::ordered_json verify_json(const std::vector<VerifyReport>& reports);
+
+/// Prints a line a file; whether none of them differs.
+bool print_verification(const std::vector<VerifyReport>& reports);
+
+}  // namespace samebits::training
