@@ -60,8 +60,8 @@ class Prepared {
 
 /// Sets up every layer by `config` and leaves it observing; after `observe_steps` training forwards a layer
 /// computes on integers (0: only when told). Runs `example` once, in eval mode. Throws c10::Error when a
-/// layer is not reached by it, an exception of the configuration matches no layer, or a torch::nn::Linear or Conv2d
-/// cannot be converted, unless the configuration skips it; the model computes what it did before then.
+/// layer is not reached by it, an exception of the configuration matches no layer, or a torch::nn::Linear or
+/// Conv2d cannot be converted, unless the configuration skips it; the model computes what it did before then.
 Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tensor& example,
                  std::int64_t observe_steps = 200);
 template <class Model>

@@ -9,6 +9,7 @@
 #include "csrc/layers/layer_autograd.h"
 #include "csrc/layers/linear_backward.h"
 #include "csrc/layers/region_threads.h"
+#include "quant/pack.h"
 
 namespace samebits::ops {
 
@@ -54,8 +55,8 @@ struct Linear {
     const kernels::AffineGrid grid = activation_grid("linear", call.x_grid);
     quantize_input(call, grid, out);
     if (call.weight.numel() == 0 || (out.y.numel() == 0 && not_finite == nullptr)) return out;
-    const kernels::PackedWeight weight =
-        packed_weight("linear", call, kernels::WeightOrder::kGemm, not_finite);
+    const kernels::PackedWeight weight = packed_weight(
+        "linear", call, quant::linear_order(encoding_of(call.weight_grid, call.weight)), not_finite);
     if (out.y.numel() == 0) return out;
     Tensor bias_holder;
     multiply(weight, kernels::layer_terms(weight, grid, bias_data(call.bias, bias_holder)), out);

@@ -24,11 +24,13 @@ constexpr std::int64_t max_depth(std::int32_t x_qmin, std::int32_t x_qmax, std::
   return INT32_MAX / (x_magnitude * weight_magnitude);
 }
 
-/// Terms of one layer call: what epilogue.h needs of weights, input grid and bias.
+/// Terms of one layer call: what epilogue.h needs of weights, input grid and bias. For a weight in order
+/// kInt4, whose product makes its own terms: those of the input alone.
 struct LayerTerms {
   std::vector<std::int32_t> correction;  // [groups][n]
   std::vector<float> scale;              // [groups][n]: x scale folded in, unless grouped
   float x_scale = 1.0f;
+  std::int32_t x_zero_point = 0;
   const float* bias = nullptr;  // [n] or null
 };
 LayerTerms layer_terms(const PackedWeight& weights, const AffineGrid& x_grid, const float* bias);

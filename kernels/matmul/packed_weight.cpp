@@ -31,10 +31,32 @@ PackedWeight allocate_packed_weight(WeightOrder order, std::int64_t n, std::int6
   PackedWeight packed{.order = order, .n = n, .k = k};
   packed.grouped = group_size > 0;
   packed.group_size = packed.grouped ? group_size : k;
+  if (order == WeightOrder::kInt4) {
+    const Int4Shape shape = int4_shape(packed);
+    packed.codes.resize(shape.packed_bytes());
+    packed.scale.resize(shape.terms());
+    return packed;
+  }
   packed.sums.resize(packed.groups() * n);
   packed.scale.resize(packed.groups() * n);
   packed.codes.resize(order == WeightOrder::kGemm ? packed_size(n, k) : n * k);
   return packed;
+}
+
+Int4Shape int4_shape(const PackedWeight& packed) {
+  return {packed.n, packed.k, packed.grouped ? packed.group_size : 0};
+}
+
+void pack_int4_rows(const std::int8_t* codes, const float* scale, const std::int32_t* zero_point,
+                    std::int64_t first, std::int64_t last, PackedWeight& packed) {
+  // The packing functions take whole matrices: these rows are one, packed to where they begin.
+  const Int4Shape rows{last - first, packed.k, packed.grouped ? packed.group_size : 0};
+  const std::int64_t block = first / Int4Shape::kColumns, term = rows.term_offset(block, 0);
+  auto* levels = reinterpret_cast<std::uint8_t*>(packed.codes.data()) + rows.line_offset(block, 0);
+  pack_gemm_int4(rows, codes, kInt4Qmin, levels, 0, rows.n);
+  pack_gemm_int4_scales(rows, scale, packed.scale.data() + term, 0, rows.n);
+  if (zero_point != nullptr)
+    pack_gemm_int4_zero_points(rows, zero_point, kInt4Qmin, packed.zero_levels.data() + term, 0, rows.n);
 }
 
 void pack_weight_rows(const std::int8_t* centered, const RowScales& scales, std::int64_t first,

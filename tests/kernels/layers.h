@@ -1,6 +1,7 @@
 // Random weights and layers for the tests of linear and conv2d, in the oracle's terms and in the kernels'.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "kernels/matmul/linear.h"
@@ -49,9 +50,24 @@ inline PackedWeight pack(const oracle::Weights& weights, WeightOrder order = Wei
   for (std::int64_t i = 0; i < std::ssize(centered); ++i)
     centered[i] = static_cast<std::int8_t>(weights.centered(i / weights.k, i % weights.k));
   PackedWeight packed = allocate_packed_weight(order, weights.n, weights.k, weights.group_size);
+  if (order == WeightOrder::kInt4) {
+    const std::int32_t* zero_point = weights.zero_point.empty() ? nullptr : weights.zero_point.data();
+    if (zero_point != nullptr) packed.zero_levels.resize(packed.scale.size());
+    pack_int4_rows(weights.codes.data(), weights.scale.data(), zero_point, 0, weights.n, packed);
+    return packed;
+  }
   const bool one_for_all = weights.scale.size() == 1 && weights.n * weights.groups() != 1;
   pack_weight_rows(centered.data(), {weights.scale.data(), one_for_all}, 0, weights.n, packed);
   return packed;
+}
+
+/// The orders in which linear() may read a weight.
+inline std::vector<WeightOrder> linear_orders(const oracle::Weights& weights) {
+  const auto fits = [](std::int8_t code) { return kInt4Qmin <= code && code <= kInt4Qmax; };
+  std::vector<WeightOrder> orders = {WeightOrder::kGemm};
+  if (std::ssize(weights.scale) == weights.n * weights.groups() && std::ranges::all_of(weights.codes, fits))
+    orders.push_back(WeightOrder::kInt4);
+  return orders;
 }
 
 /// Grids of the activations: affine, symmetric, a zero point at either end.

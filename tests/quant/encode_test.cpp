@@ -85,7 +85,9 @@ TEST(Encode, HasTheGridsAndCodesOfTheOracle) {
 TEST(Encode, IsWhatTrainingPacksByAnyRangesOfRows) {
   Random random(2);
   for (const Encoding& encoding : kEncodings) {
-    for (const kernels::WeightOrder order : {kernels::WeightOrder::kGemm, kernels::WeightOrder::kRows}) {
+    for (const kernels::WeightOrder order :
+         {kernels::WeightOrder::kGemm, kernels::WeightOrder::kInt4, kernels::WeightOrder::kRows}) {
+      if (order == kernels::WeightOrder::kInt4 && linear_order(encoding) != order) continue;
       SCOPED_TRACE(to_text(encoding));
       const std::int64_t rows = 75, row_length = 52;
       const std::vector<float> values = kernels::random_floats(random, rows * row_length, 2.0f);
@@ -106,9 +108,17 @@ TEST(Encode, IsWhatTrainingPacksByAnyRangesOfRows) {
         EXPECT_EQ(got->codes, expected.codes);
         EXPECT_EQ(got->sums, expected.sums);
         EXPECT_EQ(got->scale, expected.scale);
+        EXPECT_EQ(got->zero_levels, expected.zero_levels);
       }
     }
   }
+}
+
+TEST(LinearOrder, Is4BitsForGroupsOf4BitsOrLess) {
+  for (const Encoding& encoding : kEncodings)
+    EXPECT_EQ(linear_order(encoding) == kernels::WeightOrder::kInt4,
+              encoding.group_size > 0 && encoding.bits <= 4)
+        << to_text(encoding);
 }
 
 TEST(EncodeRows, MarkWhatTheyClipOnGivenGrids) {

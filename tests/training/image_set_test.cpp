@@ -1,5 +1,5 @@
-// training/data/image_set.h: what a batch holds, and that order and augmentation depend on seed, epoch and step
-// alone.
+// training/data/image_set.h: what a batch holds, and that order and augmentation depend on seed, epoch and
+// step alone.
 #include "training/data/image_set.h"
 
 #include <cmath>

@@ -32,16 +32,19 @@ Layer random_layer(Random& random, const WeightKind& kind, std::int64_t m, std::
 
 /// Runs the regions, which cover y, and compares all of it.
 void expect_oracle(const Layer& layer, const std::vector<GemmRegion>& regions) {
-  const PackedWeight packed = pack(layer.weights);
-  const LayerTerms terms =
-      layer_terms(packed, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
-  const Unaligned<std::int8_t> x_codes(layer.x_codes, 1);
-  Guarded<float> y(layer.m * layer.weights.n, 1);
-  for (const GemmRegion& region : regions) linear(packed, terms, x_codes.data(), y.data(), region);
   const std::vector<float> expected =
       oracle::linear(layer.x_codes, layer.m, to_oracle(layer.x_grid), layer.weights, layer.bias);
-  EXPECT_EQ(first_difference(y.values(), expected), "");
-  EXPECT_TRUE(y.guards_untouched());
+  const Unaligned<std::int8_t> x_codes(layer.x_codes, 1);
+  for (const WeightOrder order : linear_orders(layer.weights)) {
+    SCOPED_TRACE(order == WeightOrder::kInt4 ? "4 bits" : "a byte a code");
+    const PackedWeight packed = pack(layer.weights, order);
+    const LayerTerms terms =
+        layer_terms(packed, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
+    Guarded<float> y(layer.m * layer.weights.n, 1);
+    for (const GemmRegion& region : regions) linear(packed, terms, x_codes.data(), y.data(), region);
+    EXPECT_EQ(first_difference(y.values(), expected), "");
+    EXPECT_TRUE(y.guards_untouched());
+  }
 }
 
 TEST_F(Linear, MatchesTheOracleOnRandomLayersOfEveryKind) {
@@ -122,9 +125,6 @@ TEST_F(Linear, ItsFusedReluAndCodesAreTheChainOfLinearReluAndQuantize) {
   for (const WeightKind& kind : kWeightKinds) {
     const std::int64_t m = 40, n = 37;
     const Layer layer = random_layer(random, kind, m, n, 90);
-    const PackedWeight packed = pack(layer.weights);
-    const LayerTerms terms =
-        layer_terms(packed, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
     const std::vector<float> plain =
         oracle::linear(layer.x_codes, m, to_oracle(layer.x_grid), layer.weights, layer.bias);
     const AffineGrid grid{.scale = 0.3f, .zero_point = -5};
@@ -136,13 +136,20 @@ TEST_F(Linear, ItsFusedReluAndCodesAreTheChainOfLinearReluAndQuantize) {
         expected_y.push_back(relu && plain[i] < 0 ? 0.0f : plain[i]);
         expected_codes.push_back(static_cast<std::int8_t>(oracle::code(expected_y[i], to_oracle(grid))));
       }
-      Guarded<float> y(m * n);
-      Guarded<std::int8_t> codes(m * n);
-      linear(packed, terms, layer.x_codes.data(), y.data(), {0, m, 0, n}, relu);
-      EXPECT_EQ(first_difference(y.values(), expected_y), "");
-      EXPECT_FALSE(linear_codes(packed, terms, layer.x_codes.data(), grid, codes.data(), {0, m, 0, n}, relu));
-      EXPECT_EQ(first_difference(codes.values(), expected_codes), "");
-      EXPECT_TRUE(codes.guards_untouched() && y.guards_untouched());
+      for (const WeightOrder order : linear_orders(layer.weights)) {
+        const PackedWeight packed = pack(layer.weights, order);
+        const LayerTerms terms =
+            layer_terms(packed, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
+        Guarded<float> y(m * n);
+        Guarded<std::int8_t> codes(m * n);
+        linear(packed, terms, layer.x_codes.data(), y.data(), {0, m, 0, n}, relu);
+        EXPECT_EQ(first_difference(y.values(), expected_y), "");
+        for (const auto& [begin, end] : {std::pair<std::int64_t, std::int64_t>{0, 16}, {16, n}})
+          EXPECT_FALSE(linear_codes(packed, terms, layer.x_codes.data(), grid, codes.data(),
+                                    {0, m, begin, end}, relu));
+        EXPECT_EQ(first_difference(codes.values(), expected_codes), "");
+        EXPECT_TRUE(codes.guards_untouched() && y.guards_untouched());
+      }
     }
   }
 }
