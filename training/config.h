@@ -1,4 +1,5 @@
-// One training run as a YAML file describes it. docs/configuration.md lists every key; configs/ has examples.
+// One training run as a YAML file describes it. docs/reference/configuration.md lists every key; configs/ has
+// examples.
 #pragma once
 
 #include <cstdint>

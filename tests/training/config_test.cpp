@@ -310,7 +310,7 @@ TEST_F(ConfigFile, LoadsEveryFileOfConfigsUnderItsNameAndBackFromItsText) {
 }
 
 std::string read_docs() {
-  std::ifstream stream(SAMEBITS_SOURCE_DIR "/docs/configuration.md");
+  std::ifstream stream(SAMEBITS_SOURCE_DIR "/docs/reference/configuration.md");
   return std::string(std::istreambuf_iterator<char>(stream), {});
 }
 
@@ -334,7 +334,7 @@ void expect_documented(YamlValue map, const std::string& docs) {
       const bool is_named = docs.find("`" + path + "`") != std::string::npos ||
                             docs.find("| `" + key + "` |") != std::string::npos ||
                             docs.find("`." + key + "`") != std::string::npos;
-      EXPECT_TRUE(is_named) << path << " is missing in docs/configuration.md";
+      EXPECT_TRUE(is_named) << path << " is missing in docs/reference/configuration.md";
     }
   }
 }
