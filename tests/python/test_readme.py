@@ -53,11 +53,36 @@ def test_folders_of_the_map_are_those_of_the_tree():
     assert named == {path.split("/")[0] for path in tracked_files() if "/" in path and not path.startswith(".")}
 
 
+def test_every_folder_says_what_belongs_there():
+    sources = [path.rpartition("/")[0] for path in tracked_files() if re.search(r"\.(h|cpp|cu|cuh|py|sh|md|yaml)$", path)]
+    # kernels/README.md explains the folders of a theme, tests/README.md those that mirror another, and a project of
+    # examples/ is a program.
+    explained = re.compile(r"/(cpu|cuda|reference|int8|int4|bf16)(/|$)|^(tests/(?!benchmark|cuda|fuzz|python)|examples/|include/|python/)|^$")
+    folders = {folder for folder in sources if not explained.search(folder) and not folder.startswith(".")}
+    assert sorted(folder for folder in folders if not (ROOT / folder / "README.md").is_file()) == []
+
+
 def test_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text()
     for page in PAGES:
         for target in set(re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE)):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name}: {target}"
+
+
+def path_of_one_number() -> list[tuple[str, list[str]]]:
+    """(file, functions) of each step, the first of which the file has."""
+    text = (ROOT / "docs/architecture.md").read_text()
+    rows = re.findall(r"^\| \d+ \| `([^`]+)` \| (.*?) \|", text, re.MULTILINE)
+    return [(file, [name.split("::")[-1] for name in re.findall(r"`([\w:]+)`", cell)]) for file, cell in rows]
+
+
+@pytest.mark.parametrize(("file", "functions"), path_of_one_number())
+def test_the_path_of_one_number_passes_functions_that_are_there(file, functions):
+    own = (ROOT / file).read_text()
+    assert not functions or re.search(rf"\b{functions[0]}\b", own), functions[0]
+    product = re.compile(r"^(?!tests/|examples/).*\.(h|cpp)$")
+    code = "\n".join((ROOT / path).read_text() for path in tracked_files() if product.match(path) and (ROOT / path).is_file())
+    assert [name for name in functions if not re.search(rf"\b{name}\b", code)] == []
 
 
 def test_the_path_of_one_number_is_computed_as_it_says():
