@@ -7,7 +7,7 @@ BUILD  := build/$(PRESET)
 CMAKE  := .venv/bin/cmake
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: train test test-long fuzz build setup bench peers results ptxas mutants format tidy clean help
+.PHONY: train test test-long fuzz build setup bench peers results picture ptxas mutants format tidy clean help
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -37,14 +37,14 @@ fuzz:
 	@$(MAKE) --no-print-directory build PRESET=fuzz
 	@.venv/bin/python tools/fuzz.py build/fuzz $(ARGS)
 
-## make bench  NAME=kernels|gemm|step|inference|int4|profile    a benchmark of tests/benchmark/, and the table it fills
+## make bench  NAME=kernels|gemm|step|inference|int4|profile    a benchmark of tests/benchmark/, and the tables it fills
 bench: build
 	@mkdir -p build/tables
 	@$(or $(BENCH_$(NAME)),$(BUILD)/bin/benchmark_$(NAME)) --json build/tables/$(NAME).json
 	@.venv/bin/python tools/tables.py build/tables/$(NAME).json
 BENCH_inference := .venv/bin/python tests/benchmark/peers_inference.py $(BUILD)/bin/benchmark_inference
 
-## make peers    the training steps of other libraries, installed into build/peers, and the table of docs/performance.md
+## make peers    the training steps of other libraries, installed into build/peers, and the tables they fill
 peers: build/peers/installed
 	@mkdir -p build/tables
 	@build/peers/bin/python tests/benchmark/peers.py --json build/tables/peers.json
@@ -55,11 +55,16 @@ build/peers/installed: tests/benchmark/requirements-peers.txt
 	@build/peers/bin/python -m uv pip install -q --python build/peers/bin/python -r $<
 	@touch $@
 
-## make results    train the experiments of README.md's first table, and fill it
+## make results    train the experiments of README.md's first table, and fill it and docs/results/experiments.md
 results: build
 	@.venv/bin/python tools/results.py $(BUILD)/bin/samebits build/tables
 	@.venv/bin/python tools/tables.py build/tables/make_train.txt
 	@.venv/bin/python tools/tables.py build/tables/results.json
+
+## make picture  RUN=runs/x/latest    docs/report.png from the report of a run (needs chromium)
+RUN ?= runs/fashion_mnist_cnn_int8/latest
+picture: setup
+	@.venv/bin/python tools/picture.py $(RUN)/report.html docs/report.png
 
 ## make ptxas    registers, shared memory, spills and theoretical occupancy of every CUDA kernel (needs nvcc, not a GPU)
 ptxas: setup

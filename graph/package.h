@@ -1,5 +1,5 @@
 // A package on disk: a folder NAME.samebits with graph.json (nodes, grids, shapes) and codes.safetensors
-// (weight codes, 4-bit and narrower ones two a byte, scales, biases). Format: docs/package.md.
+// (weight codes, 4-bit and narrower ones two a byte, scales, biases). Format: docs/reference/package.md.
 #pragma once
 
 #include <filesystem>

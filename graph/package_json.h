@@ -1,4 +1,4 @@
-// graph.json: a graph without its arrays. Format: docs/package.md.
+// graph.json: a graph without its arrays. Format: docs/reference/package.md.
 #pragma once
 
 #include <string>
@@ -23,8 +23,8 @@ struct GraphDescription {
 std::string to_json(const Graph& graph);
 
 /// Throws JsonError, or GraphError "WHERE: expected A, got B" for the first thing that is not as
-/// docs/package.md says. Sizes are in the range of their types, no more: check() decides whether they make
-/// sense.
+/// docs/reference/package.md says. Sizes are in the range of their types, no more: check() decides whether
+/// they make sense.
 GraphDescription from_json(const std::string& text);
 
 }  // namespace samebits::runtime

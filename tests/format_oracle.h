@@ -1,5 +1,5 @@
-// Codebooks, small floats and MX blocks written a second time, from docs/formats.md and with nothing of
-// kernels/: all representable values are listed, and the nearest one is searched for in double.
+// Codebooks, small floats and MX blocks written a second time, from docs/reference/formats.md and with
+// nothing of kernels/: all representable values are listed, and the nearest one is searched for in double.
 #pragma once
 
 #include <algorithm>

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Puts measured figures into the documentation: tools/tables.py build/tables/NAME.json (or NAME.txt)
 
-Rewrites what stands between <!-- table: NAME --> and <!-- end table --> in README.md and docs/*.md with a table of
+Rewrites what stands between <!-- table: NAME --> and <!-- end table --> in README.md and in docs/ with a table of
 the file's rows: {"case", "variant", "metric", "value", "unit", "reference", "ratio", "machine"}, of which reference
 and ratio may be null. A row may also have "columns", an object of heading and cell: then the table shows these instead
-of reference and ratio. A text file, what a program printed, becomes a block of code. Exit: 0 done, 1 no file has the
-marker, 2 wrong use or a bad file.
+of reference and ratio. A text file, what a program printed, becomes a block of code. Then come the short tables that
+tools/tables.toml makes of these rows, in the same way. Exit: 0 done, 1 no file has the marker, 2 wrong use or a bad
+file.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 KEYS = ("case", "variant", "metric", "value", "unit", "reference", "ratio", "machine")
@@ -72,8 +74,48 @@ def table(rows: list[dict]) -> list[str]:
         last = [row.get("columns", {}).get(heading) for heading in extra] or [row["reference"], ratio]
         cells = (row["case"], row["variant"], value, *last)
         lines.append("| " + " | ".join(cell(text) for text in cells) + " |")
-    machines = dict.fromkeys(str(row["machine"]) for row in rows)
-    return [*lines, "", "Machine: " + "; ".join(machines)]
+    return [*lines, "", machines(rows)]
+
+
+def machines(rows: list[dict]) -> str:
+    return "Machine: " + "; ".join(dict.fromkeys(str(row["machine"]) for row in rows))
+
+
+def short_cell(rows: list[dict], filters: dict, show: str, where: str) -> tuple[str, list[dict]]:
+    """What the one row of `rows` that fits says, and that row; nothing when none fits."""
+    found = [row for row in rows if all(row[key] == wanted for key, wanted in filters.items())]
+    if len(found) > 1:
+        raise BadFile(f"{where}: expected one row with {json.dumps(filters)}, got {len(found)}; name more of its keys")
+    if not found:
+        return "", []
+    row = found[0]
+    if show == "value":
+        value = f"{row['value']:.2f}" if row["unit"] == "%" else number(row["value"])
+        return f"{value} {row['unit']}".strip(), found
+    if show == "ratio":
+        return "" if row["ratio"] is None else f"{row['ratio']:.2f}x", found
+    if show == "reference":
+        return row["reference"] or "", found
+    return row.get("columns", {}).get(show, ""), found
+
+
+def short_table(rows: list[dict], spec: dict, where: str) -> list[str]:
+    """A line for each entry of `rows` in the specification, a column for each of `columns`; empty lines are left out."""
+    headings = [spec["heading"], *(column["heading"] for column in spec["columns"])]
+    lines, used = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)], []
+    for line in spec["rows"]:
+        fixed = {key: wanted for key, wanted in line.items() if key in KEYS}
+        cells = []
+        for column in spec["columns"]:
+            filters = fixed | {key: wanted for key, wanted in column.items() if key in KEYS}
+            text, found = short_cell(rows, filters, column["show"], where)
+            cells.append(cell(text))
+            used += found
+        if any(cells):
+            lines.append("| " + " | ".join([cell(line["label"]), *cells]) + " |")
+    if not used:
+        raise BadFile(f"{where}: expected rows that it selects, got none in {', '.join(spec['sources'])}")
+    return [*lines, "", machines(used)]
 
 
 def printed(path: Path) -> list[str]:
@@ -106,7 +148,7 @@ def replaced(text: str, name: str, lines: list[str], where: str) -> tuple[str, i
 
 
 def documents(root: Path) -> list[Path]:
-    return [path for path in (root / "README.md", *sorted((root / "docs").glob("*.md"))) if path.is_file()]
+    return [path for path in (root / "README.md", *sorted((root / "docs").rglob("*.md"))) if path.is_file()]
 
 
 def update(name: str, lines: list[str], size: str, root: Path) -> int:
@@ -127,11 +169,28 @@ def update(name: str, lines: list[str], size: str, root: Path) -> int:
     if total == 0 and name not in known:
         found = f"markers of {', '.join(sorted(known))}" if known else "none"
         print(
-            f"error: [tables] {name}: expected a line <!-- table: {name} --> in README.md or docs/*.md, got {found}; "
+            f"error: [tables] {name}: expected a line <!-- table: {name} --> in README.md or docs/, got {found}; "
             "add it and <!-- end table --> where the table belongs",
             file=sys.stderr,
         )
     return 0 if name in known else 1
+
+
+def update_short(source: Path, root: Path) -> int:
+    """The short tables that are made of this file, and of others beside it."""
+    result, selection = 0, root / "tools" / "tables.toml"
+    specs = tomllib.loads(selection.read_text(encoding="utf-8")) if selection.is_file() else {}
+    for name, spec in specs.items():
+        if source.stem not in spec["sources"]:
+            continue
+        files = [source.with_name(f"{each}.json") for each in spec["sources"]]
+        if missing := [str(file) for file in files if not file.is_file()]:
+            print(f"note: [tables] {name}: left as it is, it also needs {', '.join(missing)}", file=sys.stderr)
+            continue
+        rows = [row for file in files for row in read_rows(file)]
+        lines = short_table(rows, spec, f"{selection.name}: {name}")
+        result = max(result, update(name, lines, f"{len(lines) - 4} rows", root))
+    return result
 
 
 def main(arguments: list[str]) -> int:
@@ -146,10 +205,11 @@ def main(arguments: list[str]) -> int:
         else:
             rows = read_rows(options.rows)
             lines, size = table(rows), f"{len(rows)} rows"
-    except BadFile as error:
+        result = update(options.rows.stem, lines, size, options.root)
+        return max(result, update_short(options.rows, options.root))
+    except (BadFile, tomllib.TOMLDecodeError) as error:
         print(f"error: [tables] {error}", file=sys.stderr)
         return 2
-    return update(options.rows.stem, lines, size, options.root)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-// One training run as a YAML file describes it. docs/configuration.md lists every key; configs/ has examples.
+// One training run as a YAML file describes it. docs/reference/configuration.md lists every key; configs/ has
+// examples.
 #pragma once
 
 #include <cstdint>
@@ -89,7 +90,7 @@ Config load_config(const std::string& file, const std::vector<std::string>& assi
 /// names do not use (mlp: channels; adamw: momentum; sgd: beta1, beta2) hold what load_config() leaves there.
 std::string to_yaml(const Config& config);
 
-/// The tables of docs/configuration.md: every key with its type, range, default and meaning.
+/// The tables of docs/reference/configuration.md: every key with its type, range, default and meaning.
 std::string config_reference();
 
 }  // namespace samebits::training

@@ -1,6 +1,6 @@
 // The form of each op in ONNX. Integers go through MatMulInteger and ConvInteger, whose sums are int32 by
 // specification; everything after them is one element-wise float32 operation a rounding, in the order of the
-// numerics contract. docs/onnx.md says why each form is what it is.
+// numerics contract. docs/reference/onnx.md says why each form is what it is.
 #include "export/onnx/export_onnx.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // The ONNX writer: a graph as a file whose integers and roundings are those of the numerics contract, so that
 // every engine that keeps to the ONNX specification gives the bits of the training forward. Torch-free. The
-// form, and why it is this one, is in docs/onnx.md.
+// form, and why it is this one, is in docs/reference/onnx.md.
 #pragma once
 
 #include <filesystem>

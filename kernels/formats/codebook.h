@@ -1,6 +1,6 @@
 // Non-uniform grids: up to 16 reals, a code is the index of the nearest one. The formula and the kernels that
 // apply it. One scale a run; scales of channels and groups come from a GridTable. Levels and their sources:
-// docs/formats.md.
+// docs/reference/formats.md.
 #pragma once
 
 #include <math.h>

@@ -1,6 +1,6 @@
 // Microscaling (OCP MX v1.0): blocks of 32 along the last axis, a power of two a block, small floats or int8
 // inside. The scale rule and one element are here, on host and device; kernels apply them. Special values:
-// docs/formats.md.
+// docs/reference/formats.md.
 #pragma once
 
 #include <math.h>

@@ -1,6 +1,6 @@
 // The small float formats: what a code means and which code a float gets. The one place with this formula for
 // single values, on host and device, in integer arithmetic. Formats, special values and sources:
-// docs/formats.md.
+// docs/reference/formats.md.
 #pragma once
 
 #include <cstdint>

@@ -97,7 +97,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     samebits::fuzz::fuzz(std::string(reinterpret_cast<const char*>(data), size));
   } catch (const std::runtime_error&) {
-    // The answer to a file that is not as docs/package.md says.
+    // The answer to a file that is not as docs/reference/package.md says.
   }
   return 0;
 }

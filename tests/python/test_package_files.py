@@ -1,4 +1,4 @@
-"""docs/package.md read from Python: the files of tests/data/golden.samebits, which the C++ tests write byte for byte."""
+"""docs/reference/package.md read from Python: the files of tests/data/golden.samebits, which the C++ tests write byte for byte."""
 
 import json
 from pathlib import Path

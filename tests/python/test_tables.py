@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+import tomllib
 
 import pytest
+import tables
 from conftest import ROOT
 
 ROW = {
@@ -40,7 +42,7 @@ def run(tmp_path):
 
     def run_tool(documents, rows, name="step"):
         for path, text in documents.items():
-            (tmp_path / path).parent.mkdir(exist_ok=True)
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_text(text)
         file = tmp_path / f"{name}.json"
         file.write_text(rows if isinstance(rows, str) else json.dumps(rows))
@@ -75,10 +77,10 @@ def test_a_text_file_becomes_a_block_of_code(run, tmp_path):
 
 
 def test_rewrites_every_document_that_has_the_marker(run, tmp_path):
-    documents = {"README.md": "no table here\n", "docs/a.md": PAGE, "docs/b.md": PAGE + PAGE, "docs/c.txt": PAGE}
+    documents = {"README.md": "no table here\n", "docs/a.md": PAGE, "docs/b/b.md": PAGE + PAGE, "docs/c.txt": PAGE}
     result = run(documents, [ROW])
-    assert result.stdout == "docs/a.md: table step, 1 rows\ndocs/b.md: table step, 1 rows\n"
-    assert (tmp_path / "docs/b.md").read_text().count("samebits int8") == 2
+    assert result.stdout == "docs/a.md: table step, 1 rows\ndocs/b/b.md: table step, 1 rows\n"
+    assert (tmp_path / "docs/b/b.md").read_text().count("samebits int8") == 2
     assert (tmp_path / "docs/c.txt").read_text() == PAGE
     assert (tmp_path / "README.md").read_text() == "no table here\n"
 
@@ -132,7 +134,7 @@ def test_says_that_no_document_has_the_marker(run, text, found):
     result = run({"README.md": text}, [ROW], name="steps")
     assert result.returncode == 1
     assert result.stderr == (
-        "error: [tables] steps: expected a line <!-- table: steps --> in README.md or docs/*.md, "
+        "error: [tables] steps: expected a line <!-- table: steps --> in README.md or docs/, "
         f"got {found}; add it and <!-- end table --> where the table belongs\n"
     )
 
@@ -164,3 +166,91 @@ def test_says_what_is_wrong_with_the_rows(run, tmp_path, rows, expected):
     result = run({"README.md": PAGE}, rows)
     assert (result.returncode, result.stderr) == (2, f"error: [tables] {tmp_path}/step.json: {expected}\n")
     assert (tmp_path / "README.md").read_text() == PAGE
+
+
+SHORT_PAGE = PAGE + PAGE.replace("step", "cost")
+SHORT = """
+[cost]
+sources = ["step", "peers"]
+heading = "library"
+rows = [
+  { label = "ours", variant = "samebits int8" },
+  { label = "a|b", variant = "peer" },
+  { label = "not measured", variant = "nobody" },
+]
+columns = [
+  { heading = "step", metric = "time", show = "value" },
+  { heading = "/ fp32", metric = "time", show = "ratio" },
+  { heading = "of", metric = "time", show = "reference" },
+  { heading = "note", metric = "time", show = "reached" },
+  { heading = "accuracy", metric = "accuracy", show = "value" },
+]
+"""
+PEER = ROW | {"variant": "peer", "value": 20, "ratio": None, "reference": None, "machine": "EPYC", "columns": {"reached": "no"}}
+
+
+@pytest.fixture
+def short(run, tmp_path):
+    """Runs the tool on rows named "step", with these peers beside them and this selection."""
+
+    def run_tool(rows, peers=(PEER,), selection=SHORT):
+        (tmp_path / "tools").mkdir()
+        (tmp_path / "tools" / "tables.toml").write_text(selection)
+        if peers:
+            (tmp_path / "peers.json").write_text(json.dumps(list(peers)))
+        return run({"README.md": SHORT_PAGE}, rows)
+
+    return run_tool
+
+
+def test_a_short_table_has_the_cells_that_lines_and_columns_name(short, tmp_path):
+    result = short([ROW, ROW | {"metric": "accuracy", "value": 92.6, "unit": "%"}])
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == "README.md: table step, 2 rows\nREADME.md: table cost, 2 rows\n"
+    assert (tmp_path / "README.md").read_text().split("<!-- table: cost -->")[1].split("<!-- end")[0] == """
+
+| library | step | / fp32 | of | note | accuracy |
+| --- | --- | --- | --- | --- | --- |
+| ours | 12.35 ms | 0.68x | torch fp32 |  | 92.60 % |
+| a\\|b | 20 ms |  |  | no |  |
+
+Machine: Xeon, amx, 2 threads; EPYC
+
+"""
+
+
+def test_a_short_table_stays_while_one_of_its_sources_is_missing(short, tmp_path):
+    result = short([ROW], peers=())
+    assert (result.returncode, result.stdout) == (0, "README.md: table step, 1 rows\n")
+    assert result.stderr == f"note: [tables] cost: left as it is, it also needs {tmp_path}/peers.json\n"
+    assert (tmp_path / "README.md").read_text().endswith(PAGE.replace("step", "cost"))
+
+
+BAD_SELECTIONS = [
+    ("two rows fit a cell", [ROW, ROW | {"case": "CNN"}], SHORT,
+     'tables.toml: cost: expected one row with {"variant": "samebits int8", "metric": "time"}, got 2; name more of its keys'),
+    ("no row fits", [ROW], SHORT.replace('"time"', '"speed"'), "tables.toml: cost: expected rows that it selects, got none in step, peers"),
+    ("no TOML", [ROW], "[cost", "Expected ']' at the end of a table declaration (at end of document)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("why", "rows", "selection", "expected"), BAD_SELECTIONS, ids=[case[0] for case in BAD_SELECTIONS])
+def test_says_what_is_wrong_with_a_selection(short, tmp_path, why, rows, selection, expected):
+    result = short(rows, selection=selection)
+    assert (result.returncode, result.stderr) == (2, f"error: [tables] {expected}\n")
+    assert (tmp_path / "README.md").read_text().endswith(PAGE.replace("step", "cost"))
+
+
+def test_every_short_table_has_a_place_its_sources_have_pages_and_it_stays_short():
+    names = {
+        path: {marker[1] for line in path.read_text().split("\n") if (marker := tables.MARKER.match(line))}
+        for path in tables.documents(ROOT)
+    }
+    full = set().union(*(found for path, found in names.items() if path.parent.name == "results"))
+    short_ones = tomllib.loads((ROOT / "tools/tables.toml").read_text())
+    for name, spec in short_ones.items():
+        assert any(name in found for path, found in names.items() if path.parent.name != "results"), name
+        assert set(spec["sources"]) <= full, name
+        assert len(spec["rows"]) <= 12, name
+    assert len(short_ones["accuracy"]["rows"]) <= 6 and len(short_ones["cost"]["rows"]) <= 9
+    assert names[ROOT / "README.md"] == {"accuracy", "cost"}

@@ -382,7 +382,7 @@ TEST_F(ConfigFile, LoadsEveryFileOfConfigsUnderItsNameAndBackFromItsText) {
 }
 
 std::string read_docs() {
-  std::ifstream stream(SAMEBITS_SOURCE_DIR "/docs/configuration.md");
+  std::ifstream stream(SAMEBITS_SOURCE_DIR "/docs/reference/configuration.md");
   return std::string(std::istreambuf_iterator<char>(stream), {});
 }
 
@@ -400,7 +400,7 @@ TEST_F(ConfigFile, TheTablesOfTheDocsAreThoseOfTheKeys) {
   const std::size_t begin = docs.find(first) + first.size(), end = docs.find(last);
   ASSERT_NE(end, std::string::npos);
   if (std::getenv("SAMEBITS_UPDATE_DOCS") != nullptr)
-    std::ofstream(SAMEBITS_SOURCE_DIR "/docs/configuration.md")
+    std::ofstream(SAMEBITS_SOURCE_DIR "/docs/reference/configuration.md")
         << docs.substr(0, begin) << config_reference() << docs.substr(end);
   else
     EXPECT_EQ(docs.substr(begin, end - begin), config_reference());

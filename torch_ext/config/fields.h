@@ -1,7 +1,7 @@
 // A configuration's keys, each named once: a function `visit_x(visitor, part)` calls the visitor once a key,
 // with the field, its range and its meaning. FieldReader fills the fields from YAML, FieldWriter prints them,
-// FieldTable writes the tables of docs/configuration.md: a key that is read is also written and documented.
-// Torch-free.
+// FieldTable writes the tables of docs/reference/configuration.md: a key that is read is also written and
+// documented. Torch-free.
 //
 //   template <class Visitor, class Part>  // Part is const but for FieldReader
 //   void visit_schedule(Visitor& visitor, Part& schedule) {

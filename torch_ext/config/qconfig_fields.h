@@ -81,7 +81,7 @@ void visit_layer(Visitor& visitor, Layer& layer) {
       "backward", layer.backward, kBackwardModes,
       "arithmetic of backward's matrix products; the forward and what ships do not depend on it. `bf16`: "
       "codes "
-      "exact, the gradient rounded to bfloat16. `int8`: experimental ([performance.md](performance.md))");
+      "exact, the gradient rounded to bfloat16. `int8`: experimental ([performance.md](../performance.md))");
   visitor.flag("skip", layer.skip, "leave all layers in float, except those that `layers` quantizes");
 }
 

@@ -1,5 +1,5 @@
 // QConfig as YAML: the keys `weight`, `activation`, `backward`, `skip` and `layers` of a `qat:` map.
-// docs/configuration.md lists them.
+// docs/reference/configuration.md lists them.
 #pragma once
 
 #include <yaml-cpp/emitter.h>
