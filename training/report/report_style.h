@@ -14,14 +14,16 @@ inline constexpr std::string_view kReportStyle = R"css(
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --page: #15181c; --card: #1c2025; --text: #e6e8eb; --muted: #98a1ad; --line: #31373f; --shade: 230, 232, 235;
+    --page: #15181c; --card: #1c2025; --text: #e6e8eb; --muted: #98a1ad; --line: #31373f; --shade: 230, 232,
+      235;
     --blue: #6ea8fe; --orange: #f0a35e; --green: #57c98a; --red: #f38b8b;
   }
 }
 * { box-sizing: border-box; }
 body {
   margin: 0; padding: 2.5rem 1.5rem 4rem; background: var(--page); color: var(--text);
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "DejaVu Sans", sans-serif;
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "DejaVu Sans",
+    sans-serif;
 }
 main { max-width: 1120px; margin: 0 auto; }
 h1 { margin: 0; font-size: 1.75rem; line-height: 1.2; letter-spacing: -0.01em; overflow-wrap: anywhere; }
@@ -29,7 +31,8 @@ h2 { margin: 2.75rem 0 0.9rem; font-size: 1.1rem; letter-spacing: -0.005em; }
 .machine, .note { margin: 0.4rem 0 0; color: var(--muted); font-size: 0.87rem; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
 
-.verdicts { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 1rem; margin-top: 1.6rem; }
+.verdicts { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 1rem;
+  margin-top: 1.6rem; }
 .verdict { padding: 0.9rem 1.1rem; border-left: 4px solid var(--muted); }
 .verdict.same { border-left-color: var(--green); }
 .verdict.differs { border-left-color: var(--red); }
@@ -41,7 +44,8 @@ h2 { margin: 2.75rem 0 0.9rem; font-size: 1.1rem; letter-spacing: -0.005em; }
 
 .scroll { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-size: 0.87rem; }
-th, td { padding: 0.5rem 0.9rem; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: 0.5rem 0.9rem; text-align: left; white-space: nowrap;
+  border-bottom: 1px solid var(--line); }
 thead th { color: var(--muted); font-weight: 500; }
 tbody th { font-weight: 600; }
 tbody tr:last-child > * { border-bottom: 0; }
@@ -59,7 +63,8 @@ figcaption strong { font-weight: 600; }
 .key.test::before { background: var(--orange); }
 svg { display: block; width: 100%; height: auto; }
 svg text { font-size: 11px; fill: var(--muted); font-variant-numeric: tabular-nums; }
-svg .phase-name { font-size: 10.5px; fill: var(--text); paint-order: stroke; stroke: var(--card); stroke-width: 4px; }
+svg .phase-name { font-size: 10.5px; fill: var(--text); paint-order: stroke; stroke: var(--card);
+  stroke-width: 4px; }
 svg .grid { stroke: var(--line); }
 svg .axis { stroke: var(--muted); }
 svg .mark { stroke: var(--muted); stroke-dasharray: 2 3; }
@@ -83,7 +88,8 @@ svg .bars { fill: var(--blue); }
 details { margin-top: 1rem; }
 summary { cursor: pointer; color: var(--muted); font-size: 0.87rem; }
 details .card { margin-top: 0.6rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.35rem 1.5rem; margin: 0; padding: 0.9rem 1.1rem;
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.35rem 1.5rem; margin: 0;
+  padding: 0.9rem 1.1rem;
      font-size: 0.87rem; }
 dt { color: var(--muted); }
 dd { margin: 0; overflow-wrap: anywhere; }
