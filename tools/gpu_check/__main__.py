@@ -122,26 +122,38 @@ def build_operators(run: Run) -> None:
         run.built = {"failed": {"build": f"{type(error).__name__}: {error}"}, "library": None}
 
 
+def loads(run: Run, library: Path) -> str:
+    """Empty, or why python cannot use it there."""
+    done = processes.run([sys.executable, "-c", "import samebits, torch; print(torch.ops.samebits.relu)"], 120,
+                         {"SAMEBITS_OPS_LIBRARY": str(library), "PYTHONPATH": str(ROOT / "python")})
+    if done.code != 0:
+        run.keep(f"loading {library}", done)
+    return "" if done.code == 0 else done.output[-600:] or f"exit {done.code}"
+
+
+def operators_carried(run: Run, seconds: float) -> dict:
+    """The library that was brought along serves until the one that is being built is there."""
+    carried = run.pack / "lib" / "libsamebits_ops.so"
+    error = loads(run, carried) if carried.exists() else "none was carried"
+    run.library = None if error else carried
+    return {"state": "failed" if error else "ok", "error": error}
+
+
 def operators_built(run: Run, seconds: float) -> dict:
-    """Waits for the build; takes the library that was brought along where there is none."""
+    """Waits for the build, whose library serves from here on."""
     run.builder.join(seconds)
     if run.builder.is_alive():
         run.built = {"failed": {"build": "no time"}, "library": None}
-    for source, text in run.built.get("failed", {}).items():
+    failed = run.built.setdefault("failed", {})
+    for source, text in failed.items():
         run.log.write(f"---- build of {source}\n{text}\n")
-    carried = run.pack / "lib" / "libsamebits_ops.so"
-    for candidate in (run.built.get("library"), carried if carried.exists() else None):
-        if candidate is None:
-            continue
-        done = processes.run([sys.executable, "-c", "import samebits, torch; print(torch.ops.samebits.relu)"], 120,
-                             {"SAMEBITS_OPS_LIBRARY": str(candidate), "PYTHONPATH": str(ROOT / "python")})
-        if done.code == 0:
-            run.library = Path(candidate)
-            break
-        run.keep(f"loading {candidate}", done)
-        run.built.setdefault("failed", {})[f"loading {candidate}"] = done.output[-600:]
-    state = "ok" if run.library and not run.built.get("failed") else "failed"
-    return {"state": state, "loaded": str(run.library), **{k: v for k, v in run.built.items() if k != "library"}}
+    if run.built.get("library"):
+        error = loads(run, Path(run.built["library"]))
+        if error:
+            failed["loading"] = error
+        else:
+            run.library = Path(run.built["library"])
+    return {"state": "failed" if failed else "ok", "serves": str(run.library), **{k: v for k, v in run.built.items() if k != "library"}}
 
 
 def suites(run: Run, seconds: float) -> dict:
@@ -199,8 +211,12 @@ def check_device(run: Run) -> int:
     run.builder = threading.Thread(target=build_operators, args=(run,), daemon=True)
     run.builder.start()
     run.part("suites", 90, lambda seconds: suites(run, seconds))
-    run.part("build", 150, lambda seconds: operators_built(run, seconds))
+    run.part("carried operators", 60, lambda seconds: operators_carried(run, seconds))
+    if run.library is None:
+        run.part("build", 150, lambda seconds: operators_built(run, seconds))
     run.part("operators by bits", 80, lambda seconds: checks(run, ("bits", "gradients"), seconds))
+    if "build" not in run.report.parts:
+        run.part("build", 100, lambda seconds: operators_built(run, seconds))
     run.part("operators in a step", 45, lambda seconds: checks(run, ("waits", "capture"), seconds))
     run.part("benchmarks of products", 85, lambda seconds: benchmarks(run, ("linear", "step"), seconds))
     run.part("benchmarks of the rest", 55, lambda seconds: benchmarks(run, ("elementwise", "four_bits", "profiles"), seconds))

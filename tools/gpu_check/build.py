@@ -57,7 +57,7 @@ class Torch:
 @dataclass
 class Compiled:
     source: str
-    seconds: float
+    seconds: float  # 0: nothing to do
     text: str  # what the compiler said, if it failed
 
 
@@ -69,15 +69,28 @@ def compiler(torch: Torch) -> list[str]:
 
 def precompile(torch: Torch, work: Path) -> list[str]:
     """The options that give every file torch's headers ready made; none where that fails."""
-    header = work / "precompiled_torch.h"
-    header.write_text("#include <torch/torch.h>\n")
-    done = subprocess.run([*compiler(torch), "-x", "c++-header", "-o", f"{header}.gch", str(header)], capture_output=True)
-    return ["-include", str(header)] if done.returncode == 0 else []
+    header, made = work / "precompiled_torch.h", work / "precompiled_torch.h.gch"
+    if not made.exists():
+        header.write_text("#include <torch/torch.h>\n")
+        done = subprocess.run([*compiler(torch), "-x", "c++-header", "-o", str(made), str(header)], capture_output=True)
+        if done.returncode != 0:
+            return []
+    return ["-include", str(header)]
 
 
-def compile_one(source: Path, objects: Path, command: list[str], syntax_only: bool) -> Compiled:
+def newest_source() -> float:
+    """When something was last written that an object may be made of."""
+    folders = (ROOT / name for name in ("csrc", "kernels", "quant"))
+    return max(path.stat().st_mtime for folder in folders for path in folder.rglob("*.[hc]*"))
+
+
+def compile_one(source: Path, objects: Path, command: list[str], syntax_only: bool, newest: float) -> Compiled:
+    """Unless an object is there that is newer than every source."""
     name = str(source.relative_to(ROOT))
-    target = ["-fsyntax-only"] if syntax_only else ["-c", "-o", str(objects / (name.replace("/", ".") + ".o"))]
+    made = objects / (name.replace("/", ".") + ".o")
+    if not syntax_only and made.exists() and made.stat().st_mtime > newest:
+        return Compiled(name, 0.0, "")
+    target = ["-fsyntax-only"] if syntax_only else ["-c", "-o", str(made)]
     command = [*command, *target, str(source)]
     began = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True)
@@ -91,7 +104,7 @@ def link(objects: Path, pack: Path, torch: Torch, library: Path) -> str:
     paths = [torch.folder / "lib", pack / "lib"] + [path.parent for path in torch.cuda_libraries]
     command = [os.environ.get("CXX", "g++"), "-shared", "-fopenmp", "-o", str(library)]
     command += [str(path) for path in sorted(objects.glob("*.o"))]
-    command += ["-Wl,--no-as-needed,--allow-shlib-undefined", *(f"-Wl,-rpath,{path.resolve()}" for path in paths)]
+    command += ["-Wl,--no-as-needed,--allow-shlib-undefined,-rpath,$ORIGIN", *(f"-Wl,-rpath,{path.resolve()}" for path in paths)]
     command += [str(path) for path in [*ours, *theirs, *torch.cuda_libraries]]
     done = subprocess.run(command, capture_output=True, text=True)
     return "" if done.returncode == 0 else done.stderr
@@ -102,9 +115,10 @@ def build(torch: Torch, pack: Path | None, work: Path, jobs: int, syntax_only: b
     objects = work / "objects"
     objects.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
+    newest = newest_source()
     command = [*compiler(torch), *precompile(torch, work)]
     with ThreadPoolExecutor(jobs) as pool:
-        done = list(pool.map(lambda source: compile_one(source, objects, command, syntax_only), sources()))
+        done = list(pool.map(lambda source: compile_one(source, objects, command, syntax_only, newest), sources()))
     result = {
         "files": len(done),
         "failed": {one.source: one.text[-3000:] for one in done if one.text},

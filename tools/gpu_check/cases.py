@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -81,8 +81,13 @@ def grids(generator: torch.Generator, granularity: str, shape: tuple[int, ...], 
 GRANULARITIES = ("rows", "columns", "groups of 4", "groups of 7", "groups of 32")
 
 
-def elementwise(operator: str, call: Callable) -> Iterator[Case]:
-    """call(generator, x, granularity) -> arguments, for every count, type and granularity."""
+def elementwise(operator: str, call: Callable, what: str = "") -> Iterator[Case]:
+    """call(generator, x, granularity) -> arguments, for every count, type and granularity. `what` ends the labels."""
+    for case in shapes_and_types(operator, call):
+        yield replace(case, label=case.label + what)
+
+
+def shapes_and_types(operator: str, call: Callable) -> Iterator[Case]:
     for count in (*COUNTS, LARGE):
         yield Case(operator, f"{count} elements", lambda g, n=count: call(g, values(g, n), "tensor"), count < 5000)
     for dtype in FLOATS[1:]:
@@ -131,8 +136,9 @@ def quantize_cases() -> Iterator[Case]:
     yield from elementwise("fake_quantize", affine())
     yield from elementwise("quantize", affine())
     for float_zero_point in (False, True):
-        yield from elementwise("fake_quantize_learned", learned(float_zero_point, False))
-        yield from elementwise("fake_quantize_learned_backward", learned(float_zero_point, True))
+        what = ", float zero points" if float_zero_point else ""
+        yield from elementwise("fake_quantize_learned", learned(float_zero_point, False), what)
+        yield from elementwise("fake_quantize_learned_backward", learned(float_zero_point, True), what)
 
     def stochastic(generator, x, granularity):
         arguments = affine()(generator, x, granularity)
@@ -155,11 +161,13 @@ def quantize_cases() -> Iterator[Case]:
 
 
 def format_cases() -> Iterator[Case]:
-    for codebook in (OPS.normal_float4(), OPS.powers_of_two(4), OPS.additive_powers_of_two(3, False)):
-        yield from elementwise("fake_quantize_codebook", scale_only(codebook))
+    codebooks = {"nf4": OPS.normal_float4(), "powers of two": OPS.powers_of_two(4), "additive": OPS.additive_powers_of_two(3, False)}
+    for name, codebook in codebooks.items():
+        yield from elementwise("fake_quantize_codebook", scale_only(codebook), f", {name}")
     for format in FORMATS:
         for saturate in (True, False) if format in ("e4m3", "e5m2") else (True,):
-            yield from elementwise("fake_quantize_float", scale_only(format, saturate))
+            what = f", {format}" + ("" if saturate else " without saturation")
+            yield from elementwise("fake_quantize_float", scale_only(format, saturate), what)
     for format in (*FORMATS, "int8"):
         for dtype in FLOATS:
             for shape in ((0, 32), (1, 1), (3, 40), (65, 96), (700, 515), (33, 4096)):
@@ -249,7 +257,7 @@ class Layer:
 LAYERS = (
     Layer(1, 1, 1), Layer(3, 5, 7), Layer(0, 8, 16), Layer(17, 9, 33), Layer(16, 16, 16), Layer(5, 12, 300, bias=False),
     Layer(64, 64, 128, -1), Layer(33, 200, 77, -1, 4), Layer(128, 768, 768), Layer(1, 3072, 768), Layer(1000, 513, 257, bits=6),
-    Layer(2048, 1024, 1024), Layer(4, 4096, 4096),
+    Layer(2048, 1024, 1024), Layer(4, 4096, 4096), Layer(32, 40, 96, 0, 4, True), Layer(9, 33, 50, -1, 7, True),
     Layer(1, 1, 4, 4, 4), Layer(17, 70, 100, 20, 4, True), Layer(64, 64, 128, 32, 4, True), Layer(33, 129, 515, 128, 4),
     Layer(128, 768, 768, 32, 4, True), Layer(2, 3072, 768, 128, 8), Layer(700, 513, 1030, 64, 4, True, False),
 )
@@ -264,6 +272,13 @@ def packed(g, layer: Layer):
 
 
 def layer_cases() -> Iterator[Case]:
+    def strided(g, change):
+        x, *others = Layer(24, 40, 72).arguments(g)
+        return change(x), *others
+
+    yield Case("linear", "x of three dimensions", lambda g: strided(g, lambda x: x.reshape(2, 12, 72)))
+    yield Case("linear", "x and its rows apart", lambda g: strided(g, lambda x: torch.cat([x, x], 1)[:, :72]))
+    yield Case("linear", "x transposed", lambda g: strided(g, lambda x: x.t().contiguous().t()))
     for layer in LAYERS:
         small = layer.m * layer.n * layer.k < 1 << 20
         for relu, observe in ((False, False), (True, True)):

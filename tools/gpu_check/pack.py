@@ -62,7 +62,7 @@ def add_operators(folder: Path, torch_folder: Path, work: Path, jobs: int) -> di
     """Builds csrc against a torch that need not be whole: headers and libraries of the wheel."""
     made = build.build(build.Torch.find(torch_folder), folder, work, jobs)
     if made["library"]:
-        shutil.copy2(made["library"], folder / "lib" / "libsamebits_ops.so")
+        subprocess.run(["strip", "-o", folder / "lib" / "libsamebits_ops.so", made["library"]], check=True)
     return made
 
 
@@ -85,8 +85,8 @@ def pack(folder: Path, torch_folder: Path | None, jobs: int) -> int:
     copy_tree(folder)
     manifest = {"revision": revision(), "operators": None}
     if torch_folder is not None:
-        made = add_operators(folder, torch_folder, BUILD / "operators", jobs)
         version = (torch_folder / "version.py").read_text().split("__version__ = '")[1].split("'")[0]
+        made = add_operators(folder, torch_folder, BUILD / f"operators_{version}", jobs)
         manifest["operators"] = {"torch": version, **made}
         if made["failed"]:
             print(json.dumps(made["failed"], indent=1), file=sys.stderr)
