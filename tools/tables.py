@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Puts measured figures into the documentation: tools/tables.py build/tables/NAME.json (or NAME.txt)
 
-Rewrites what stands between <!-- table: NAME --> and <!-- end table --> in README.md and docs/*.md with a table of
+Rewrites what stands between <!-- table: NAME --> and <!-- end table --> in README.md and in docs/ with a table of
 the file's rows: {"case", "variant", "metric", "value", "unit", "reference", "ratio", "machine"}, of which reference
 and ratio may be null. A row may also have "columns", an object of heading and cell: then the table shows these instead
 of reference and ratio. A text file, what a program printed, becomes a block of code. Exit: 0 done, 1 no file has the
@@ -106,7 +106,7 @@ def replaced(text: str, name: str, lines: list[str], where: str) -> tuple[str, i
 
 
 def documents(root: Path) -> list[Path]:
-    return [path for path in (root / "README.md", *sorted((root / "docs").glob("*.md"))) if path.is_file()]
+    return [path for path in (root / "README.md", *sorted((root / "docs").rglob("*.md"))) if path.is_file()]
 
 
 def update(name: str, lines: list[str], size: str, root: Path) -> int:

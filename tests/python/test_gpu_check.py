@@ -11,11 +11,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / "tools" / "gpu_check"
-sys.path.insert(0, str(TOOL))
+sys.path[:0] = [str(TOOL), str(ROOT / "tools")]
 
 import build  # noqa: E402
 import device_tests  # noqa: E402
 import processes  # noqa: E402
+import table  # noqa: E402
+import tables  # noqa: E402
 from report import Report  # noqa: E402
 
 
@@ -97,3 +99,38 @@ def test_the_report_counts_states_and_names_what_differs(tmp_path):
         "  DIFFERS relu: 3: output 0",
         "  ... 1 more of relu differs",
     ]
+
+
+A_RUN = {
+    "facts": {"card": "NVIDIA H200, 580.1, 143771 MiB, 1980 MHz", "torch": "2.11.0+cu130 13.0 True"},
+    "parts": {
+        "suites": {"tests": 9, "passed": 8},
+        "operators by bits": {"rows": [
+            {"part": "bits", "name": "relu: 3", "state": "same", "detail": "", "elements": 1000, "differing": 0},
+            {"part": "bits", "name": "relu: 4", "state": "differs", "detail": "", "elements": 2000, "differing": 7},
+            {"part": "time", "name": "cases that had no time", "state": "left out", "detail": "5"}]},
+        "benchmarks": {"rows": [
+            {"case": "linear 4096 x 4096 x 4096", "variant": "linear", "metric": "rate", "value": 579.07, "unit": "TOPS", "ratio": 1.368,
+             "ms": 0.2373, "least_ms": 0.2339, "greatest_ms": 0.2874},
+            {"case": "linear 4096 x 4096 x 4096", "variant": "void samebits::kernels::cuda::relu<float>(int)", "metric": "kernel",
+             "value": 61.4, "unit": "us a call", "ratio": None},
+            {"case": "failed", "variant": "step", "metric": "error", "value": 0.0, "unit": "no memory", "ratio": None}]},
+        "sanitizers": {"rows": [{"tool": "memcheck", "suite": "CudaRelu", "state": "clean", "tests": 4}]},
+    },
+}
+
+
+def test_a_run_becomes_tables_that_name_the_card_and_what_went_wrong():
+    made = table.tables_of(A_RUN)
+    assert {name: tables.table(rows)[2:-2] for name, rows in made.items()} == {
+        "gpu_linear": ["| linear 4096 x 4096 x 4096 | linear | 579.1 TOPS | 0.237 ms (0.234 to 0.287) | 1.37x |"],
+        "gpu_kernels": ["| linear 4096 x 4096 x 4096 | relu | 61.4 us a call |  |  |"],
+        "gpu_checks": [
+            "| kernels | the emulator's tests | 8 tests | 1 of 9 |",
+            "| operators | against the CPU, bit by bit | 2 cases | 7 of 3,000 elements |",
+            "| operators | had no time | 5 cases |  |",
+            "| kernels | compute-sanitizer, memcheck | 4 tests | 0 of 1 suites |"],
+        "gpu": ["| linear 4096 x 4096 x 4096 | linear | 579.1 TOPS | 1.37x bf16 |"],
+    }
+    machine = "Machine: NVIDIA H200 (143771 MiB), driver 580.1, CUDA 13.0, PyTorch 2.11.0+cu130, `tools/gpu_check`"
+    assert all(tables.table(rows)[-1] == machine for rows in made.values())

@@ -4,10 +4,12 @@
     python3 tools/gpu_check pack DIR [--torch FOLDER]    here, with nvcc: what the other machine lacks, at most 60 MB
     python3 tools/gpu_check run DIR --out FOLDER         there: build, tests, checks, sanitizers, benchmarks
     python3 tools/gpu_check dry [--out FOLDER]           here, without a card: all of it up to the launch
+    python3 tools/gpu_check table FILE                   here: the documentation's tables out of a run's gpu_check.json
     python3 tools/gpu_check build WORK --torch FOLDER    csrc against that torch, without linking
 
-`run` is called as DIR/tree/tools/gpu_check, the sources that the folder was packed from. It writes gpu_check.json, gpu_check.txt and gpu_check.log, after every part anew; goes on after failures; and ends in time,
-the parts that tell most first. Exit: 0 all is well, 1 something differs, failed or had no time, 2 wrong use, 3 no device.
+`run` is called as DIR/tree/tools/gpu_check, the sources that the folder was packed from. It writes gpu_check.json,
+gpu_check.txt and gpu_check.log, after every part anew; goes on after failures; and ends in time, the parts that tell most
+first. Exit: 0 all is well, 1 something differs, failed or had no time, 2 wrong use, 3 no device.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import build
 import device_tests
 import pack
 import processes
+import table
 from report import BAD, Report
 
 DEVICE_IS_LOST = 5  # of checks.py, which needs torch
@@ -263,6 +266,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     dry.add_argument("--out", default="build/gpu_check_dry")
     dry.add_argument("--seconds", type=float, default=300)
     dry.add_argument("--library", help="libsamebits_ops.so; default: the one that python/samebits finds")
+    tables = commands.add_parser("table")
+    tables.add_argument("file")
+    tables.add_argument("--out", default=ROOT / "build" / "tables")
     building = commands.add_parser("build")
     building.add_argument("work")
     building.add_argument("--torch", required=True)
@@ -275,6 +281,8 @@ def main(arguments: list[str]) -> int:
     options = parse(arguments)
     if options.command == "pack":
         return pack.pack(Path(options.folder), Path(options.torch) if options.torch else None, options.jobs)
+    if options.command == "table":
+        return table.write(Path(options.file), Path(options.out))
     if options.command == "build":
         made = build.build(build.Torch.find(Path(options.torch), not options.syntax_only), None, Path(options.work), options.jobs, True)
         print(json.dumps(made, indent=1))
