@@ -99,7 +99,7 @@ def compile_one(source: Path, objects: Path, command: list[str], syntax_only: bo
 
 def link(objects: Path, pack: Path, torch: Torch, library: Path) -> str:
     """The error's text, or none."""
-    ours = [pack / "lib" / name for name in ("libsamebits_kernels.a", "libsamebits_kernels_cuda.a", "libhwy.so.1")]
+    ours = [pack / "lib" / name for name in ("libsamebits_quant.a", "libsamebits_kernels.a", "libsamebits_kernels_cuda.a", "libhwy.so.1")]
     theirs = [torch.folder / "lib" / f"lib{name}.so" for name in ("torch", "torch_cpu", "torch_cuda", "c10", "c10_cuda")]
     paths = [torch.folder / "lib", pack / "lib"] + [path.parent for path in torch.cuda_libraries]
     command = [os.environ.get("CXX", "g++"), "-shared", "-fopenmp", "-o", str(library)]

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "cuda_sm90"
 LIMIT_MB = 58
 TREE = ("csrc", "kernels", "quant", "python", "tools", "tests")
-TARGETS = ("samebits_kernels", "samebits_kernels_cuda", "cuda_kernels_on_card")
+TARGETS = ("samebits_kernels", "samebits_quant", "samebits_kernels_cuda", "cuda_kernels_on_card")
 CONFIGURE = ("-DCMAKE_BUILD_TYPE=Release", "-DSAMEBITS_CUDA=ON", "-DSAMEBITS_CUDA_ARCHITECTURES=90", "-DSAMEBITS_TRAINING=OFF")
 
 
@@ -74,6 +74,7 @@ def pack(folder: Path, torch_folder: Path | None, jobs: int) -> int:
     program = folder / "bin" / "cuda_kernels_on_card"
     subprocess.run(["strip", "-o", program, BUILD / "bin" / program.name], check=True)
     shutil.copy2(BUILD / "kernels" / "libsamebits_kernels.a", folder / "lib")
+    shutil.copy2(BUILD / "quant" / "libsamebits_quant.a", folder / "lib")
     shutil.copy2(BUILD / "csrc" / "cuda" / "libsamebits_kernels_cuda.a", folder / "lib")
     shutil.copy2(library_of(program, "libhwy.so.1"), folder / "lib" / "libhwy.so.1")
     for name in ("libstdc++.so.6", "libgcc_s.so.1"):  # only if those there are older

@@ -166,7 +166,7 @@ __global__ void __launch_bounds__(kThreads) encode_rows(WeightRows w, Out out) {
       encode(more, held + first, count);
     });
     taken.template end<Team>(w, plain);
-    if (w.not_finite != nullptr) report_nan(has_nan, w.not_finite);
+    report_nan(has_nan, w.not_finite);
   }
 }
 

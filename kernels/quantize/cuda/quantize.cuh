@@ -42,7 +42,8 @@ __device__ QuantizedQuad quantize_quad(const float (&r)[4], const Grids& grids, 
 /// cleared.
 template <class Stored, class Grids>
 __global__ void __launch_bounds__(kThreads)
-    quantize(QuantizeArgs args, Grids grids, std::int64_t n, int* saw_nan) {
+    quantize(QuantizeArgs args, Grids grids, std::int64_t n, int* saw_nan, const std::uint8_t* only_if) {
+  if (only_if != nullptr && *only_if == 0) return;
   for_each_quad(n, [&](std::int64_t first, int count) {
     float r[4];
     load_reals<Stored>(args.x, first, count, r);
@@ -56,7 +57,9 @@ __global__ void __launch_bounds__(kThreads)
 /// The same on one grid.
 template <class Stored, bool kFoldRelu>
 __global__ void __launch_bounds__(kThreads)
-    quantize_one_grid(QuantizeArgs args, GridArrays arrays, std::int64_t n, int* saw_nan) {
+    quantize_one_grid(QuantizeArgs args, GridArrays arrays, std::int64_t n, int* saw_nan,
+                      const std::uint8_t* only_if) {
+  if (only_if != nullptr && *only_if == 0) return;
   const OctetGrid grid(arrays.grid(0));
   bool has_nan = false;
   for_each_octet(n, [&](std::int64_t first, int count) {
