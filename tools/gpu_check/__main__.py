@@ -217,13 +217,14 @@ def check_device(run: Run) -> int:
     run.part("carried operators", 60, lambda seconds: operators_carried(run, seconds))
     if run.library is None:
         run.part("build", 150, lambda seconds: operators_built(run, seconds))
-    run.part("operators by bits", 80, lambda seconds: checks(run, ("bits", "gradients"), seconds))
+    run.part("operators by gradients", 40, lambda seconds: checks(run, ("gradients",), seconds))
     if "build" not in run.report.parts:
         run.part("build", 100, lambda seconds: operators_built(run, seconds))
     run.part("operators in a step", 45, lambda seconds: checks(run, ("waits", "capture"), seconds))
     run.part("benchmarks of products", 85, lambda seconds: benchmarks(run, ("linear", "step"), seconds))
     run.part("benchmarks of the rest", 55, lambda seconds: benchmarks(run, ("elementwise", "four_bits", "profiles"), seconds))
-    run.part("operators for torch", 30, lambda seconds: checks(run, ("opcheck",), seconds))
+    run.part("operators for torch", 40, lambda seconds: checks(run, ("opcheck",), seconds))
+    run.part("operators by bits", 150, lambda seconds: checks(run, ("bits",), seconds))
     run.part("sanitizers", 240, lambda seconds: sanitizers(run, seconds))
     return finish(run)
 

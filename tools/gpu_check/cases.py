@@ -6,7 +6,8 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 
 import torch
 
@@ -16,6 +17,7 @@ FORMATS = ("e4m3", "e5m2", "e3m2", "e2m3", "e2m1")
 # Around a quad, a mask byte, a warp, a block; of many blocks; and more than 4096 blocks of quads, so that threads stride.
 COUNTS = (0, 1, 3, 8, 9, 31, 257, 1025, 4099, 300_007)
 LARGE = 4096 * 1024 + 12_345
+LARGER = 4096 * 2048 + 12_345  # the same for octets
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,12 @@ class Case:
     make: Callable[[torch.Generator], tuple]
     is_small: bool = True  # for opcheck, synchronisation and capture
     is_waiting: bool = False  # reads values back by design: the CPU decides
+    keywords: dict = field(default_factory=dict)
+
+    def overload(self) -> Callable:
+        """What torch.ops has: "linear" is its default overload, "linear.encoded" another."""
+        name, _, overload = self.operator.partition(".")
+        return getattr(getattr(OPS, name), overload or "default")
 
     def arguments(self) -> tuple:
         """The same at every call, whatever ran before."""
@@ -33,9 +41,19 @@ class Case:
 
 
 def values(generator: torch.Generator, shape, scale: float = 0.1, dtype=torch.float32, specials: bool = True):
-    """Reals around a grid of `scale`: a normal part, ties and their neighbours, and what is special."""
+    """Reals around a grid of `scale`: a normal part, ties and their neighbours, and what is special. Large tensors are made
+    once, since that takes longer than what is done with them."""
     shape = torch.Size([shape] if isinstance(shape, int) else shape)
-    count = shape.numel()
+    made = large_values if shape.numel() >= 100_000 else partial(new_values, generator)
+    return made(shape.numel(), scale, dtype, specials).reshape(shape)
+
+
+@lru_cache(maxsize=24)
+def large_values(count: int, scale: float, dtype, specials: bool) -> torch.Tensor:
+    return new_values(torch.Generator().manual_seed(count), count, scale, dtype, specials)
+
+
+def new_values(generator: torch.Generator, count: int, scale: float, dtype, specials: bool) -> torch.Tensor:
     x = torch.randn(count, generator=generator) * (50 * scale)
     kind = torch.randint(0, 8, (count,), generator=generator)
     ties = (torch.randint(-140, 140, (count,), generator=generator).float() + 0.5) * scale
@@ -46,7 +64,7 @@ def values(generator: torch.Generator, shape, scale: float = 0.1, dtype=torch.fl
         odd = torch.tensor([0.0, -0.0, 1e-45, -1e-45, 1.1754942e-38, math.inf, -math.inf, math.nan, 3.4e38, -3.4e38, 65504.0])
         picked = odd[torch.randint(0, len(odd), (count,), generator=generator)]
         x = torch.where(torch.randint(0, 16, (count,), generator=generator) == 0, picked, x)
-    return x.to(dtype).reshape(shape)
+    return x.to(dtype)
 
 
 def scales(generator: torch.Generator, *shape: int) -> torch.Tensor:
@@ -135,6 +153,7 @@ def scale_only(*between):
 def quantize_cases() -> Iterator[Case]:
     yield from elementwise("fake_quantize", affine())
     yield from elementwise("quantize", affine())
+    yield Case("quantize", f"{LARGER} elements", lambda g: affine()(g, values(g, LARGER), "tensor"), False)
     for float_zero_point in (False, True):
         what = ", float zero points" if float_zero_point else ""
         yield from elementwise("fake_quantize_learned", learned(float_zero_point, False), what)
@@ -185,6 +204,15 @@ def moving_average(generator, x, symmetric: bool, relu: bool | None = None):
     return (x, *state, 0.1, -128, 127, symmetric) + (() if relu is None else (relu,))
 
 
+def with_batches(arguments: tuple, batches: int) -> tuple:
+    """The same state after `batches` of them; none: it is read by nobody."""
+    return (*arguments[:3], torch.tensor([batches]), *arguments[4:])
+
+
+def with_nan(x: torch.Tensor, has_one: bool) -> torch.Tensor:
+    return x.index_fill(0, torch.tensor([x.numel() // 2]), math.nan) if has_one else x
+
+
 def observe_cases() -> Iterator[Case]:
     for count in (*COUNTS, LARGE):
         small = count < 5000
@@ -200,6 +228,15 @@ def observe_cases() -> Iterator[Case]:
         yield Case("observe_histogram", f"{count} elements",
                    lambda g, n=count: (values(g, n, specials=False), torch.zeros(2048, dtype=torch.int64),
                                        torch.tensor([-3.0, 4.0])), small, is_waiting=True)
+    yield Case("observe_quantize", f"{LARGER} elements", lambda g: moving_average(g, values(g, LARGER, specials=False), False, True), False)
+    for batches in (0, 3):
+        for extremes in (False, True):
+            yield Case("observe_quantize", f"4099 elements after {batches} batches, {'a NaN' if extremes else 'numbers'}",
+                       lambda g, b=batches, e=extremes: with_batches(moving_average(g, with_nan(values(g, 4099, specials=False), e), False, True), b))
+            yield Case("move_grid", f"after {batches} batches, {'extremes' if extremes else 'averages'}",
+                       lambda g, b=batches, e=extremes: (*with_batches(moving_average(g, torch.tensor([-3.0, 7.5]), False), b), e))
+    yield Case("move_grid", "an infinity", lambda g: moving_average(g, torch.tensor([-3.0, math.inf]), False))
+    yield Case("move_grid", "nothing", lambda g: moving_average(g, torch.tensor([math.inf, -math.inf]), True))
     for rows, shape, group_size in ((1, (3, 1), 0), (5, (5, 9), 0), (33, (33, 130), 32), (33, (33, 130), 7), (700, (700, 515), 0),
                                     (2, (2, 300_007), 0)):
         yield Case("min_max", f"{shape[0]} x {shape[1]}, groups of {group_size}",
@@ -254,13 +291,31 @@ class Layer:
         return (x, weight, bias, torch.tensor([0.05]), torch.tensor([-7], dtype=torch.int32), -128, 127, *self.weight_grid(g))
 
 
+    def encoding(self) -> dict:
+        """The keywords of linear.encoded."""
+        _, _, qmin, qmax, group_size = self.weight_grid(torch.Generator())
+        granularity = "group" if self.groups > 0 else "tensor" if self.groups < 0 else "channel"
+        return {"weight_qmin": qmin, "weight_qmax": qmax, "weight_symmetric": not self.zero_point,
+                "weight_granularity": granularity, "group_size": group_size}
+
+
 LAYERS = (
     Layer(1, 1, 1), Layer(3, 5, 7), Layer(0, 8, 16), Layer(17, 9, 33), Layer(16, 16, 16), Layer(5, 12, 300, bias=False),
     Layer(64, 64, 128, -1), Layer(33, 200, 77, -1, 4), Layer(128, 768, 768), Layer(1, 3072, 768), Layer(1000, 513, 257, bits=6),
     Layer(2048, 1024, 1024), Layer(4, 4096, 4096), Layer(32, 40, 96, 0, 4, True), Layer(9, 33, 50, -1, 7, True),
     Layer(1, 1, 4, 4, 4), Layer(17, 70, 100, 20, 4, True), Layer(64, 64, 128, 32, 4, True), Layer(33, 129, 515, 128, 4),
-    Layer(128, 768, 768, 32, 4, True), Layer(2, 3072, 768, 128, 8), Layer(700, 513, 1030, 64, 4, True, False),
+    Layer(3, 4100, 2100), Layer(2, 33_000, 40), Layer(3, 8, 17_000), Layer(128, 768, 768, 32, 4, True), Layer(2, 3072, 768, 128, 8), Layer(700, 513, 1030, 64, 4, True, False),
 )
+
+
+def backward(g, layer: Layer, mode: str) -> tuple:
+    """Small integers and scales that are powers of two, whose sums are exact in any order."""
+    _, weight, _, _, _, qmin, qmax, scale, *weight_grid = layer.arguments(g, specials=False)
+    grad = torch.randint(-3, 4, (layer.m, layer.n), generator=g).float()
+    mask = torch.randint(0, 256, ((layer.m * layer.k + 7) // 8,), generator=g, dtype=torch.uint8)
+    mask[-1] &= 0xFF >> (-layer.m * layer.k % 8)
+    return (grad, codes(g, (layer.m, layer.k)), mask, torch.tensor([0.0625]), torch.tensor([-7], dtype=torch.int32), qmin, qmax,
+            weight, torch.full_like(scale, 0.03125), *weight_grid, mode, [True, True, True])
 
 
 def packed(g, layer: Layer):
@@ -283,7 +338,11 @@ def layer_cases() -> Iterator[Case]:
         small = layer.m * layer.n * layer.k < 1 << 20
         for relu, observe in ((False, False), (True, True)):
             label = str(layer) + (", relu, observe" if relu else "")
-            yield Case("linear", label, lambda g, la=layer, r=relu, o=observe: (*la.arguments(g), None, r, o), small)
+            yield Case("linear", label, lambda g, la=layer, r=relu, o=observe: (*la.arguments(g), r, o), small)
+        yield Case("linear.encoded", str(layer), lambda g, la=layer: la.arguments(g)[:7], small, keywords=layer.encoding())
+        if small and layer.m > 0:
+            for mode in ("f32", "bf16"):
+                yield Case("linear_backward", f"{layer}, {mode}", lambda g, la=layer, b=mode: backward(g, la, b))
         if layer.bits != 4 or layer.groups < 0 or layer.m == 0:
             continue
 
