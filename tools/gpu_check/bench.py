@@ -23,6 +23,7 @@ import samebits  # noqa: E402, F401  (loads the operators)
 
 OPS = torch.ops.samebits
 F = torch.nn.functional
+ENCODING = {"weight_qmin": -127, "weight_qmax": 127}
 
 
 class Bench:
@@ -97,6 +98,24 @@ class Bench:
         graph, _ = capture(call)
         return graph.replay
 
+    def graphs(self, calls: dict, names) -> dict:
+        """Those of `names` besides, as "NAME, graph". One that cannot be captured is a row of its own."""
+        made = {}
+        for name in names:
+            try:
+                made[f"{name}, graph"] = self.graphed(calls[name])
+            except RuntimeError as error:
+                self.row("failed", f"{name}, graph", "error", 0.0, str(error).strip().splitlines()[0][:500])
+        return made
+
+    def warm_up(self):
+        """Brings the clocks up, so that the first case is no slower for being first."""
+        if self.device != "cpu":
+            a = self.randn(4096, 4096, dtype=torch.bfloat16)
+            for _ in range(1500):
+                a @ a
+            self.wait()
+
 
 def bandwidth(bench: Bench, case: str, calls: dict, bytes_of: dict):
     """Rows of GB/s, and their share of the first call, a copy."""
@@ -169,10 +188,18 @@ def aten_elementwise(x, grad, scale, zero_point, row_scale, row_zero) -> dict:
     }
 
 
+def beside(taken: dict, reference: str, name: str) -> float | None:
+    """The time of what `name` is compared with: a graph with the graph of the reference."""
+    if name.endswith(", graph") and f"{reference}, graph" in taken:
+        reference = f"{reference}, graph"
+    return taken[reference][0] if reference in taken else None
+
+
 def rates(bench: Bench, case: str, calls: dict, operations: float, reference: str, repeats: int = 20):
     taken = bench.times(calls, repeats, budget=2.0)
     for name, (median, least, greatest) in taken.items():
-        ratio = round(taken[reference][0] / median, 3) if reference in taken else None
+        base = beside(taken, reference, name)
+        ratio = round(base / median, 3) if base else None
         bench.row(case, name, "rate", round(operations / median / 1e9, 2), "TOPS", ratio, ms=round(median, 4),
                   least_ms=round(least, 4), greatest_ms=round(greatest, 4))
 
@@ -182,6 +209,7 @@ def linear_products(bench: Bench):
     shapes = [(32, 48, 64)] if bench.tiny else [
         (4096, 4096, 4096), (4096, 768, 768), (4096, 3072, 768), (4096, 768, 3072), (4096, 1024, 1024), (4096, 2048, 2048),
         (8192, 8192, 8192), (4096, 16384, 4096), (128, 4096, 4096)]
+    bench.warm_up()
     for m, n, k in shapes:
         if not bench.has_time():
             return
@@ -201,7 +229,7 @@ def linear_products(bench: Bench):
         calls = {
             "bf16": lambda: F.linear(x16, weight16, bias16),
             "linear": lambda: OPS.linear(x, weight, bias, *grid, weight_scale, None, -127, 127),
-            "linear, observe": lambda: OPS.linear(x, weight, bias, *grid, weight_scale, None, -127, 127, 0, None, False, True),
+            "linear.encoded": lambda: OPS.linear.encoded(x, weight, bias, *grid, observe=True, **ENCODING),
             "_int_mm": lambda: torch._int_mm(a, b.t()),
             "fp32": lambda: F.linear(x, weight, bias),
             "tf32": tf32,
@@ -210,6 +238,7 @@ def linear_products(bench: Bench):
         }
         if m * n * k <= 4096**3:
             calls["linear, groups of 32"] = lambda: OPS.linear(x, weight, bias, *grid, group_scale, None, -8, 7, 32)
+        calls |= bench.graphs(calls, ("bf16", "linear.encoded", "_int_mm"))
         rates(bench, f"linear {m} x {n} x {k}", calls, 2.0 * m * n * k, "bf16", 15)
         del x, weight, x16, weight16, a, b
 
@@ -251,7 +280,7 @@ def four_bits(bench: Bench):
 
 
 class FeedForward:
-    """x -> up -> relu -> down, as float layers, simulated quantization, or ours. Grids of x are fixed, the weights' made anew."""
+    """x -> up -> relu -> down, as float layers, simulated quantization, or ours. Grids of x are fixed, the weights' are found."""
 
     def __init__(self, bench: Bench, width: int, tokens: int):
         hidden = 4 * width
@@ -275,13 +304,11 @@ class FeedForward:
             y = F.linear(y, weight, self.biases[i])
         return y
 
-    def ours(self):
+    def ours(self, backward="f32"):
         y = self.x
         for i in range(2):
-            weight = self.weights[i]
-            low, high, _ = OPS.min_max(weight.detach(), weight.shape[0])
-            scale, _ = OPS.grid_of_range(low, high, -127, 127, True)
-            y = OPS.linear(y, weight, self.biases[i], *self.grids[i], -128, 127, scale, None, -127, 127, 0, None, i == 1, True)[0]
+            y = OPS.linear.encoded(y, self.weights[i], self.biases[i], *self.grids[i], -128, 127, relu_input=i == 1, observe=True,
+                                   backward=backward, **ENCODING)[0]
         return y
 
 
@@ -295,7 +322,8 @@ def training_step(bench: Bench):
 
         def step(forward, tf32=False, autocast=False):
             torch.backends.cuda.matmul.allow_tf32 = tf32
-            with torch.autocast(bench.device, torch.bfloat16, enabled=autocast):
+            is_captured = bench.device != "cpu" and torch.cuda.is_current_stream_capturing()
+            with torch.autocast(bench.device, torch.bfloat16, enabled=autocast, cache_enabled=not is_captured):
                 y = forward()
             (y.float() - target).square().mean().backward()  # noqa: B023
             with torch.no_grad():
@@ -306,6 +334,7 @@ def training_step(bench: Bench):
 
         calls = {
             "bf16 autocast": lambda: step(network.plain, autocast=True),  # noqa: B023
+            "ours, bf16 backward": lambda: step(lambda: network.ours("bf16")),  # noqa: B023
             "ours, f32 backward": lambda: step(network.ours),  # noqa: B023
             "ours, tf32 backward": lambda: step(network.ours, tf32=True),  # noqa: B023
             "fp32": lambda: step(network.plain),  # noqa: B023
@@ -316,10 +345,15 @@ def training_step(bench: Bench):
         }
         case = f"training step, FFN {width}-{4 * width}-{width}, {tokens} tokens"
         taken = bench.times(calls, 10, budget=6.0)
+        captured = bench.graphs(calls, ("bf16 autocast", "ours, bf16 backward"))
+        taken |= bench.times(captured, 10, budget=2.0)
         for name, (median, least, greatest) in taken.items():
-            ratio = round(median / taken["bf16 autocast"][0], 3) if "bf16 autocast" in taken else None
+            base = beside(taken, "bf16 autocast", name)
+            ratio = round(median / base, 3) if base else None
             bench.row(case, name, "time", round(median, 3), "ms", ratio, least_ms=round(least, 3), greatest_ms=round(greatest, 3))
-        for name, forward in (("fp32", network.plain), ("simulated, fp32", network.simulated), ("ours", network.ours)):
+        del captured
+        for name, forward in (("fp32", network.plain), ("simulated, fp32", network.simulated), ("ours, f32 backward", network.ours),
+                              ("ours, bf16 backward", lambda: network.ours("bf16"))):  # noqa: B023
             bench.row(case, name, "saved", saved_bytes(forward, network.parameters()) / 1e6, "MB")
             if bench.device != "cpu":
                 torch.cuda.reset_peak_memory_stats()
@@ -327,7 +361,7 @@ def training_step(bench: Bench):
                 step(forward)
                 bench.row(case, name, "peak", (torch.cuda.max_memory_allocated() - before) / 1e6, "MB")
         if bench.device != "cpu" and width != 2048:
-            profile(bench, case, calls["ours, f32 backward"])
+            profile(bench, case, calls["ours, bf16 backward"])
         del network, target
 
 
@@ -365,8 +399,8 @@ def profiles(bench: Bench):
     if bench.device == "cpu":
         return
     x, weight, bias = bench.randn(4096, 4096), bench.randn(4096, 4096), bench.randn(4096)
-    grid = (bench.full(0.05, 1), bench.full(3, 1, dtype=torch.int32), -128, 127, bench.full(0.02, 4096), None, -127, 127)
-    profile(bench, "linear 4096 x 4096 x 4096", lambda: OPS.linear(x, weight, bias, *grid, 0, None, False, True))
+    grid = (bench.full(0.05, 1), bench.full(3, 1, dtype=torch.int32), -128, 127)
+    profile(bench, "linear.encoded 4096 x 4096 x 4096", lambda: OPS.linear.encoded(x, weight, bias, *grid, observe=True, **ENCODING))
     packed = packed_weight(bench, 4096, 4096, 128)
     codes = bench.codes(1, 4096)
     profile(bench, "linear_int4 1 x 4096 x 4096", lambda: OPS.linear_int4(codes, *grid[:2], *packed, 4096, 128))

@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # What docs/cuda.md tells, by the beginning of a case and by variant; of a case that a run lacks, nothing.
 SHORT = [
     ("elementwise, 2^27 float32", ("fake_quantize", "quantize", "observe_quantize")),
-    ("linear 4096 x 4096 x 4096", ("linear", "_int_mm")),
-    ("linear 4096 x 768 x 768", ("linear", "linear, graph")),
+    ("linear 4096 x 4096 x 4096", ("linear", "linear.encoded, graph", "_int_mm")),
+    ("linear 4096 x 768 x 768", ("linear", "linear.encoded, graph")),
     ("training step, FFN 4096", ("ours, f32 backward", "ours, bf16 backward", "simulated, bf16 autocast")),
     ("1 x 4096 x 4096, 4 bits, groups of 128", ("linear_int4", "linear_weight_only bf16")),
 ]
