@@ -110,8 +110,11 @@ TEST(CudaBackwardBf16, CentersCodesExactlyAtEveryCountAndPlacement) {
 
 TEST(CudaBackwardBf16, ClearsWhatWasClippedWhateverItsGradientIsAndTouchesNothingElse) {
   Random random(3);
-  for (const auto& [rows, length] :
-       {std::pair<std::int64_t, std::int64_t>{1, 1}, {1, 7}, {3, 8}, {5, 13}, {1, 2051}, {7, 100}}) {
+  struct Size {
+    std::int64_t rows, length;
+  };
+  for (const Size& size : {Size{1, 1}, {1, 7}, {3, 8}, {5, 13}, {1, 2051}, {7, 100}}) {
+    const std::int64_t rows = size.rows, length = size.length;
     for (const std::size_t offset : {0u, 1u}) {
       SCOPED_TRACE(testing::Message() << rows << " x " << length);
       std::vector<float> grad = random_floats(random, rows * length, 1.0f);

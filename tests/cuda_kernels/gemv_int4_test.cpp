@@ -63,7 +63,7 @@ struct DeviceWeight {
 
   DeviceWeight(const Weight& w, std::size_t offset)
       : levels("levels", w.levels, offset),
-        zero_level("zero_level", w.zero_level, offset),
+        zero_level("zero_level", w.zero_level.empty() ? std::vector<std::uint8_t>{0} : w.zero_level, offset),
         scale("scale", w.scale),
         bias("bias", w.bias),
         packed{w.shape, levels.data(), scale.data(), w.zero_level.empty() ? nullptr : zero_level.data()} {}
