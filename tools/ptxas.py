@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "kernels"
 COMMON = SOURCES / "common" / "cuda"
-FUSED_BY_CONTRACT = {"gemm_float_int4"}  # stems whose kernels fuse where docs/numerics.md says so, by __fmaf_rn
+FUSED_BY_CONTRACT = {"encode_rows", "gemm_float_int4", "gemv_int4", "observe_quantize", "quantize"}  # where docs/numerics.md says so, by __fmaf_rn
 
 
 @dataclass(frozen=True)

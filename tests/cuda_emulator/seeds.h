@@ -6,7 +6,11 @@
 #include <cstdlib>
 #include <string>
 
+#ifdef __CUDACC__
+#include "tests/cuda_card/card.h"
+#else
 #include "tests/cuda_emulator/emulator.h"
+#endif
 
 namespace samebits::cuda_emulator {
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/matmul/cuda/encode_rows.cu"
 #include "kernels/matmul/linear.h"
 #include "kernels/matmul/reference/epilogue.h"
 #include "tests/cuda_kernels/device_cases.h"
@@ -169,37 +170,7 @@ TEST(CudaEpilogue, GivesTheBitsOfTheReferenceRowByRow) {
   expect_floats(e);
 }
 
-TEST(CudaEpilogue, LayerTermsAreThoseOfTheCpuForEveryDepthAndScaleCount) {
-  Random random(5);
-  for (const std::int64_t k : {1, 3, 4, 31, 127, 128, 129, 500})
-    for (const bool has_one_scale : {false, true}) {
-      SCOPED_TRACE(k);
-      const std::int64_t n = 19, stride = k + k % 3;
-      std::vector<std::int8_t> rows = random_codes(random, n * stride), codes;
-      for (std::int64_t row = 0; row < n; ++row)
-        codes.insert(codes.end(), rows.begin() + row * stride, rows.begin() + row * stride + k);
-      std::vector<float> scales = random_floats(random, has_one_scale ? 1 : n, 0.1f);
-      const AffineGrid grid{.scale = 0.0371f, .zero_point = -77};
-      PackedWeight packed = allocate_packed_weight(WeightOrder::kGemm, n, k, 0);
-      pack_weight_rows(codes.data(), {scales.data(), has_one_scale}, 0, n, packed);
-      const kernels::LayerTerms terms = kernels::layer_terms(packed, grid, nullptr);
-      DeviceArray<std::int8_t> device_codes("codes", rows);
-      DeviceArray<float> weight_scale("weight_scale", scales), x_scale("x_scale", {grid.scale});
-      DeviceArray<std::int32_t> x_zero_point("x_zero_point", {grid.zero_point});
-      auto correction = DeviceArray<std::int32_t>::uninitialised("correction", n);
-      auto scale = DeviceArray<float>::uninitialised("scale", n);
-      for_each_seed(2, [&] {
-        ASSERT_EQ(launch_layer_terms({device_codes.data(), stride, n, k, weight_scale.data(), has_one_scale,
-                                      x_scale.data(), x_zero_point.data(), correction.data(), scale.data()},
-                                     kStream),
-                  nullptr);
-      });
-      EXPECT_EQ(first_difference(correction, terms.correction), "");
-      EXPECT_EQ(first_difference(scale, terms.scale), "");
-    }
-}
-
-TEST(CudaEpilogue, MakesTheBitsOfTheCpusLinearOutOfExactSumsOfPaddedMatrices) {
+TEST(CudaEpilogue, MakesTheBitsOfTheCpusLinearOutOfAFloatWeightAndExactSums) {
   Random random(6);
   const std::int64_t m = 9, n = 21, k = 77, columns = 32, depth = 80;
   const AffineGrid grid{.scale = 0.0213f, .zero_point = -41};
@@ -212,25 +183,33 @@ TEST(CudaEpilogue, MakesTheBitsOfTheCpusLinearOutOfExactSumsOfPaddedMatrices) {
   kernels::linear(packed, kernels::layer_terms(packed, grid, bias.data()), x.data(), y.data(),
                   gemm_region(m, n, 0, 1));
 
-  std::vector<std::int8_t> padded(columns * depth);
-  for (std::int64_t row = 0; row < n; ++row)
-    std::copy_n(weight.begin() + row * k, k, padded.begin() + row * depth);
+  std::vector<float> reals;
+  for (std::int64_t i = 0; i < n * k; ++i) reals.push_back(static_cast<float>(weight[i]) * scales[i / k]);
+  DeviceArray<float> device_weight("weight", reals), weight_scale("weight_scale", scales),
+      x_scale("x_scale", {grid.scale}), device_bias("bias", bias);
+  DeviceArray<std::int32_t> x_zero_point("x_zero_point", {grid.zero_point});
+  auto codes = DeviceArray<std::int8_t>::uninitialised("codes", columns * depth);
+  auto correction = DeviceArray<std::int32_t>::uninitialised("correction", n);
+  auto scale = DeviceArray<float>::uninitialised("scale", n);
+  auto output = DeviceArray<float>::uninitialised("output", m * n);
+  ASSERT_EQ(launch_encode_rows({.weight = device_weight.data(),
+                                .rows = n,
+                                .row_length = k,
+                                .qmin = -127,
+                                .qmax = 127,
+                                .scale = weight_scale.data(),
+                                .zero_point = nullptr},
+                               ForwardRows{codes.data(), depth, columns, x_scale.data(), x_zero_point.data(),
+                                           correction.data(), scale.data()},
+                               kStream),
+            nullptr);
+  const std::vector<std::int8_t> padded = codes.values();
   std::vector<std::int32_t> all_sums(m * columns);  // what cublasLt leaves
   for (std::int64_t row = 0; row < m; ++row)
     for (std::int64_t column = 0; column < columns; ++column)
       for (std::int64_t i = 0; i < k; ++i)
         all_sums[row * columns + column] += x[row * k + i] * padded[column * depth + i];
-  DeviceArray<std::int8_t> codes("codes", padded);
-  DeviceArray<float> weight_scale("weight_scale", scales), x_scale("x_scale", {grid.scale}),
-      device_bias("bias", bias);
-  DeviceArray<std::int32_t> x_zero_point("x_zero_point", {grid.zero_point}), sums("sums", all_sums);
-  auto correction = DeviceArray<std::int32_t>::uninitialised("correction", n);
-  auto scale = DeviceArray<float>::uninitialised("scale", n);
-  auto output = DeviceArray<float>::uninitialised("output", m * n);
-  ASSERT_EQ(launch_layer_terms({codes.data(), depth, n, k, weight_scale.data(), false, x_scale.data(),
-                                x_zero_point.data(), correction.data(), scale.data()},
-                               kStream),
-            nullptr);
+  DeviceArray<std::int32_t> sums("sums", all_sums);
   ASSERT_EQ(launch_epilogue({.sums = sums.data(),
                              .sums_stride = columns,
                              .m = m,
@@ -248,14 +227,11 @@ TEST(CudaEpilogue, LaunchesNothingForNothingAndReturnsTheTextOfARefusedLaunch) {
   DeviceTable table(AffineGrid{}, 1);
   EXPECT_EQ(launch_epilogue({.m = 0, .n = 3}, kStream), nullptr);
   EXPECT_EQ(launch_epilogue_codes({.m = 3, .n = 0}, table.table, nullptr, kStream), nullptr);
-  EXPECT_EQ(launch_layer_terms({.n = 0}, kStream), nullptr);
   EXPECT_EQ(cuda_emulator::launch_count(), before);
   cuda_emulator::refuse_next_launch();
   EXPECT_STREQ(launch_epilogue({.m = 1, .n = 1}, kStream), kRefused);
   cuda_emulator::refuse_next_launch();
   EXPECT_STREQ(launch_epilogue_codes({.m = 1, .n = 1}, table.table, nullptr, kStream), kRefused);
-  cuda_emulator::refuse_next_launch();
-  EXPECT_STREQ(launch_layer_terms({.n = 1}, kStream), kRefused);
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ TEST(CudaFakeQuantize, GivesTheSameBitsOnAnyNumberOfBlocksAndWithIndicesOf64Bits
       Outputs outputs(n);
       const FakeQuantizeArgs args{x.data(), outputs.y.data(), outputs.clip_mask.data()};
       emulate(blocks, kThreads, fake_quantize<float, ManyGrids<std::uint64_t>>, args, wide, n,
-              outputs.saw_nan.data());
+              outputs.saw_nan.data(), static_cast<const std::uint8_t*>(nullptr));
       outputs.expect(expected);
     });
   }
@@ -233,6 +233,20 @@ TEST(CudaFakeQuantizeBackward, MovesTheBitsOf16BitGradients) {
       launch_fake_quantize_backward(grad.data(), clip_mask.data(), grad.data(), n, type, kStream);
       EXPECT_EQ(first_difference(grad, expected), "");
     }
+  }
+}
+
+TEST(CudaFakeQuantize, DoesNothingWhereItsConditionIsNotMet) {
+  DeviceTable table(AffineGrid{.scale = 0.5f}, 3);
+  for (const bool is_met : {false, true}) {
+    DeviceArray<float> x("x", {0.6f, 1.0f, -9.3f}), y("y", {7.0f, 7.0f, 7.0f});
+    DeviceArray<std::uint8_t> only_if("only_if", {std::uint8_t{is_met}}), mask("mask", {0});
+    ASSERT_EQ(launch_fake_quantize({x.data(), y.data(), mask.data()}, table.table, 3, nullptr, kStream,
+                                   only_if.data()),
+              nullptr);
+    EXPECT_EQ(
+        first_difference(y, is_met ? std::vector<float>{0.5f, 1.0f, -9.5f} : std::vector<float>(3, 7.0f)),
+        "");
   }
 }
 

@@ -278,18 +278,60 @@ TEST(CudaGemmInt4, LaunchesNothingForNothingAndReturnsTheTextOfARefusedLaunch) {
   }
 }
 
-TEST(CudaDotProduct, HandlesBytesAsSignedAndBorrowsNothing) {
-  EXPECT_EQ(dot4(0x80FF7F01u, 0x80FF7F01u, -5), 16384 + 1 + 16129 + 1 - 5);
+/// The functions of dot_product.cuh on the device. Launch one block.
+__global__ void differences_of(const int* a, const int* b, int n, unsigned* differences) {
+  for (int i = static_cast<int>(threadIdx.x); i < n; i += kThreads)
+    differences[i] = subtract_bytes(four_bytes(a[i]) ^ 0xFF00u, four_bytes(b[i]));
+}
+__global__ void dots_of(const unsigned* words, int n, std::int32_t* dots) {
+  for (int i = static_cast<int>(threadIdx.x); i < n * n; i += kThreads)
+    dots[i] = dot4(words[i / n], words[i % n], -5);
+}
+__global__ void lowest_bytes_of(const int* counts, int n, unsigned* words) {
+  for (int i = static_cast<int>(threadIdx.x); i < n; i += kThreads)
+    words[i] = lowest_bytes(0xFFFFFFFFu, counts[i]);
+}
+
+TEST(CudaDotProduct, TakesBytesAsSigned) {
+  const std::vector<unsigned> words = {0x80FF7F01u, 0x00000000u, 0x80808080u, 0x7F7F7F7Fu, 0x01FE8000u};
+  const int n = static_cast<int>(words.size());
+  std::vector<std::int32_t> expected;
+  for (const unsigned a : words)
+    for (const unsigned b : words) {
+      std::int8_t of_a[4], of_b[4];
+      std::memcpy(of_a, &a, 4), std::memcpy(of_b, &b, 4);
+      expected.push_back(-5 + of_a[0] * of_b[0] + of_a[1] * of_b[1] + of_a[2] * of_b[2] + of_a[3] * of_b[3]);
+    }
+  ASSERT_EQ(expected[0], 16384 + 1 + 16129 + 1 - 5);
+  DeviceArray<unsigned> input("words", words);
+  auto dots = DeviceArray<std::int32_t>::uninitialised("dots", expected.size());
+  emulate(1, kThreads, dots_of, input.data(), n, dots.data());
+  EXPECT_EQ(first_difference(dots, expected), "");
+}
+
+TEST(CudaDotProduct, BorrowsNothingFromOneByteToTheNext) {
+  std::vector<int> a_values, b_values;
+  std::vector<unsigned> expected;
   for (int a = -128; a < 128; ++a)
     for (int b = -128; b < 128; b += 5) {
-      const unsigned difference = subtract_bytes(four_bytes(a) ^ 0xFF00u, four_bytes(b));
-      EXPECT_EQ(difference >> 24, static_cast<unsigned>(a - b) & 0xFFu);
-      EXPECT_EQ(difference & 0xFFu, static_cast<unsigned>(a - b) & 0xFFu);
-      EXPECT_EQ(difference >> 8 & 0xFFu, static_cast<unsigned>(~a - b) & 0xFFu);
+      a_values.push_back(a), b_values.push_back(b);
+      const unsigned byte = static_cast<unsigned>(a - b) & 0xFFu,
+                     flipped = static_cast<unsigned>(~a - b) & 0xFFu;
+      expected.push_back(byte * 0x01010001u | flipped << 8);
     }
-  EXPECT_EQ(lowest_bytes(0xFFFFFFFFu, -1), 0u);
-  EXPECT_EQ(lowest_bytes(0xFFFFFFFFu, 3), 0xFFFFFFu);
-  EXPECT_EQ(lowest_bytes(0xFFFFFFFFu, 4), 0xFFFFFFFFu);
+  DeviceArray<int> a("a", a_values), b("b", b_values);
+  auto differences = DeviceArray<unsigned>::uninitialised("differences", expected.size());
+  emulate(1, kThreads, differences_of, a.data(), b.data(), static_cast<int>(expected.size()),
+          differences.data());
+  EXPECT_EQ(first_difference(differences, expected), "");
+}
+
+TEST(CudaDotProduct, KeepsTheLowestBytes) {
+  const std::vector<int> count_values = {-1, 0, 1, 2, 3, 4, 5};
+  DeviceArray<int> counts("counts", count_values);
+  auto words = DeviceArray<unsigned>::uninitialised("words", 7);
+  emulate(1, kThreads, lowest_bytes_of, counts.data(), 7, words.data());
+  EXPECT_EQ(first_difference(words, {0u, 0u, 0xFFu, 0xFFFFu, 0xFFFFFFu, 0xFFFFFFFFu, 0xFFFFFFFFu}), "");
 }
 
 }  // namespace

@@ -21,8 +21,9 @@ Made launched(const std::vector<float>& low, const std::vector<float>& high, int
   auto scale = DeviceArray<float>::uninitialised("scale", count);
   auto zero_point = DeviceArray<std::int32_t>::uninitialised("zero_point", count);
   DeviceArray<int> saw_infinity("saw_infinity", {0});
-  EXPECT_EQ(launch_grids_of_ranges(min.data(), max.data(), count, qmin, qmax, symmetric, scale.data(),
-                                   zero_point.data(), saw_infinity.data(), kStream),
+  EXPECT_EQ(launch_grids_of_ranges({min.data(), max.data(), count, qmin, qmax, symmetric, scale.data(),
+                                    zero_point.data(), saw_infinity.data()},
+                                   kStream),
             nullptr);
   return {scale.values(), zero_point.values(), saw_infinity.values()[0]};
 }
@@ -67,11 +68,9 @@ TEST(CudaGridOfRange, MakesNoGridOfARangeThatIsNotFiniteAndSaysSo) {
 }
 
 TEST(CudaGridOfRange, LaunchesNothingForNothingAndReturnsTheTextOfARefusedLaunch) {
-  EXPECT_EQ(launch_grids_of_ranges(nullptr, nullptr, 0, -8, 7, true, nullptr, nullptr, nullptr, kStream),
-            nullptr);
+  EXPECT_EQ(launch_grids_of_ranges({.count = 0}, kStream), nullptr);
   cuda_emulator::refuse_next_launch();
-  EXPECT_STREQ(launch_grids_of_ranges(nullptr, nullptr, 1, -8, 7, true, nullptr, nullptr, nullptr, kStream),
-               kRefused);
+  EXPECT_STREQ(launch_grids_of_ranges({.count = 1}, kStream), kRefused);
 }
 
 }  // namespace

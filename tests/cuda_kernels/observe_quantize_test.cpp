@@ -9,32 +9,38 @@
 namespace samebits::kernels::cuda {
 namespace {
 
-void expect_range(DeviceArray<MinMax>& got, const MinMax& expected) {
-  const MinMax range = got.values()[0];
-  EXPECT_EQ(bits(range.min), bits(expected.min));
-  EXPECT_EQ(bits(range.max), bits(expected.max));
-  EXPECT_EQ(range.saw_nan, expected.saw_nan);
-}
+/// Where a launch writes a range.
+struct DeviceRange {
+  DeviceArray<MinMax> partials = DeviceArray<MinMax>::uninitialised("partials", kObservePartials);
+  DeviceArray<float> range = DeviceArray<float>::uninitialised("range", 2);
+  DeviceArray<std::uint8_t> saw_nan = DeviceArray<std::uint8_t>::uninitialised("saw_nan", 1);
+
+  RangeOutputs outputs() { return {partials.data(), range.data(), saw_nan.data()}; }
+  void expect(const MinMax& expected) {
+    EXPECT_EQ(bits(range.values()[0]), bits(expected.min));
+    EXPECT_EQ(bits(range.values()[1]), bits(expected.max));
+    EXPECT_EQ(saw_nan.values()[0], expected.saw_nan ? 1 : 0);
+  }
+};
 
 /// Both launchers on x, as views.
 void expect_launches(const std::vector<float>& values, DeviceTable& table, const Expected& expected,
                      Offsets offsets) {
   const auto n = std::ssize(values);
   const MinMax range = kernels::min_max(values.data(), 0, n);
-  auto partials = DeviceArray<MinMax>::uninitialised("partials", kObservePartials);
   DeviceArray<float> x("x", values, offsets.x);
   auto codes = DeviceArray<std::int8_t>::uninitialised("codes", n, offsets.y);
   auto y = DeviceArray<float>::uninitialised("y", n, offsets.y);
   for (const bool to_codes : {true, false}) {
     auto mask = DeviceArray<std::uint8_t>::uninitialised("clip_mask", (n + 7) / 8, offsets.y);
-    auto observed = DeviceArray<MinMax>::uninitialised("range", 1);
-    const char* const error =
-        to_codes ? launch_observe_quantize({x.data(), codes.data(), mask.data()}, table.table, n,
-                                           partials.data(), observed.data(), kStream)
-                 : launch_observe_fake_quantize({x.data(), y.data(), mask.data()}, table.table, n,
-                                                partials.data(), observed.data(), kStream);
+    DeviceRange observed;
+    const char* const error = to_codes
+                                  ? launch_observe_quantize({x.data(), codes.data(), mask.data()},
+                                                            table.table, n, observed.outputs(), kStream)
+                                  : launch_observe_fake_quantize({x.data(), y.data(), mask.data()},
+                                                                 table.table, n, observed.outputs(), kStream);
     ASSERT_EQ(error, nullptr);
-    expect_range(observed, range);
+    observed.expect(range);
     EXPECT_EQ(first_difference(mask, expected.clip_mask), "");
   }
   EXPECT_EQ(first_difference(codes, expected.codes), "");
@@ -88,11 +94,10 @@ TEST(CudaObserveQuantize, ObservesTheInputThatItOverwrites) {
   for_each_seed(3, [&] {
     DeviceArray<float> x("x", values);
     auto mask = DeviceArray<std::uint8_t>::uninitialised("clip_mask", 188);
-    auto partials = DeviceArray<MinMax>::uninitialised("partials", kObservePartials);
-    auto range = DeviceArray<MinMax>::uninitialised("range", 1);
-    launch_observe_fake_quantize({x.data(), x.data(), mask.data()}, table.table, 1500, partials.data(),
-                                 range.data(), kStream);
-    expect_range(range, kernels::min_max(values.data(), 0, 1500));
+    DeviceRange range;
+    launch_observe_fake_quantize({x.data(), x.data(), mask.data()}, table.table, 1500, range.outputs(),
+                                 kStream);
+    range.expect(kernels::min_max(values.data(), 0, 1500));
     EXPECT_EQ(first_difference(x, expect_on(values, AffineGrid{}).y), "");
   });
 }
@@ -114,13 +119,12 @@ TEST(CudaObserveQuantize, FoldsAReluAndWidensThe16BitTypesAsTheCpuDoes) {
         DeviceArray<std::uint16_t> x("x", bits);
         auto codes = DeviceArray<std::int8_t>::uninitialised("codes", 1037);
         auto mask = DeviceArray<std::uint8_t>::uninitialised("clip_mask", 130);
-        auto partials = DeviceArray<MinMax>::uninitialised("partials", kObservePartials);
-        auto range = DeviceArray<MinMax>::uninitialised("range", 1);
+        DeviceRange range;
         launch_observe_quantize({x.data(), codes.data(), mask.data(), type, fold_relu}, table.table, 1037,
-                                partials.data(), range.data(), kStream);
+                                range.outputs(), kStream);
         EXPECT_EQ(first_difference(codes, cpu_codes), "");
         EXPECT_EQ(first_difference(mask, cpu_mask), "");
-        expect_range(range, cpu);
+        range.expect(cpu);
       }
     }
   }
@@ -132,22 +136,46 @@ struct MovingGrid {
   DeviceArray<std::int64_t> batches{"batches", {0}};
   DeviceArray<float> scale{"scale", {7.0f}};
   DeviceArray<std::int32_t> zero_point{"zero_point", {7}};
-  DeviceArray<float> own_scale{"own_scale", {0.0f}};
-  DeviceArray<std::int32_t> own_zero_point{"own_zero_point", {0}};
-  DeviceArray<int> is_out_of_range{"is_out_of_range", {0}};
+  DeviceArray<BatchGrid> own = DeviceArray<BatchGrid>::uninitialised("own", 1);
+  DeviceArray<std::uint8_t> is_out_of_range = DeviceArray<std::uint8_t>::uninitialised("is_out_of_range", 1);
+  std::uint8_t raises = 0;
 
   const char* take(float low, float high, const GridRule& rule) {
     DeviceArray<float> range("range", {low, high});
+    DeviceArray<std::uint8_t> raised("raised", {raises});
     return launch_move_grid(
         {.range = range.data(),
          .rule = rule,
          .state = {min.data(), max.data(), batches.data(), scale.data(), zero_point.data()},
-         .own_scale = own_scale.data(),
-         .own_zero_point = own_zero_point.data(),
-         .is_out_of_range = is_out_of_range.data()},
+         .own = own.data(),
+         .is_out_of_range = is_out_of_range.data(),
+         .raised = raised.data()},
         kStream);
   }
 };
+
+TEST(CudaObserveQuantize, TakesOverAFlagThatWasRaisedBefore) {
+  const std::vector<float> values(9, 1.0f);
+  DeviceTable table(AffineGrid{}, 9);
+  for (const int raised : {0, 1, 2}) {
+    DeviceArray<float> x("x", values);
+    DeviceArray<int> flag("raised", {raised});
+    auto codes = DeviceArray<std::int8_t>::uninitialised("codes", 9);
+    DeviceRange range;
+    RangeOutputs out = range.outputs();
+    out.raised = flag.data();
+    launch_observe_quantize({x.data(), codes.data(), nullptr}, table.table, 9, out, kStream);
+    range.expect({1.0f, 1.0f, raised != 0});
+  }
+}
+
+TEST(CudaMoveGrid, TakesOverAFlagThatWasRaisedBefore) {
+  MovingGrid state;
+  state.raises = 1;
+  state.take(-1.0f, 3.0f, {});
+  EXPECT_EQ(state.is_out_of_range.values()[0], 1);
+  EXPECT_EQ(state.batches.values()[0], 1);
+}
 
 TEST(CudaMoveGrid, FollowsBatchesWithTheOraclesBits) {
   Random random(4);
@@ -155,6 +183,7 @@ TEST(CudaMoveGrid, FollowsBatchesWithTheOraclesBits) {
     for (const bool keeps_extremes : {false, true}) {
       MovingGrid state;
       float min = 0.0f, max = 0.0f, old_scale = 0.0f;
+      int old_zero_point = 0;
       for (int batch = 0; batch < 20; ++batch) {
         const std::vector<float> ends = random_floats(random, 2, 3.0f);
         const float low = std::min(ends[0], ends[1]), high = std::max(ends[0], ends[1]), c = 0.1f;
@@ -169,8 +198,13 @@ TEST(CudaMoveGrid, FollowsBatchesWithTheOraclesBits) {
         EXPECT_EQ(bits(state.max.values()[0]), bits(max));
         EXPECT_EQ(bits(state.scale.values()[0]), bits(expected.scale));
         EXPECT_EQ(state.zero_point.values()[0], expected.zero_point);
-        EXPECT_EQ(bits(state.own_scale.values()[0]), bits(batch == 0 ? expected.scale : old_scale));
+        const BatchGrid own = state.own.values()[0];
+        EXPECT_EQ(bits(own.scale), bits(batch == 0 ? expected.scale : old_scale));
+        EXPECT_EQ(own.zero_point, batch == 0 ? expected.zero_point : old_zero_point);
+        EXPECT_EQ(own.is_first, batch == 0 ? 1 : 0);
+        EXPECT_EQ(state.is_out_of_range.values()[0], 0);
         old_scale = expected.scale;
+        old_zero_point = expected.zero_point;
       }
       EXPECT_EQ(state.batches.values()[0], 20);
     }
@@ -187,7 +221,7 @@ TEST(CudaMoveGrid, LeavesEverythingAloneAtAnInfinityAndSaysSo) {
     EXPECT_EQ(state.min.values()[0], 5.0f);
     EXPECT_EQ(state.scale.values()[0], 7.0f);
     EXPECT_EQ(state.zero_point.values()[0], 7);
-    EXPECT_EQ(state.own_scale.values()[0], 7.0f);
+    EXPECT_EQ(state.own.values()[0].scale, 7.0f);
   }
 }
 
@@ -206,9 +240,9 @@ TEST(CudaObserveQuantize, ReturnsTheTextOfARefusedLaunchAndStopsThere) {
   DeviceTable table(AffineGrid{}, 1);
   const std::uint64_t before = cuda_emulator::launch_count();
   cuda_emulator::refuse_next_launch();
-  EXPECT_STREQ(launch_observe_quantize({}, table.table, 1, nullptr, nullptr, kStream), kRefused);
+  EXPECT_STREQ(launch_observe_quantize({}, table.table, 1, RangeOutputs{}, kStream), kRefused);
   cuda_emulator::refuse_next_launch();
-  EXPECT_STREQ(launch_observe_fake_quantize({}, table.table, 1, nullptr, nullptr, kStream), kRefused);
+  EXPECT_STREQ(launch_observe_fake_quantize({}, table.table, 1, RangeOutputs{}, kStream), kRefused);
   cuda_emulator::refuse_next_launch();
   EXPECT_STREQ(MovingGrid().take(0.0f, 1.0f, {}), kRefused);
   EXPECT_EQ(cuda_emulator::launch_count(), before + 3);

@@ -107,6 +107,26 @@ TEST(CudaQuantize, FoldsAReluWithItsGradientIntoTheMaskForEveryType) {
   }
 }
 
+TEST(CudaQuantize, DoesNothingWhereItsConditionIsNotMet) {
+  Random random(4);
+  const std::vector<float> values = random_floats(random, 40, 16.0f);
+  for (const std::int64_t groups : {1, 4}) {
+    DeviceTable table({nullptr, nullptr, -128, 127, 40, 40 / groups, 1}, std::vector<float>(groups, 0.1f),
+                      std::vector<std::int32_t>(groups, 3));
+    for (const bool is_met : {false, true}) {
+      DeviceArray<float> x("x", values);
+      DeviceArray<std::uint8_t> only_if("only_if", {std::uint8_t{is_met}});
+      DeviceArray<std::int8_t> codes("codes", std::vector<std::int8_t>(40, 99));
+      ASSERT_EQ(launch_quantize({x.data(), codes.data(), nullptr}, table.table, 40, nullptr, kStream,
+                                only_if.data()),
+                nullptr);
+      EXPECT_EQ(first_difference(codes, is_met ? expect_on(values, {.scale = 0.1f, .zero_point = 3}).codes
+                                               : std::vector<std::int8_t>(40, 99)),
+                "");
+    }
+  }
+}
+
 TEST(CudaQuantize, LaunchesNothingForNothingAndReturnsTheTextOfARefusedLaunch) {
   DeviceTable table(AffineGrid{}, 1);
   EXPECT_EQ(launch_quantize({}, table.table, 0, nullptr, kStream), nullptr);

@@ -5,8 +5,6 @@
 
 #include <torch/library.h>
 
-#include <array>
-#include <cstddef>
 #include <map>
 #include <mutex>
 
@@ -14,8 +12,7 @@
 #include "csrc/common/cuda/launch.h"
 #include "csrc/observe/min_max.h"
 #include "csrc/quantize/cuda/device_grids.h"
-#include "csrc/quantize/dequantize.h"
-#include "csrc/quantize/fake_quantize.h"
+#include "kernels/matmul/cuda/encode_rows.h"
 #include "kernels/matmul/cuda/epilogue.h"
 #include "kernels/matmul/cuda/gemm_int4.h"
 #include "kernels/matmul/cuda/gemm_int8.h"
@@ -28,41 +25,40 @@ namespace {
 using at::Tensor;
 
 /// What a CUDA tensor cannot have yet, and devices.
-void check_cuda_layer(const LinearCall& call) {
-  TORCH_CHECK(call.options.backward == BackwardMode::kFloat32,
-              "[linear] backward: expected f32 on CUDA, got \"", backward_text(call.options.backward), "\"");
+void check_cuda_layer(const LayerCall& call) {
+  TORCH_CHECK(call.options.backward != BackwardMode::kInt8,
+              "[linear] backward: expected f32 or bf16 on CUDA, got \"int8\"");
   check_device("linear", "", "weight", call.weight, call.x);
   if (call.bias.has_value()) check_device("linear", "", "bias", *call.bias, call.x);
 }
 
-/// Fills x_codes and clip_mask of `out`; with observe x_range too. Returns the flag of NaNs, int32.
-Tensor quantize_on_device(const LayerCall& call, const DeviceGridTable& grids, LayerOutput& out) {
+/// Fills x_codes, clip_mask and saw_nan of `out`; with observe x_range too, of which the pass takes note in
+/// any case. `raised` is null or a flag that saw_nan takes over.
+void quantize_on_device(const LayerCall& call, const DeviceGridTable& grids, const int* raised,
+                        LayerOutput& out) {
   const Tensor x = call.x.contiguous();
-  const kernels::QuantizeArgs args{.x = x.const_data_ptr(),
-                                   .codes = out.x_codes.mutable_data_ptr<int8_t>(),
-                                   .clip_mask = out.clip_mask.mutable_data_ptr<uint8_t>(),
-                                   .fold_relu = call.options.relu_input};
-  if (!call.options.observe) {
-    const Tensor saw_nan = lowered_flag(x);
-    check_launch("linear", kernels::cuda::launch_quantize(args, grids.table, x.numel(),
-                                                          saw_nan.mutable_data_ptr<int>(), current_stream()));
-    return saw_nan;
-  }
-  static_assert(sizeof(kernels::MinMax) == 12 && offsetof(kernels::MinMax, saw_nan) == 8);
-  const auto bytes = x.options().dtype(at::kByte);
-  const Tensor range = at::zeros({sizeof(kernels::MinMax)}, bytes);
-  const Tensor partials =
-      at::empty({kernels::cuda::kObservePartials * static_cast<int64_t>(sizeof(kernels::MinMax))}, bytes);
-  check_launch("linear",
-               kernels::cuda::launch_observe_quantize(
-                   args, grids.table, x.numel(), static_cast<kernels::MinMax*>(partials.mutable_data_ptr()),
-                   static_cast<kernels::MinMax*>(range.mutable_data_ptr()), current_stream()));
-  out.x_range = range.narrow(0, 0, 8).view(at::kFloat).clone();
-  return range.select(0, 8).to(at::kInt);
+  constexpr int64_t kPartialBytes =
+      kernels::cuda::kObservePartials * static_cast<int64_t>(sizeof(kernels::MinMax));
+  const Tensor room =
+      at::empty({kPartialBytes + 2 * static_cast<int64_t>(sizeof(float))}, x.options().dtype(at::kByte));
+  auto* const bytes = room.mutable_data_ptr<uint8_t>();
+  float* const range = call.options.observe ? out.x_range.mutable_data_ptr<float>()
+                                            : reinterpret_cast<float*>(bytes + kPartialBytes);
+  check_launch("linear", kernels::cuda::launch_observe_quantize(
+                             {.x = x.const_data_ptr(),
+                              .codes = out.x_codes.mutable_data_ptr<int8_t>(),
+                              .clip_mask = out.clip_mask.mutable_data_ptr<uint8_t>(),
+                              .fold_relu = call.options.relu_input},
+                             grids.table, x.numel(),
+                             {.partials = reinterpret_cast<kernels::MinMax*>(bytes),
+                              .range = range,
+                              .saw_nan = static_cast<uint8_t*>(out.saw_nan.mutable_data_ptr()),
+                              .raised = raised},
+                             current_stream()));
 }
 
-/// The weight's codes [n][k]; NaNs raise the flag.
-Tensor quantize_weight(const Tensor& weight_any, const DeviceGridTable& grids, const Tensor& saw_nan) {
+/// The codes of a weight with groups, [n][k]; NaNs raise the flag.
+Tensor quantize_groups(const Tensor& weight_any, const DeviceGridTable& grids, const Tensor& saw_nan) {
   const Tensor weight = weight_any.contiguous();
   const Tensor codes = at::empty_like(weight, weight.options().dtype(at::kChar));
   const kernels::QuantizeArgs args{
@@ -70,6 +66,46 @@ Tensor quantize_weight(const Tensor& weight_any, const DeviceGridTable& grids, c
   check_launch("linear", kernels::cuda::launch_quantize(args, grids.table, weight.numel(),
                                                         saw_nan.mutable_data_ptr<int>(), current_stream()));
   return codes;
+}
+
+/// A weight with a scale a channel, or one, as cublasLt and the epilogue take it.
+struct EncodedWeight {
+  Tensor codes;  // [columns][depth], both padded, minus zero points
+  Tensor correction, scale;
+};
+
+/// `grid` is given, or filled where the call finds it; NaNs and infinities are added to `not_finite`.
+EncodedWeight encode_channels(const LayerCall& call, const WeightGrid& grid, bool finds_grids,
+                              const Tensor& not_finite) {
+  const Tensor weight = call.weight.contiguous();
+  const int64_t n = weight.size(0), k = weight.size(1);
+  const int64_t depth = kernels::cuda::padded_gemm_int8(k), columns = kernels::cuda::padded_gemm_int8(n);
+  const Tensor scale = grid.scale.contiguous(), x_scale = call.x_grid.scale.contiguous(),
+               x_zero_point = call.x_grid.zero_point.contiguous();
+  const Tensor zero_point = grid.zero_point.has_value() ? grid.zero_point->contiguous() : Tensor();
+  EncodedWeight encoded{at::empty({columns, depth}, weight.options().dtype(at::kChar)),
+                        at::empty({n}, weight.options().dtype(at::kInt)), at::empty({n}, weight.options())};
+  check_launch("linear",
+               kernels::cuda::launch_encode_rows(
+                   {.weight = weight.const_data_ptr<float>(),
+                    .rows = n,
+                    .row_length = k,
+                    .qmin = static_cast<int32_t>(grid.qmin),
+                    .qmax = static_cast<int32_t>(grid.qmax),
+                    .scale = scale.mutable_data_ptr<float>(),
+                    .zero_point = zero_point.defined() ? zero_point.mutable_data_ptr<int32_t>() : nullptr,
+                    .has_one_scale = scale.numel() == 1,
+                    .finds_grids = finds_grids,
+                    .not_finite = not_finite.mutable_data_ptr<int>()},
+                   kernels::cuda::ForwardRows{.codes = encoded.codes.mutable_data_ptr<int8_t>(),
+                                              .stride = depth,
+                                              .padded_rows = columns,
+                                              .x_scale = x_scale.const_data_ptr<float>(),
+                                              .x_zero_point = x_zero_point.const_data_ptr<int32_t>(),
+                                              .correction = encoded.correction.mutable_data_ptr<int32_t>(),
+                                              .scale = encoded.scale.mutable_data_ptr<float>()},
+                   current_stream()));
+  return encoded;
 }
 
 /// A matrix of codes with zeros behind it, as cublasLt wants it; the matrix itself where it fits.
@@ -86,45 +122,41 @@ kernels::cuda::Int8Products& products_of(c10::DeviceIndex device) {
   return products[device];
 }
 
-/// One call's operands, quantized. x_codes is [m][k].
-struct Product {
-  const LinearCall& call;
-  const DeviceGridTable &x_grids, &weight_grids;
-  Tensor x_codes, weight_codes;
-  int64_t m, n, k;
-  const float* bias;
-  float* y;
-};
-
-void multiply_groups(const Product& p) {
-  const kernels::cuda::GemmCodesArgs args{.a = p.x_codes.const_data_ptr<int8_t>(),
-                                          .a_stride = p.k,
-                                          .m = p.m,
-                                          .a_scale = p.x_grids.table.scale,
-                                          .a_zero_point = p.x_grids.table.zero_point,
-                                          .b = {.codes = p.weight_codes.const_data_ptr(),
-                                                .format = kernels::cuda::CodeFormat::kInt8,
-                                                .shape = {p.n, p.k, p.call.weight_grid.group_size},
-                                                .scale = p.weight_grids.table.scale,
-                                                .zero_point = p.weight_grids.table.zero_point},
-                                          .output = {.y = p.y, .stride = p.n, .bias = p.bias}};
+/// y of a weight with groups, by our own kernel.
+void multiply_groups(const LayerCall& call, const DeviceGridTable& x_grids,
+                     const DeviceGridTable& weight_grids, const Tensor& weight_codes,
+                     const LayerOutput& out) {
+  const int64_t n = call.weight.size(0), k = call.weight.size(1);
+  Tensor bias_holder;
+  const kernels::cuda::GemmCodesArgs args{
+      .a = out.x_codes.const_data_ptr<int8_t>(),
+      .a_stride = k,
+      .m = out.y.numel() / n,
+      .a_scale = x_grids.table.scale,
+      .a_zero_point = x_grids.table.zero_point,
+      .b = {.codes = weight_codes.const_data_ptr(),
+            .format = kernels::cuda::CodeFormat::kInt8,
+            .shape = {n, k, call.weight_grid.group_size},
+            .scale = weight_grids.table.scale,
+            .zero_point = weight_grids.table.zero_point},
+      .output = {
+          .y = out.y.mutable_data_ptr<float>(), .stride = n, .bias = bias_data(call.bias, bias_holder)}};
   check_launch("linear", kernels::cuda::launch_gemm_codes(args, current_stream()));
 }
 
-void multiply_channels(const Product& p) {
-  const int64_t depth = kernels::cuda::padded_gemm_int8(p.k), columns = kernels::cuda::padded_gemm_int8(p.n);
-  Tensor weight_codes = p.weight_codes;
-  if (p.weight_grids.zero_point.defined())
-    weight_codes = weight_codes.sub(p.weight_grids.zero_point.to(at::kChar).reshape({-1, 1}));
-  const Tensor a = padded(p.x_codes, p.m, depth), b = padded(weight_codes, columns, depth);
-  const Tensor sums = at::empty({p.m, columns}, a.options().dtype(at::kInt));
+/// y of a weight without groups, by cublasLt and the contract's epilogue.
+void multiply_channels(const LayerCall& call, const EncodedWeight& weight, const LayerOutput& out) {
+  const int64_t n = call.weight.size(0), m = out.y.numel() / n;
+  const int64_t depth = weight.codes.size(1), columns = weight.codes.size(0);
+  const Tensor a = padded(out.x_codes.view({m, call.weight.size(1)}), m, depth);
+  const Tensor sums = at::empty({m, columns}, a.options().dtype(at::kInt));
   const Tensor room =
       at::empty({static_cast<int64_t>(kernels::cuda::kGemmInt8WorkspaceBytes)}, a.options().dtype(at::kByte));
   const std::string error = products_of(a.device().index())
                                 .multiply({.a = a.const_data_ptr<int8_t>(),
-                                           .b = b.const_data_ptr<int8_t>(),
+                                           .b = weight.codes.const_data_ptr<int8_t>(),
                                            .sums = sums.mutable_data_ptr<int32_t>(),
-                                           .m = p.m,
+                                           .m = m,
                                            .n = columns,
                                            .k = depth,
                                            .a_stride = depth,
@@ -132,35 +164,25 @@ void multiply_channels(const Product& p) {
                                            .sums_stride = columns},
                                           room.mutable_data_ptr(), current_stream());
   TORCH_CHECK(error.empty(), "[linear] CUDA: expected an int8 product, got: ", error);
-  const Tensor correction = at::empty({p.n}, sums.options()),
-               scale = at::empty({p.n}, p.x_grids.scale.options());
+  Tensor bias_holder;
   check_launch("linear",
-               kernels::cuda::launch_layer_terms({.codes = b.const_data_ptr<int8_t>(),
-                                                  .codes_stride = depth,
-                                                  .n = p.n,
-                                                  .k = p.k,
-                                                  .weight_scale = p.weight_grids.table.scale,
-                                                  .has_one_scale = p.weight_grids.scale.numel() == 1,
-                                                  .x_scale = p.x_grids.table.scale,
-                                                  .x_zero_point = p.x_grids.table.zero_point,
-                                                  .correction = correction.mutable_data_ptr<int32_t>(),
-                                                  .scale = scale.mutable_data_ptr<float>()},
-                                                 current_stream()));
-  check_launch("linear", kernels::cuda::launch_epilogue({.sums = sums.const_data_ptr<int32_t>(),
-                                                         .sums_stride = columns,
-                                                         .m = p.m,
-                                                         .n = p.n,
-                                                         .terms = {correction.const_data_ptr<int32_t>(),
-                                                                   scale.const_data_ptr<float>(), p.bias},
-                                                         .output = p.y,
-                                                         .output_stride = p.n},
-                                                        current_stream()));
+               kernels::cuda::launch_epilogue(
+                   {.sums = sums.const_data_ptr<int32_t>(),
+                    .sums_stride = columns,
+                    .m = m,
+                    .n = n,
+                    .terms = {weight.correction.const_data_ptr<int32_t>(),
+                              weight.scale.const_data_ptr<float>(), bias_data(call.bias, bias_holder)},
+                    .output = out.y.mutable_data_ptr<float>(),
+                    .output_stride = n},
+                   current_stream()));
 }
 
-LayerOutput linear_cuda(const LinearCall& call) {
-  const std::vector<c10::SymInt> sizes = linear_output_sizes(call);
-  check_cuda_layer(call);
-  const c10::cuda::CUDAGuard guard(call.x.device());
+/// The forward on the grids of `call`, or with finds_grids on those of the weight's rows, which are written
+/// there. What of the weight is not finite is added to `not_finite`, which saw_nan takes over with
+/// `tells_of_weight`.
+LayerOutput forward(const LayerCall& call, bool finds_grids, const Tensor& not_finite, bool tells_of_weight) {
+  LayerOutput out = empty_layer_output(call, linear_output_sizes(call));
   const WeightGrid& grid = call.weight_grid;
   const DeviceGridTable x_grids(
       {"linear", "x_", call.x_grid.scale, call.x_grid.zero_point, call.x_grid.qmin, call.x_grid.qmax},
@@ -168,73 +190,53 @@ LayerOutput linear_cuda(const LinearCall& call) {
   const DeviceGridTable weight_grids({"linear", "weight_", grid.scale, grid.zero_point.value_or(Tensor()),
                                       grid.qmin, grid.qmax, 0, grid.group_size},
                                      call.weight);
-  LayerOutput out = empty_layer_output(call, sizes);
-  const Tensor saw_nan = quantize_on_device(call, x_grids, out);
-  if (out.y.numel() > 0) {
-    const int64_t n = call.weight.size(0), k = call.weight.size(1), m = out.y.numel() / n;
-    Tensor bias_holder;
-    const Product product{.call = call,
-                          .x_grids = x_grids,
-                          .weight_grids = weight_grids,
-                          .x_codes = out.x_codes.view({m, k}),
-                          .weight_codes = quantize_weight(call.weight, weight_grids, saw_nan),
-                          .m = m,
-                          .n = n,
-                          .k = k,
-                          .bias = bias_data(call.bias, bias_holder),
-                          .y = out.y.mutable_data_ptr<float>()};
-    grid.group_size > 0 ? multiply_groups(product) : multiply_channels(product);
-  }
-  out.saw_nan = saw_nan.to(at::kBool);
+  const bool multiplies = out.y.numel() > 0, is_grouped = grid.group_size > 0;
+  Tensor group_codes;
+  EncodedWeight weight;
+  if (multiplies && is_grouped) group_codes = quantize_groups(call.weight, weight_grids, not_finite);
+  if ((multiplies || finds_grids) && !is_grouped)
+    weight = encode_channels(call, grid, finds_grids, not_finite);
+  quantize_on_device(call, x_grids, tells_of_weight ? not_finite.const_data_ptr<int>() : nullptr, out);
+  if (multiplies && is_grouped) multiply_groups(call, x_grids, weight_grids, group_codes, out);
+  if (multiplies && !is_grouped) multiply_channels(call, weight, out);
   return out;
 }
 
-/// Finds the grids of the weight's ranges on the device, then as above.
-EncodedLayerOutput encoded_linear_cuda(const EncodedLinearCall& call) {
-  check_encoding("linear", call);
+LayerOutput linear_cuda(const LinearCall& call) {
+  check_cuda_layer(call);
   const c10::cuda::CUDAGuard guard(call.x.device());
+  return forward(call, false, lowered_flag(call.x), true);
+}
+
+/// Grids that no row has for itself: of the whole weight, or of groups. Returns what was not finite.
+Tensor find_grids(LayerCall& call) {
   const quant::Encoding& encoding = call.encoding;
   const bool is_one = encoding.granularity == quant::Granularity::kPerTensor;
   const auto [min, max, saw_nan] =
       min_max(call.weight, is_one ? 1 : call.weight.size(0), encoding.group_size);
-  const Tensor saw_infinity = at::logical_or(min.isinf(), max.isinf()).any();
+  const Tensor is_finite = at::logical_and(min.isfinite(), max.isfinite());
   const auto [scale, zero_point] =
-      grid_of_range(at::nan_to_num(min, 0.0, 0.0, 0.0), at::nan_to_num(max, 0.0, 0.0, 0.0), encoding.qmin,
+      grid_of_range(at::where(is_finite, min, 0.0), at::where(is_finite, max, 0.0), encoding.qmin,
                     encoding.qmax, encoding.symmetric);
-  LinearCall given{call};
-  given.weight_grid = {scale, std::nullopt, encoding.qmin, encoding.qmax, encoding.group_size};
-  if (!encoding.symmetric) given.weight_grid.zero_point = zero_point;
-  const LayerOutput out = linear_cuda(given);
-  const Tensor not_finite =
-      saw_nan.to(at::kInt) * kSawNaN +
-      at::logical_and(saw_infinity, at::logical_not(saw_nan)).to(at::kInt) * kSawInfinity;
-  return encoded_output(given, out, not_finite);
+  call.weight_grid = {scale, std::nullopt, encoding.qmin, encoding.qmax, encoding.group_size};
+  if (!encoding.symmetric) call.weight_grid.zero_point = zero_point;
+  const Tensor saw_infinity = at::logical_and(at::logical_not(is_finite).any(), at::logical_not(saw_nan));
+  return saw_nan.to(at::kInt) * kSawNaN + saw_infinity.to(at::kInt) * kSawInfinity;
 }
 
-/// The straight-through gradients in float32, of operands that are dequantized on the device.
-LayerGradients linear_backward_cuda(const LinearBackwardCall& call) {
-  const SavedLayer& saved = call.saved;
-  TORCH_CHECK(saved.backward == BackwardMode::kFloat32,
-              "[linear_backward] backward: expected f32 on CUDA, got \"", backward_text(saved.backward),
-              "\"");
-  check_linear_backward(call);
-  const c10::cuda::CUDAGuard guard(call.grad_y.device());
-  const int64_t n = saved.weight.size(0), k = saved.weight.size(1), m = n == 0 ? 0 : call.grad_y.numel() / n;
-  const Tensor grad_y = call.grad_y.contiguous().reshape({m, n});
-  const WeightGrid& grid = saved.weight_grid;
-  const Tensor zero_point =
-      grid.zero_point.value_or(at::zeros_like(grid.scale, grid.scale.options().dtype(at::kInt)));
-  const auto [weight, weight_mask, weight_nan] =
-      fake_quantize(saved.weight, grid.scale, zero_point, grid.qmin, grid.qmax, 0, grid.group_size);
-  LayerGradients gradients;
-  if (call.wanted[0])
-    gradients.x = fake_quantize_backward(at::mm(grad_y, weight).view(saved.x_codes.sizes()), saved.clip_mask);
-  if (call.wanted[1]) {
-    const Tensor x = dequantize(saved.x_codes, saved.x_grid.scale, saved.x_grid.zero_point).view({m, k});
-    gradients.weight = fake_quantize_backward(at::mm(grad_y.t(), x), weight_mask);
+EncodedLayerOutput encoded_linear_cuda(const EncodedLinearCall& given) {
+  check_encoding("linear", given);
+  check_cuda_layer(given);
+  const c10::cuda::CUDAGuard guard(given.x.device());
+  LayerCall call = given;
+  if (call.encoding.granularity == quant::Granularity::kPerChannel) {
+    static_assert(kSawNaN == kernels::cuda::kRowHoldsNan && kSawInfinity == kernels::cuda::kRowHoldsInfinity);
+    call.weight_grid = empty_weight_grid(call.weight, call.encoding);
+    const Tensor not_finite = lowered_flag(call.x);
+    return encoded_output(call, forward(call, true, not_finite, false), not_finite);
   }
-  if (call.wanted[2]) gradients.bias = grad_y.sum(0);
-  return empty_where_undefined(gradients, call.grad_y);
+  const Tensor not_finite = find_grids(call);
+  return encoded_output(call, forward(call, false, lowered_flag(call.x), false), not_finite);
 }
 
 }  // namespace
@@ -242,7 +244,6 @@ LayerGradients linear_backward_cuda(const LinearBackwardCall& call) {
 TORCH_LIBRARY_IMPL(samebits, CUDA, library) {
   library.impl("linear", unpacked<linear_cuda>);
   library.impl("linear.encoded", unpacked<encoded_linear_cuda>);
-  library.impl("linear_backward", unpacked<linear_backward_cuda>);
 }
 
 }  // namespace samebits::ops

@@ -50,11 +50,17 @@ std::tuple<Tensor, Tensor> grid_of_range_cuda(const Tensor& min_any, const Tenso
   const Tensor min = min_any.contiguous(), max = max_any.contiguous();
   const Tensor scale = at::empty_like(min), zero_point = at::empty_like(min, min.options().dtype(at::kInt));
   const Tensor saw_infinity = lowered_flag(min);
-  check_launch("grid_of_range", kernels::cuda::launch_grids_of_ranges(
-                                    min.const_data_ptr<float>(), max.const_data_ptr<float>(), min.numel(),
-                                    static_cast<int32_t>(qmin), static_cast<int32_t>(qmax), symmetric,
-                                    scale.mutable_data_ptr<float>(), zero_point.mutable_data_ptr<int32_t>(),
-                                    saw_infinity.mutable_data_ptr<int>(), current_stream()));
+  check_launch("grid_of_range",
+               kernels::cuda::launch_grids_of_ranges({.min = min.const_data_ptr<float>(),
+                                                      .max = max.const_data_ptr<float>(),
+                                                      .count = min.numel(),
+                                                      .qmin = static_cast<int32_t>(qmin),
+                                                      .qmax = static_cast<int32_t>(qmax),
+                                                      .symmetric = symmetric,
+                                                      .scale = scale.mutable_data_ptr<float>(),
+                                                      .zero_point = zero_point.mutable_data_ptr<int32_t>(),
+                                                      .saw_infinity = saw_infinity.mutable_data_ptr<int>()},
+                                                     current_stream()));
   return {scale, zero_point};
 }
 

@@ -1,11 +1,9 @@
 // samebits::observe_quantize, observe_fake_quantize and move_grid on CUDA. Whether a batch is the first is
-// known to the device alone, so every batch is quantized twice: on the grid of before, while its range is
-// taken, then on the grid that is in force. Nothing waits.
+// known to the device alone: every batch is quantized on the grid of before, while its range is taken, and a
+// second pass, on the grid of its own, does nothing unless it is the first. Nothing waits.
 #include "csrc/observe/observe_quantize.h"
 
 #include <torch/library.h>
-
-#include <cstddef>
 
 #include "csrc/common/check.h"
 #include "csrc/common/cuda/launch.h"
@@ -28,45 +26,49 @@ void check_state_device(const char* op, const MovingGrid& state, const Tensor& x
   check_device(op, "", "zero_point", state.zero_point, x);
 }
 
-/// Room for the range of a batch, and for the partial ranges that it is merged from.
-struct RangeRoom {
-  Tensor range, partials;
+/// Room for what one call knows of its batch.
+struct Room {
+  struct Batch {
+    float range[2];
+    kernels::cuda::BatchGrid own;
+  };
+  Tensor bytes;
 
-  explicit RangeRoom(const Tensor& x) {
-    static_assert(offsetof(MinMax, min) == 0 && offsetof(MinMax, max) == sizeof(float));
-    constexpr auto kSize = static_cast<int64_t>(sizeof(MinMax));
-    const auto bytes = x.options().dtype(at::kByte);
-    range = at::empty({kSize}, bytes);
-    partials = at::empty({kernels::cuda::kObservePartials * kSize}, bytes);
-  }
-  MinMax* range_data() const { return static_cast<MinMax*>(range.mutable_data_ptr()); }
-  MinMax* partials_data() const { return static_cast<MinMax*>(partials.mutable_data_ptr()); }
+  explicit Room(const Tensor& x)
+      : bytes(at::empty({kernels::cuda::kObservePartials * static_cast<int64_t>(sizeof(MinMax)) +
+                         static_cast<int64_t>(sizeof(Batch))},
+                        x.options().dtype(at::kByte))) {}
+  MinMax* partials() const { return static_cast<MinMax*>(bytes.mutable_data_ptr()); }
+  Batch* batch() const { return reinterpret_cast<Batch*>(partials() + kernels::cuda::kObservePartials); }
 };
 
-/// Runs `observe(table, room)` on the grid of before, moves the state, then runs `again(table, saw_nan)` on
-/// the grid that is in force. Returns the flag: a NaN, or a range that no average takes.
+/// Runs `observe(table, outputs)` on the grid of before, moves the state, then `again(table, only_if)` for a
+/// batch that is the first. Returns the flag: a NaN, or a range that no average takes.
 template <class Call, class Observe, class Again>
 Tensor quantize_and_move(const Call& call, const Tensor& x, const Observe& observe, const Again& again) {
   check_state_device(Call::kOp, call.state, x);
   const MovingGridRule& rule = call.rule;
-  const RangeRoom room(x);
+  const Room room(x);
   const DeviceGridTable before({Call::kOp, "", call.state.scale, call.state.zero_point, rule.qmin, rule.qmax},
                                x);
-  check_launch(Call::kOp, observe(before.table, room));
-  const Tensor scale = at::empty_like(before.scale), zero_point = at::empty_like(before.zero_point);
-  const Tensor is_out_of_range = lowered_flag(x), saw_nan = lowered_flag(x);
+  const Tensor flag = at::empty({}, x.options().dtype(at::kBool));
+  auto* const flag_data = static_cast<uint8_t*>(flag.mutable_data_ptr());
+  Room::Batch* const batch = room.batch();  // of the device: addresses are taken, nothing is read
   check_launch(Call::kOp,
-               kernels::cuda::launch_move_grid({.range = &room.range_data()->min,
-                                                .rule = plain(rule),
-                                                .state = plain(call.state),
-                                                .own_scale = scale.mutable_data_ptr<float>(),
-                                                .own_zero_point = zero_point.mutable_data_ptr<int32_t>(),
-                                                .is_out_of_range = is_out_of_range.mutable_data_ptr<int>()},
-                                               current_stream()));
-  const DeviceGridTable own({Call::kOp, "", scale, zero_point, rule.qmin, rule.qmax}, x);
-  check_launch(Call::kOp, again(own.table, saw_nan.mutable_data_ptr<int>()));
+               observe(before.table, kernels::cuda::RangeOutputs{room.partials(), batch->range, flag_data}));
+  check_launch(Call::kOp, kernels::cuda::launch_move_grid({.range = batch->range,
+                                                           .rule = plain(rule),
+                                                           .state = plain(call.state),
+                                                           .own = &batch->own,
+                                                           .is_out_of_range = flag_data,
+                                                           .raised = flag_data},
+                                                          current_stream()));
+  kernels::GridTable own = before.table;
+  own.scale = &batch->own.scale;
+  own.zero_point = &batch->own.zero_point;
+  check_launch(Call::kOp, again(own, &batch->own.is_first));
   bump_versions(call.state);
-  return at::logical_or(saw_nan, is_out_of_range);
+  return flag;
 }
 
 Quantized codes_cuda(const ObserveQuantizeCall& call) {
@@ -81,12 +83,11 @@ Quantized codes_cuda(const ObserveQuantizeCall& call) {
                                    .fold_relu = call.relu_input};
   const Tensor saw_nan = quantize_and_move(
       call, x,
-      [&](const kernels::GridTable& table, const RangeRoom& room) {
-        return kernels::cuda::launch_observe_quantize(args, table, x.numel(), room.partials_data(),
-                                                      room.range_data(), current_stream());
+      [&](const kernels::GridTable& table, const kernels::cuda::RangeOutputs& out) {
+        return kernels::cuda::launch_observe_quantize(args, table, x.numel(), out, current_stream());
       },
-      [&](const kernels::GridTable& table, int* flag) {
-        return kernels::cuda::launch_quantize(args, table, x.numel(), flag, current_stream());
+      [&](const kernels::GridTable& table, const uint8_t* only_if) {
+        return kernels::cuda::launch_quantize(args, table, x.numel(), nullptr, current_stream(), only_if);
       });
   return {codes, clip_mask, saw_nan};
 }
@@ -99,12 +100,12 @@ FakeQuantized reals_cuda(const ObserveFakeQuantizeCall& call) {
                                        clip_mask.mutable_data_ptr<uint8_t>(), float_type(call.kOp, "x", x)};
   const Tensor saw_nan = quantize_and_move(
       call, x,
-      [&](const kernels::GridTable& table, const RangeRoom& room) {
-        return kernels::cuda::launch_observe_fake_quantize(args, table, x.numel(), room.partials_data(),
-                                                           room.range_data(), current_stream());
+      [&](const kernels::GridTable& table, const kernels::cuda::RangeOutputs& out) {
+        return kernels::cuda::launch_observe_fake_quantize(args, table, x.numel(), out, current_stream());
       },
-      [&](const kernels::GridTable& table, int* flag) {
-        return kernels::cuda::launch_fake_quantize(args, table, x.numel(), flag, current_stream());
+      [&](const kernels::GridTable& table, const uint8_t* only_if) {
+        return kernels::cuda::launch_fake_quantize(args, table, x.numel(), nullptr, current_stream(),
+                                                   only_if);
       });
   return {y, clip_mask, saw_nan};
 }
@@ -113,15 +114,16 @@ Tensor move_grid_cuda(const MoveGridCall& call) {
   check_move_grid(call);
   check_state_device(call.kOp, call.state, call.range);
   const c10::cuda::CUDAGuard guard(call.range.device());
-  const Tensor range = call.range.contiguous(), is_out_of_range = lowered_flag(range);
-  check_launch(call.kOp,
-               kernels::cuda::launch_move_grid({.range = range.const_data_ptr<float>(),
-                                                .rule = plain(call.rule),
-                                                .state = plain(call.state),
-                                                .is_out_of_range = is_out_of_range.mutable_data_ptr<int>()},
-                                               current_stream()));
+  const Tensor range = call.range.contiguous(),
+               is_out_of_range = at::empty({}, range.options().dtype(at::kBool));
+  check_launch(call.kOp, kernels::cuda::launch_move_grid(
+                             {.range = range.const_data_ptr<float>(),
+                              .rule = plain(call.rule),
+                              .state = plain(call.state),
+                              .is_out_of_range = static_cast<uint8_t*>(is_out_of_range.mutable_data_ptr())},
+                             current_stream()));
   bump_versions(call.state);
-  return is_out_of_range.to(at::kBool);
+  return is_out_of_range;
 }
 
 }  // namespace

@@ -144,8 +144,9 @@ __device__ inline unsigned load_clip_bits(const std::uint8_t* clip_mask, std::in
   return static_cast<unsigned>(clip_mask[first / 8]) >> (first % 8);
 }
 
-/// Raises the NaN flag if any lane of the warp asks for it. For all lanes together.
+/// Raises the NaN flag, unless it is null, if any lane of the warp asks for it. For all lanes together.
 __device__ inline void report_nan(bool has_nan, int* saw_nan) {
+  if (saw_nan == nullptr) return;
   const bool any = __any_sync(kAllLanes, has_nan ? 1 : 0) != 0;
   if (any && threadIdx.x % 32 == 0) atomicOr(saw_nan, 1);
 }

@@ -16,9 +16,4 @@ const char* launch_epilogue_codes(const EpilogueArgs& args, const GridTable& gri
                 GridArrays{grid.scale, grid.zero_point, grid.qmin, grid.qmax}, saw_nan);
 }
 
-const char* launch_layer_terms(const LayerTermsArgs& args, CUstream_st* stream) {
-  if (args.n == 0) return nullptr;
-  return launch(layer_terms, blocks_for(args.n, kThreads / 32), stream, args);
-}
-
 }  // namespace samebits::kernels::cuda

@@ -1,5 +1,5 @@
 // kernels/matmul/epilogue.h on CUDA: a thread makes four neighbours of a row, two threads a byte of the
-// relu's mask; and the terms of a layer, a warp a channel.
+// relu's mask.
 #pragma once
 
 #include "kernels/common/affine.h"
@@ -107,26 +107,6 @@ __global__ void __launch_bounds__(kThreads)
                  quad.count, codes);
     report_nan(has_nan, saw_nan);
   });
-}
-
-/// A warp sums a channel's codes in quads. Launch with any number of blocks.
-__global__ void __launch_bounds__(kThreads) layer_terms(LayerTermsArgs args) {
-  constexpr std::int64_t kWarps = kThreads / 32;
-  const std::int64_t lane = threadIdx.x % 32, stride = static_cast<std::int64_t>(gridDim.x) * kWarps;
-  for (std::int64_t row = blockIdx.x * kWarps + threadIdx.x / 32; row < args.n; row += stride) {
-    const std::int8_t* const codes = args.codes + row * args.codes_stride;
-    std::int32_t sum = 0;
-    for (std::int64_t first = lane * 4; first < args.k; first += 128) {
-      const std::int64_t left = args.k - first;
-      std::int8_t quad[4];
-      load_quad(codes + first, static_cast<int>(left < 4 ? left : 4), quad);
-      sum += quad[0] + quad[1] + quad[2] + quad[3];
-    }
-    for (int apart = 16; apart > 0; apart /= 2) sum += __shfl_xor_sync(kAllLanes, sum, apart);
-    if (lane != 0) continue;
-    args.correction[row] = __ldg(args.x_zero_point) * sum;
-    args.scale[row] = __ldg(args.x_scale) * __ldg(args.weight_scale + (args.has_one_scale ? 0 : row));
-  }
 }
 
 }  // namespace samebits::kernels::cuda

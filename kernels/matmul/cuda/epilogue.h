@@ -1,5 +1,5 @@
 // Launchers of kernels/matmul/epilogue.h on CUDA, for files that nvcc does not compile: what becomes of the
-// int32 sums that a matrix product left in memory, and the terms that this takes.
+// int32 sums that a matrix product left in memory.
 #pragma once
 
 #include <cstdint>
@@ -33,20 +33,5 @@ const char* launch_epilogue(const EpilogueArgs& args, CUstream_st* stream);
 /// before) becomes 1 if a y is NaN.
 const char* launch_epilogue_codes(const EpilogueArgs& args, const GridTable& grid, int* saw_nan,
                                   CUstream_st* stream);
-
-/// A weight and an input grid, on the device, so that nobody waits for their values.
-struct LayerTermsArgs {
-  const std::int8_t* codes;  // rows of k centered codes (code - zero_point), one row a channel
-  std::int64_t codes_stride, n, k;
-  const float* weight_scale;         // [n], or 1 value
-  bool has_one_scale;                // weight_scale is 1 value
-  const float* x_scale;              // 1 value
-  const std::int32_t* x_zero_point;  // 1 value
-  std::int32_t* correction;          // [n]: x_zero_point * sum of the channel's codes
-  float* scale;                      // [n]: x_scale * weight_scale, rounded once
-};
-
-/// layer_terms of kernels/matmul/linear.h, without groups.
-const char* launch_layer_terms(const LayerTermsArgs& args, CUstream_st* stream);
 
 }  // namespace samebits::kernels::cuda

@@ -7,11 +7,19 @@ struct CUstream_st;
 
 namespace samebits::kernels::cuda {
 
-/// scale and zero_point of `count` ranges of the device. A range with an end that is not finite (nothing was
-/// observed, or an infinity) gets the scale NaN and sets *saw_infinity (0 or 1 before) to 1. The result as in
-/// kernels/quantize/cuda/fake_quantize.h.
-const char* launch_grids_of_ranges(const float* min, const float* max, std::int64_t count, std::int32_t qmin,
-                                   std::int32_t qmax, bool symmetric, float* scale, std::int32_t* zero_point,
-                                   int* saw_infinity, CUstream_st* stream);
+/// Ranges and what becomes of them. Pointers are the device's.
+struct GridsOfRangesArgs {
+  const float *min, *max;
+  std::int64_t count;
+  std::int32_t qmin, qmax;
+  bool symmetric;
+  float* scale;
+  std::int32_t* zero_point;
+  int* saw_infinity;  // 0 or 1 before
+};
+
+/// The grids of all ranges. A range with an end that is not finite (nothing was observed, or an infinity)
+/// gets the scale NaN and sets *saw_infinity to 1. The result as in kernels/quantize/cuda/fake_quantize.h.
+const char* launch_grids_of_ranges(const GridsOfRangesArgs& args, CUstream_st* stream);
 
 }  // namespace samebits::kernels::cuda

@@ -3,6 +3,8 @@
 // step reads nothing back.
 #pragma once
 
+#include <limits>
+
 #include "kernels/observe/cuda/observe_quantize.h"
 #include "kernels/observe/cuda/ranges.cuh"
 #include "kernels/observe/observe_quantize.h"
@@ -27,6 +29,37 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) partials[blockIdx.x] = range;
 }
 
+/// The same on one grid.
+template <class Stored, bool kFoldRelu>
+__global__ void __launch_bounds__(kThreads)
+    observe_quantize_one_grid(QuantizeArgs args, GridArrays arrays, std::int64_t n, MinMax* partials) {
+  const OctetGrid grid(arrays.grid(0));
+  float least = std::numeric_limits<float>::infinity(), greatest = -least;
+  bool saw_nan = false;
+  const auto see = [&](float value) {
+    least = fminf(least, value);  // which leaves NaNs out
+    greatest = fmaxf(greatest, value);
+    saw_nan |= isnan(value) != 0;
+  };
+  for_each_octet(n, [&](std::int64_t first, int count) {
+    float r[8];
+    load_octet<Stored>(args.x, first, count, r);
+    if (count == 8) {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) see(r[i]);
+    } else {
+#pragma unroll
+      for (int i = 0; i < 8; ++i)
+        if (i < count) see(r[i]);
+    }
+    const Octet octet = quantize_octet<kFoldRelu>(r, grid);
+    store_octet(args.codes + first, count, octet, grid.zero_point);
+    if (args.clip_mask != nullptr) args.clip_mask[first / 8] = clip_byte(octet, count);
+  });
+  const MinMax range = merge_block({least + 0.0f, greatest + 0.0f, saw_nan});  // -0 becomes +0
+  if (threadIdx.x == 0) partials[blockIdx.x] = range;
+}
+
 /// The same with fake_quantize.
 template <class Stored, class Grids>
 __global__ void __launch_bounds__(kThreads)
@@ -44,32 +77,34 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) partials[blockIdx.x] = range;
 }
 
-/// *range = the range of all partials, or of their max(x, 0). Launch one block.
+/// The range of out.partials[0, count), or of their max(x, 0). Launch one block.
 __global__ void __launch_bounds__(kThreads)
-    merge_ranges(const MinMax* partials, std::int64_t count, bool fold_relu, MinMax* range) {
+    merge_ranges(RangeOutputs out, std::int64_t count, bool fold_relu) {
   MinMax own;
-  for (std::int64_t i = threadIdx.x; i < count; i += kThreads) own = merge(own, partials[i]);
+  for (std::int64_t i = threadIdx.x; i < count; i += kThreads) own = merge(own, out.partials[i]);
   own = merge_block(own);
-  if (threadIdx.x == 0) *range = fold_relu ? relu_of(own) : own;
+  if (threadIdx.x != 0) return;
+  if (fold_relu) own = relu_of(own);
+  out.range[0] = own.min;
+  out.range[1] = own.max;
+  *out.saw_nan = own.saw_nan || (out.raised != nullptr && *out.raised != 0);
 }
 
-/// move_grid of moving_average.h on the device. `own_scale` and `own_zero_point`, or null, get the grid in
-/// force for this batch: that of before, or of itself where it is the first. Launch one block; one thread
-/// works.
+/// move_grid of moving_average.h on the device. Launch one block; one thread works.
 __global__ void __launch_bounds__(kThreads) take_range(MoveGridArgs args) {
   if (threadIdx.x != 0) return;
   const GridState& state = args.state;
   const bool is_first = *state.batches == 0;
-  float scale = *state.scale;
-  std::int32_t zero_point = *state.zero_point;
-  if (!move_grid(state, args.range[0], args.range[1], args.rule)) *args.is_out_of_range = 1;
-  if (args.own_scale == nullptr) return;
+  BatchGrid own{.is_first = is_first};
+  if (!is_first) own = {*state.scale, *state.zero_point, 0};
+  const bool is_taken = move_grid(state, args.range[0], args.range[1], args.rule);
+  *args.is_out_of_range = !is_taken || (args.raised != nullptr && *args.raised != 0);
+  if (args.own == nullptr) return;
   if (is_first) {
-    scale = *state.scale;
-    zero_point = *state.zero_point;
+    own.scale = *state.scale;
+    own.zero_point = *state.zero_point;
   }
-  *args.own_scale = scale;
-  *args.own_zero_point = zero_point;
+  *args.own = own;
 }
 
 }  // namespace samebits::kernels::cuda

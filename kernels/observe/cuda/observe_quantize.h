@@ -14,20 +14,35 @@ namespace samebits::kernels::cuda {
 /// Room that `partials` must have.
 constexpr std::int64_t kObservePartials = 4096;
 
-/// Quantizes x[0, n) on `table` and writes its range to *range (with fold_relu that of max(x, 0)). Pointers
-/// and the result as in kernels/quantize/cuda/fake_quantize.h.
+/// Where the range of a batch goes.
+struct RangeOutputs {
+  MinMax* partials;             // room for kObservePartials
+  float* range;                 // min and max
+  std::uint8_t* saw_nan;        // 0 or 1
+  const int* raised = nullptr;  // null, or a flag: saw_nan is 1 also where it is not 0
+};
+
+/// Quantizes x[0, n) on `table` and writes its range (with fold_relu that of max(x, 0)). Pointers and the
+/// result as in kernels/quantize/cuda/fake_quantize.h.
 const char* launch_observe_quantize(const QuantizeArgs& args, const GridTable& table, std::int64_t n,
-                                    MinMax* partials, MinMax* range, CUstream_st* stream);
+                                    const RangeOutputs& out, CUstream_st* stream);
 const char* launch_observe_fake_quantize(const FakeQuantizeArgs& args, const GridTable& table, std::int64_t n,
-                                         MinMax* partials, MinMax* range, CUstream_st* stream);
+                                         const RangeOutputs& out, CUstream_st* stream);
+
+/// The grid in force for a batch: that of before, or its own where it is the first.
+struct BatchGrid {
+  float scale;
+  std::int32_t zero_point;
+  std::uint8_t is_first;  // 0 or 1
+};
 
 struct MoveGridArgs {
   const float* range;  // min and max
   GridRule rule;
   GridState state;
-  float* own_scale = nullptr;              // null: the grid in force for this batch is not wanted
-  std::int32_t* own_zero_point = nullptr;  // null together with own_scale
-  int* is_out_of_range;                    // 0 or 1 before; becomes 1 where move_grid() returns false
+  BatchGrid* own = nullptr;              // null: not wanted
+  std::uint8_t* is_out_of_range;         // 1 where move_grid() returns false, else 0
+  const std::uint8_t* raised = nullptr;  // null, or a flag: is_out_of_range is 1 also where it is not 0
 };
 
 /// move_grid() with a range and a state of the device.

@@ -10,8 +10,9 @@ namespace samebits::kernels::cuda {
 /// args.type is Stored. Launch with any number of blocks. `saw_nan` is set by the first NaN and never
 /// cleared.
 template <class Stored, class Grids>
-__global__ void __launch_bounds__(kThreads)
-    fake_quantize(FakeQuantizeArgs args, Grids grids, std::int64_t n, int* saw_nan) {
+__global__ void __launch_bounds__(kThreads) fake_quantize(FakeQuantizeArgs args, Grids grids, std::int64_t n,
+                                                          int* saw_nan, const std::uint8_t* only_if) {
+  if (only_if != nullptr && *only_if == 0) return;
   for_each_quad(n, [&](std::int64_t first, int count) {
     float r[4];
     load_reals<Stored>(args.x, first, count, r);

@@ -1,10 +1,11 @@
-// kernels/quantize/quantize.h on CUDA: a thread quantizes four elements. The formula is affine.h, compiled
-// for the device with --fmad=false.
+// kernels/quantize/quantize.h on CUDA: a thread quantizes eight elements of one grid, or four of a table of
+// grids. The formula is affine.h, compiled for the device with --fmad=false.
 #pragma once
 
 #include "kernels/common/affine.h"
 #include "kernels/common/cuda/grids.cuh"
 #include "kernels/common/cuda/quads.cuh"
+#include "kernels/quantize/cuda/octets.cuh"
 #include "kernels/quantize/quantize.h"
 
 namespace samebits::kernels::cuda {
@@ -41,7 +42,8 @@ __device__ QuantizedQuad quantize_quad(const float (&r)[4], const Grids& grids, 
 /// cleared.
 template <class Stored, class Grids>
 __global__ void __launch_bounds__(kThreads)
-    quantize(QuantizeArgs args, Grids grids, std::int64_t n, int* saw_nan) {
+    quantize(QuantizeArgs args, Grids grids, std::int64_t n, int* saw_nan, const std::uint8_t* only_if) {
+  if (only_if != nullptr && *only_if == 0) return;
   for_each_quad(n, [&](std::int64_t first, int count) {
     float r[4];
     load_reals<Stored>(args.x, first, count, r);
@@ -50,6 +52,25 @@ __global__ void __launch_bounds__(kThreads)
     if (args.clip_mask != nullptr) store_clip_bits(args.clip_mask, first, count, quad.clip_bits);
     report_nan(quad.has_nan, saw_nan);
   });
+}
+
+/// The same on one grid.
+template <class Stored, bool kFoldRelu>
+__global__ void __launch_bounds__(kThreads)
+    quantize_one_grid(QuantizeArgs args, GridArrays arrays, std::int64_t n, int* saw_nan,
+                      const std::uint8_t* only_if) {
+  if (only_if != nullptr && *only_if == 0) return;
+  const OctetGrid grid(arrays.grid(0));
+  bool has_nan = false;
+  for_each_octet(n, [&](std::int64_t first, int count) {
+    float r[8];
+    load_octet<Stored>(args.x, first, count, r);
+    const Octet octet = quantize_octet<kFoldRelu>(r, grid);
+    store_octet(args.codes + first, count, octet, grid.zero_point);
+    if (args.clip_mask != nullptr) args.clip_mask[first / 8] = clip_byte(octet, count);
+    has_nan = has_nan || octet.has_nan;
+  });
+  report_nan(has_nan, saw_nan);
 }
 
 }  // namespace samebits::kernels::cuda
