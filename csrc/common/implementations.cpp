@@ -10,6 +10,7 @@
 #include "kernels/formats/mx.h"
 #include "kernels/formats/pack_int4.h"
 #include "kernels/matmul/epilogue.h"
+#include "kernels/matmul/float_gemm.h"
 #include "kernels/matmul/gemm_bf16.h"
 #include "kernels/matmul/gemm_int4.h"
 #include "kernels/matmul/gemm_int8.h"
@@ -83,6 +84,7 @@ std::vector<KernelStatus> kernel_statuses() {
       {"gemm_int8", statuses(kernels::gemm_int8_implementations())},
       {"gemm_bf16", statuses(kernels::gemm_bf16_implementations())},
       {"gemm_int4", statuses(kernels::gemm_int4_implementations())},
+      {"float_gemm", statuses(kernels::float_gemm_implementations())},
       {"gemm_float_int4", statuses(kernels::gemm_float_int4_implementations())},
   };
   for (KernelStatus& each : list) each = finished(each);

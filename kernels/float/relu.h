@@ -14,7 +14,8 @@ namespace samebits::kernels {
 struct ReluArgs {
   const void* x;            // of `type`
   void* y;                  // of `type`; may be x
-  std::uint8_t* clip_mask;  // ceil(n / 8) bytes: bit i % 8 of byte i / 8 is 1 where x[i] <= 0: no gradient
+  /// ceil(n / 8) bytes: bit i % 8 of byte i / 8 is 1 where x[i] <= 0: no gradient. Null: not wanted.
+  std::uint8_t* clip_mask;
   FloatType type = FloatType::kFloat32;
 };
 
