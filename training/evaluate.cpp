@@ -37,7 +37,7 @@ Evaluation evaluate(Model& model, const Dataset& data, std::int64_t batch_size) 
 
 Evaluation evaluate_package(const std::filesystem::path& package, const Dataset& data,
                             std::int64_t batch_size) {
-  runtime::Interpreter interpreter(runtime::load_package(package), at::get_num_threads());
+  runtime::Interpreter interpreter(graph::load_package(package), at::get_num_threads());
   const auto forward = [&](const torch::Tensor& images) {
     const torch::Tensor x = images.contiguous();
     const runtime::Array y = interpreter.run(

@@ -82,7 +82,7 @@ std::vector<ResultRow> result_rows(const Curves& curves, Model& model, const Run
   }
   if (fs::exists(run.package()))
     rows.push_back({"exported package", exported_accuracy,
-                    static_cast<std::int64_t>(runtime::package_bytes(run.package()))});
+                    static_cast<std::int64_t>(graph::package_bytes(run.package()))});
   if (fs::exists(run.onnx()))
     rows.push_back({"ONNX", exported_accuracy, static_cast<std::int64_t>(fs::file_size(run.onnx()))});
   return rows;
