@@ -1,150 +1,34 @@
-// Arrays of the package, and how a folder is replaced as a whole.
+// How a folder is written, replaced and read as a whole.
 #include "graph/package.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <bit>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
+#include <limits>
 #include <utility>
 
+#include "graph/package_arrays.h"
 #include "graph/package_json.h"
-#include "graph/shapes.h"
 #include "io/error.h"
 #include "io/json.h"
 #include "io/posix.h"
+#include "io/regular_file.h"
 #include "io/safetensors.h"
-#include "kernels/formats/pack_int4.h"
+#include "io/sha256.h"
 
-namespace samebits::runtime {
+namespace samebits::graph {
 namespace {
-
-static_assert(std::endian::native == std::endian::little,
-              "safetensors are little-endian and copied as they are");
 
 constexpr const char* kGraphFile = "graph.json";
 constexpr const char* kCodesFile = "codes.safetensors";
-constexpr std::uintmax_t kMaxGraphBytes = 64 << 20;
-constexpr int kPackedBits = 4;  // codes of so many bits or fewer are stored two a byte
+constexpr const char* kSumsFile = "SHA256SUMS";
+constexpr std::uint64_t kMaxGraphBytes = 16 << 20;
+constexpr std::uint64_t kMaxSumsBytes = 4096;
 
-template <class T>
-std::vector<std::uint8_t> bytes_of(const std::vector<T>& values) {
-  std::vector<std::uint8_t> bytes(values.size() * sizeof(T));
-  if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
-}
-
-template <class T>
-std::vector<T> values_of(const std::vector<std::uint8_t>& bytes) {
-  std::vector<T> values(bytes.size() / sizeof(T));
-  if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(T));
-  return values;
-}
-
-Shape codes_shape(const Weight& weight, std::int64_t count) {
-  return weight.bits <= kPackedBits ? Shape{kernels::packed_int4_bytes(count)} : weight.shape;
-}
-
-Shape scale_shape(const Weight& weight, std::int64_t scale_count) {
-  if (weight.group_size == 0) return {scale_count};
-  return {weight.shape[0], scale_count / weight.shape[0]};
-}
-
-io::TensorData codes_tensor(const Weight& weight) {
-  const auto count = static_cast<std::int64_t>(weight.codes.size());
-  if (weight.bits > kPackedBits) return {"I8", weight.shape, bytes_of(weight.codes)};
-  io::TensorData tensor{"U8", codes_shape(weight, count), {}};
-  tensor.bytes.resize(static_cast<std::size_t>(tensor.shape[0]));
-  kernels::pack_int4(weight.codes.data(), count, tensor.bytes.data());
-  return tensor;
-}
-
-io::SafetensorsFile arrays_of(const Graph& graph) {
-  io::SafetensorsFile file;
-  file.metadata["format"] = "samebits";
-  for (const Node& node : graph.nodes) {
-    if (!is_layer(node.op)) continue;
-    const Weight& weight = *node.weight;
-    const Shape scales = scale_shape(weight, static_cast<std::int64_t>(weight.scale.size()));
-    file.tensors[node.name + ".weight"] = codes_tensor(weight);
-    file.tensors[node.name + ".weight_scale"] = {"F32", scales, bytes_of(weight.scale)};
-    if (!weight.zero_point.empty()) {
-      const std::vector<std::int8_t> narrow(weight.zero_point.begin(), weight.zero_point.end());
-      file.tensors[node.name + ".weight_zero_point"] = {"I8", scales, bytes_of(narrow)};
-    }
-    if (!node.bias.empty())
-      file.tensors[node.name + ".bias"] = {"F32", {std::ssize(node.bias)}, bytes_of(node.bias)};
-  }
-  return file;
-}
-
-/// Takes the tensor out of the file. The shape must be one of `shapes`.
-io::TensorData take_tensor(io::SafetensorsFile& file, const std::string& name, const char* dtype,
-                           const std::vector<Shape>& shapes) {
-  const auto found = file.tensors.find(name);
-  std::string expected = dtype;
-  for (const Shape& shape : shapes)
-    expected += (&shape == &shapes.front() ? " " : " or ") + io::to_text(shape);
-  if (found == file.tensors.end())
-    throw io::GraphError(io::join(name, ": expected ", expected, ", got none"));
-  io::TensorData tensor = std::move(found->second);
-  file.tensors.erase(found);
-  if (tensor.dtype != dtype || std::find(shapes.begin(), shapes.end(), tensor.shape) == shapes.end())
-    throw io::GraphError(
-        io::join(name, ": expected ", expected, ", got ", tensor.dtype, ' ', io::to_text(tensor.shape)));
-  return tensor;
-}
-
-void read_codes(io::SafetensorsFile& file, Node& node) {
-  Weight& weight = *node.weight;
-  const std::int64_t count = element_count(node.name + ".weight", weight.shape);
-  const char* dtype = weight.bits <= kPackedBits ? "U8" : "I8";
-  const io::TensorData tensor = take_tensor(file, node.name + ".weight", dtype, {codes_shape(weight, count)});
-  if (weight.bits > kPackedBits) {
-    weight.codes = values_of<std::int8_t>(tensor.bytes);
-    return;
-  }
-  weight.codes.resize(static_cast<std::size_t>(count));
-  kernels::unpack_int4(tensor.bytes.data(), count, weight.codes.data());
-}
-
-/// The shapes that weight_scale may have. The weight's own shape is checked.
-std::vector<Shape> scale_shapes(const Node& node) {
-  const Weight& weight = *node.weight;
-  const std::int64_t channels = weight.shape[0], group_size = weight.group_size;
-  if (group_size == 0) return channels == 1 ? std::vector<Shape>{{1}} : std::vector<Shape>{{1}, {channels}};
-  const std::int64_t depth = weight.shape[1];
-  return {{channels, depth / group_size + (depth % group_size != 0)}};
-}
-
-void read_arrays(io::SafetensorsFile& file, Node& node, const ArrayFlags& flags) {
-  check_weight_shape(node);
-  read_codes(file, node);
-  Weight& weight = *node.weight;
-  const io::TensorData scale = take_tensor(file, node.name + ".weight_scale", "F32", scale_shapes(node));
-  weight.scale = values_of<float>(scale.bytes);
-  if (flags.has_zero_point) {
-    const io::TensorData tensor = take_tensor(file, node.name + ".weight_zero_point", "I8", {scale.shape});
-    const std::vector<std::int8_t> narrow = values_of<std::int8_t>(tensor.bytes);
-    weight.zero_point.assign(narrow.begin(), narrow.end());
-  }
-  if (flags.has_bias)
-    node.bias = values_of<float>(take_tensor(file, node.name + ".bias", "F32", {{weight.shape[0]}}).bytes);
-}
-
-std::string read_text(const std::filesystem::path& path) {
-  std::error_code error;
-  const std::uintmax_t bytes = std::filesystem::file_size(path, error);
-  if (error) io::fail("[package] ", path.string(), ": ", error.message());
-  if (bytes > kMaxGraphBytes)
-    io::fail("[package] ", path.string(), ": expected at most ", kMaxGraphBytes, " bytes, got ", bytes);
-  std::string text(bytes, '\0');
-  std::ifstream input(path, std::ios::binary);
-  if (!input.read(text.data(), static_cast<std::streamsize>(bytes)))
-    io::fail("[package] ", path.string(), ": could not be read");
-  return text;
+/// As sha256sum writes and checks it.
+std::string sums_of(const std::string& codes, const std::string& json) {
+  return io::sha256(codes) + "  " + kCodesFile + "\n" + io::sha256(json) + "  " + kGraphFile + "\n";
 }
 
 /// "net.samebits/" and "net.samebits" are one folder.
@@ -191,24 +75,68 @@ struct TemporaryFolder {
   }
 };
 
+struct Files {
+  std::string json, codes, sums;
+};
+
+/// The folder, opened: a package that is replaced meanwhile is read as it was.
+io::Descriptor open_package(const std::filesystem::path& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) io::fail("[package] ", folder.string(), ": ", std::generic_category().message(errno));
+  return {fd, folder};
+}
+
+bool has_sums(const io::Descriptor& opened) {
+  return ::faccessat(opened.get(), kSumsFile, F_OK, 0) == 0;
+}
+
+/// Without sums when there are none.
+Files read_files(const std::filesystem::path& folder) {
+  const io::Descriptor opened = open_package(folder);
+  const auto read = [&](const char* name, std::uint64_t max_bytes) {
+    return io::RegularFile(opened.get(), name, folder / name, "package").read_all(max_bytes);
+  };
+  Files files;
+  files.json = read(kGraphFile, kMaxGraphBytes);
+  files.codes = read(kCodesFile, std::numeric_limits<std::uint64_t>::max());
+  if (has_sums(opened)) files.sums = read(kSumsFile, kMaxSumsBytes);
+  return files;
+}
+
+/// Version 1 had no sums.
+void check_sums(const Files& files, const nlohmann::json& json, const std::filesystem::path& folder) {
+  const bool is_v1 = json.is_object() && json.contains("version") && json["version"] == 1;
+  if (is_v1 && files.sums.empty()) return;
+  if (files.sums.empty())
+    io::fail("[package] ", (folder / kSumsFile).string(), ": expected the sums of ", kCodesFile, " and ",
+             kGraphFile, ", got none");
+  if (files.sums != sums_of(files.codes, files.json))
+    io::fail("[package] ", folder.string(), ": expected files with the sums of ", kSumsFile,
+             ", got others; they are damaged, or not of one package");
+}
+
 }  // namespace
 
 void save_package(const Graph& graph, const std::filesystem::path& folder_in) {
   check(graph);
   const std::filesystem::path folder = without_slash(folder_in);
   check_replaceable(folder);
-  std::string json;
+  PackageText text;
   try {
-    json = to_json(graph);
-  } catch (const std::exception& error) {
+    text = to_text(graph);
+  } catch (const nlohmann::json::exception& error) {
     io::fail("[package] ", folder.string(), ": expected names in UTF-8, got ", io::shortened(error.what()));
   }
-  const std::string codes = io::safetensors_bytes(arrays_of(graph), folder / kCodesFile);
+  if (text.json.size() > kMaxGraphBytes)
+    io::fail("[package] ", (folder / kGraphFile).string(), ": expected at most ", kMaxGraphBytes,
+             " bytes, got ", text.json.size(), "; split the model");
+  const std::string codes = io::safetensors_bytes(text.arrays, folder / kCodesFile);
   const io::Descriptor parent = io::open_folder_of(folder);
   const TemporaryFolder fresh{io::temporary_beside(folder)};
   if (::mkdir(fresh.path.c_str(), 0777) != 0) io::fail_write(folder, errno);
-  io::write_new_file(fresh.path / kGraphFile, json, folder / kGraphFile);
+  io::write_new_file(fresh.path / kGraphFile, text.json, folder / kGraphFile);
   io::write_new_file(fresh.path / kCodesFile, codes, folder / kCodesFile);
+  io::write_new_file(fresh.path / kSumsFile, sums_of(codes, text.json), folder / kSumsFile);
   const io::Descriptor inside = io::open_folder_of(fresh.path / kGraphFile);
   if (::fsync(inside.get()) != 0 || !swap_in(fresh.path, folder) || ::fsync(parent.get()) != 0)
     io::fail_write(folder, errno);
@@ -216,35 +144,33 @@ void save_package(const Graph& graph, const std::filesystem::path& folder_in) {
 
 Graph load_package(const std::filesystem::path& folder_in) {
   const std::filesystem::path folder = without_slash(folder_in);
-  const std::string text = read_text(folder / kGraphFile);
+  const Files files = read_files(folder);
   std::string where = (folder / kGraphFile).string();
   try {
-    auto [graph, arrays] = from_json(text);
-    where = (folder / kCodesFile).string();
-    io::SafetensorsFile file = io::read_safetensors(folder / kCodesFile);
-    for (std::size_t i = 0; i < graph.nodes.size(); ++i)
-      if (is_layer(graph.nodes[i].op)) read_arrays(file, graph.nodes[i], arrays[i]);
-    if (!file.tensors.empty())
-      throw io::GraphError(file.tensors.begin()->first +
-                           ": expected no tensor that graph.json does not name");
+    const nlohmann::json json = io::parse_json(files.json);
+    check_sums(files, json, folder);
+    io::SafetensorsFile arrays = io::parse_safetensors(files.codes, folder / kCodesFile);
+    Graph graph = graph_of(json, arrays);
     where = folder.string();
-    checked_shapes(graph);
+    checked_types(graph);
     return graph;
   } catch (const io::JsonError& error) {
     io::fail("[package] ", where, ": ", error.what());
-  } catch (const io::GraphError& error) {
+  } catch (const ArraysError& error) {
+    io::fail("[package] ", (folder / kCodesFile).string(), ": ", error.what());
+  } catch (const GraphError& error) {
     io::fail("[package] ", where, ": ", error.what());
   }
 }
 
-std::uintmax_t package_bytes(const std::filesystem::path& folder) {
+std::uintmax_t package_bytes(const std::filesystem::path& folder_in) {
+  const std::filesystem::path folder = without_slash(folder_in);
+  const io::Descriptor opened = open_package(folder);
   std::uintmax_t bytes = 0;
-  for (const char* name : {kGraphFile, kCodesFile}) {
-    std::error_code error;
-    bytes += std::filesystem::file_size(folder / name, error);
-    if (error) io::fail("[package] ", (folder / name).string(), ": ", error.message());
-  }
+  for (const char* name : {kGraphFile, kCodesFile, kSumsFile})
+    if (name != kSumsFile || has_sums(opened))
+      bytes += io::RegularFile(opened.get(), name, folder / name, "package").size();
   return bytes;
 }
 
-}  // namespace samebits::runtime
+}  // namespace samebits::graph

@@ -1,264 +1,236 @@
 // Every key is written always and expected always; an unknown one is refused: a reader that skips what it
-// does not know would run another model than the one that was saved.
+// does not know would run another model than the one that was saved. The keys of an operator are the fields
+// that its visit() names.
 #include "graph/package_json.h"
 
 #include <algorithm>
-#include <limits>
-#include <set>
 
-#include "graph/shapes.h"
-#include "io/error.h"
-#include "io/json.h"
+#include "graph/json_keys.h"
+#include "graph/operator.h"
+#include "graph/package_arrays.h"
+#include "graph/package_v1.h"
 
-namespace samebits::runtime {
+namespace samebits::graph {
 namespace {
 
 using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
+using quant::Encoding;
+using quant::Granularity;
 
-constexpr int kVersion = 1;
-constexpr Op kOps[] = {Op::kLinear,    Op::kConv2d,  Op::kRelu, Op::kMaxPool2d,
-                       Op::kAvgPool2d, Op::kFlatten, Op::kAdd};
+constexpr Dtype kDtypes[] = {Dtype::kFloat32, Dtype::kInt64, Dtype::kBool};
 
-/// The keys of one JSON object; each is asked for once.
-class Reader {
+struct GranularityName {
+  const char* name;
+  Granularity granularity;
+};
+constexpr GranularityName kGranularities[] = {{"per_tensor", Granularity::kPerTensor},
+                                              {"per_channel", Granularity::kPerChannel},
+                                              {"per_group", Granularity::kPerGroup}};
+
+/// An operator's fields into a node's object and the arrays.
+class Writer : public AttributeWriter {
  public:
-  /// `where` begins messages: "conv1.weight".
-  Reader(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
-    if (!object.is_object())
-      throw io::GraphError(
-          io::join(where_.empty() ? "" : where_ + ": ", "expected an object, got ", shown(object)));
-  }
+  Writer(const std::string& node, OrderedJson& json, io::SafetensorsFile& arrays)
+      : node_(node), json_(json), arrays_(arrays) {}
 
-  const Json& value(const char* key) {
-    const auto found = object_.find(key);
-    if (found == object_.end()) throw io::GraphError(io::join(place(key), ": expected a value, got none"));
-    read_.insert(key);
-    return *found;
+  void operator()(const char* key, const bool& value) override { json_[key] = value; }
+  void operator()(const char* key, const std::int64_t& value) override { json_[key] = value; }
+  // A double holds every float, and 17 digits every double.
+  void operator()(const char* key, const float& value) override { json_[key] = double{value}; }
+  void operator()(const char* key, const Pair& value) override { json_[key] = value; }
+  void operator()(const char* key, const kernels::AffineGrid& grid) override {
+    json_[key] = {{"scale", double{grid.scale}},
+                  {"zero_point", grid.zero_point},
+                  {"qmin", grid.qmin},
+                  {"qmax", grid.qmax}};
   }
-  std::int64_t integer(const char* key, std::int64_t low, std::int64_t high) {
-    return integer_of(value(key), key, low, high);
+  void operator()(const char* key, const quant::QuantizedTensor& tensor) override {
+    const Encoding& encoding = tensor.encoding;
+    const auto* granularity =
+        std::find_if(std::begin(kGranularities), std::end(kGranularities),
+                     [&](const GranularityName& each) { return each.granularity == encoding.granularity; });
+    json_[key] = {{"shape", tensor.shape},
+                  {"bits", encoding.bits},
+                  {"qmin", encoding.qmin},
+                  {"qmax", encoding.qmax},
+                  {"symmetric", encoding.symmetric},
+                  {"granularity", granularity->name},
+                  {"group_size", encoding.group_size}};
+    write_codes(node_ + "." + key, tensor, arrays_);
   }
-  template <class Int>
-  Int integer(const char* key) {
-    return static_cast<Int>(integer(key, std::numeric_limits<Int>::min(), std::numeric_limits<Int>::max()));
+  void operator()(const char* key, const FloatTensor& tensor) override {
+    json_[key] = {{"shape", tensor.shape}};
+    write_floats(node_ + "." + key, tensor.shape, tensor.values, arrays_);
   }
-  float number(const char* key) {
-    const Json& found = value(key);
-    if (!found.is_number()) fail_at(key, "a number", found);
-    // Beyond float's range a cast would be undefined.
-    const double limit = std::numeric_limits<float>::max();
-    const double number = found.get<double>();
-    if (!(number >= -limit && number <= limit)) fail_at(key, "a float32", found);
-    return static_cast<float>(number);
-  }
-  std::string text(const char* key) {
-    const Json& found = value(key);
-    if (!found.is_string()) fail_at(key, "a text", found);
-    return found.get<std::string>();
-  }
-  bool flag(const char* key) {
-    const Json& found = value(key);
-    if (!found.is_boolean()) fail_at(key, "true or false", found);
-    return found.get<bool>();
-  }
-  const Json& list(const char* key) {
-    const Json& found = value(key);
-    if (!found.is_array()) fail_at(key, "a list", found);
-    return found;
-  }
-  std::vector<std::int64_t> integers(const char* key) {
-    std::vector<std::int64_t> values;
-    for (const Json& item : list(key))
-      values.push_back(integer_of(item, key, std::numeric_limits<std::int64_t>::min(), kMaxInt));
-    return values;
-  }
-  std::array<std::int64_t, 2> pair(const char* key) {
-    const std::vector<std::int64_t> values = integers(key);
-    if (values.size() != 2) fail_at(key, "[height, width]", value(key));
-    return {values[0], values[1]};
-  }
-  Reader object(const char* key) { return {value(key), place(key)}; }
-
-  /// Throws when a key was never asked for.
-  void end() const {
-    for (const auto& [key, ignored] : object_.items())
-      if (!read_.contains(key)) throw io::GraphError(io::join(place(key), ": unknown key"));
-  }
-
-  [[noreturn]] void fail_at(const std::string& key, const std::string& expected, const Json& got) const {
-    throw io::GraphError(io::join(place(key), ": expected ", expected, ", got ", shown(got)));
+  void operator()(const char* key, const std::vector<float>& values) override {
+    json_[std::string("has_") + key] = !values.empty();
+    if (!values.empty())
+      write_floats(node_ + "." + key, {static_cast<std::int64_t>(values.size())}, values, arrays_);
   }
 
  private:
-  static constexpr std::int64_t kMaxInt = std::numeric_limits<std::int64_t>::max();
-
-  static std::string shown(const Json& value) { return io::shortened(value.dump()); }
-  std::string place(const std::string& key) const { return where_.empty() ? key : where_ + "." + key; }
-  std::int64_t integer_of(const Json& found, const char* key, std::int64_t low, std::int64_t high) const {
-    const bool is_too_large =
-        found.is_number_unsigned() && found.get<std::uint64_t>() > std::uint64_t{kMaxInt};
-    if (!found.is_number_integer() || is_too_large || found.get<std::int64_t>() < low ||
-        found.get<std::int64_t>() > high)
-      fail_at(key, io::join("an integer in ", low, "..", high), found);
-    return found.get<std::int64_t>();
-  }
-
-  const Json& object_;
-  std::string where_;
-  std::set<std::string> read_;
+  const std::string& node_;
+  OrderedJson& json_;
+  io::SafetensorsFile& arrays_;
 };
 
-OrderedJson window_json(const Node& node) {
-  const Window& window = node.window;
-  OrderedJson json;
-  if (node.op != Op::kConv2d) json["kernel"] = window.kernel;
-  json["stride"] = window.stride;
-  json["padding"] = window.padding;
-  if (node.op != Op::kAvgPool2d) json["dilation"] = window.dilation;
-  if (node.op == Op::kConv2d) json["groups"] = window.groups;
-  if (node.op == Op::kMaxPool2d) json["ceil_mode"] = window.ceil_mode;
-  return json;
+Granularity read_granularity(JsonKeys& keys) {
+  const std::string name = keys.text("granularity");
+  for (const GranularityName& each : kGranularities)
+    if (name == each.name) return each.granularity;
+  keys.fail_at("granularity", "per_tensor, per_channel or per_group", name);
 }
 
-Window read_window(Reader reader, Op op) {
-  Window window;
-  if (op != Op::kConv2d) window.kernel = reader.pair("kernel");
-  window.stride = reader.pair("stride");
-  window.padding = reader.pair("padding");
-  if (op != Op::kAvgPool2d) window.dilation = reader.pair("dilation");
-  if (op == Op::kConv2d) window.groups = reader.integer<std::int64_t>("groups");
-  if (op == Op::kMaxPool2d) window.ceil_mode = reader.flag("ceil_mode");
-  reader.end();
-  return window;
+class Reader : public AttributeReader {
+ public:
+  Reader(const std::string& node, JsonKeys& keys, io::SafetensorsFile& arrays)
+      : node_(node), keys_(keys), arrays_(arrays) {}
+
+  void operator()(const char* key, bool& value) override { value = keys_.flag(key); }
+  void operator()(const char* key, std::int64_t& value) override { value = keys_.integer<std::int64_t>(key); }
+  void operator()(const char* key, float& value) override { value = keys_.number(key); }
+  void operator()(const char* key, Pair& value) override { value = keys_.pair(key); }
+  void operator()(const char* key, kernels::AffineGrid& grid) override {
+    JsonKeys keys = keys_.object(key);
+    grid.scale = keys.number("scale");
+    grid.zero_point = keys.integer<std::int32_t>("zero_point");
+    grid.qmin = keys.integer<std::int32_t>("qmin");
+    grid.qmax = keys.integer<std::int32_t>("qmax");
+    keys.end();
+  }
+  void operator()(const char* key, quant::QuantizedTensor& tensor) override {
+    JsonKeys keys = keys_.object(key);
+    Encoding& encoding = tensor.encoding;
+    tensor.shape = keys.integers("shape");
+    encoding.bits = static_cast<int>(keys.integer("bits", 2, 8));
+    encoding.qmin = keys.integer<std::int32_t>("qmin");
+    encoding.qmax = keys.integer<std::int32_t>("qmax");
+    encoding.symmetric = keys.flag("symmetric");
+    encoding.granularity = read_granularity(keys);
+    encoding.group_size = keys.integer<std::int64_t>("group_size");
+    keys.end();
+    const bool has_groups = encoding.granularity == Granularity::kPerGroup;
+    if (has_groups ? encoding.group_size < 4 || encoding.group_size % 4 != 0 : encoding.group_size != 0)
+      throw GraphError(io::join(keys.place("group_size"),
+                                ": expected a multiple of 4 per group, else 0, got ", encoding.group_size));
+    read_codes(node_ + "." + key, tensor, arrays_);
+  }
+  void operator()(const char* key, FloatTensor& tensor) override {
+    JsonKeys keys = keys_.object(key);
+    tensor.shape = keys.integers("shape");
+    keys.end();
+    element_count(keys_.place(key), tensor.shape);
+    tensor.values = read_floats(node_ + "." + key, tensor.shape, arrays_);
+  }
+  void operator()(const char* key, std::vector<float>& values) override {
+    const std::string flag = std::string("has_") + key;
+    if (keys_.flag(flag.c_str())) values = read_floats(node_ + "." + key, {}, arrays_);
+  }
+
+ private:
+  const std::string& node_;
+  JsonKeys& keys_;
+  io::SafetensorsFile& arrays_;
+};
+
+OrderedJson dimension_json(const Dimension& dimension) {
+  if (dimension.is_number()) return dimension.offset;
+  return to_text(dimension);
 }
 
-bool has_window(Op op) {
-  return op == Op::kConv2d || op == Op::kMaxPool2d || op == Op::kAvgPool2d;
+Input read_input(const Json& json, std::size_t index) {
+  JsonKeys keys(json, io::join("inputs[", index, "]"));
+  Input input;
+  input.name = keys.text("name");
+  const std::string dtype = keys.text("dtype");
+  const auto* found = std::find_if(std::begin(kDtypes), std::end(kDtypes),
+                                   [&](Dtype each) { return dtype == to_text(each); });
+  if (found == std::end(kDtypes)) keys.fail_at("dtype", "float32, int64 or bool", dtype);
+  input.type.dtype = *found;
+  for (const Json& size : keys.list("shape")) {
+    Dimension dimension;
+    if (size.is_number_integer() && size >= 0 && size <= kMaxElements) {
+      dimension = size.get<std::int64_t>();
+    } else if (!size.is_string() || !parse(size.get<std::string>(), dimension) || dimension.is_number()) {
+      keys.fail_at("shape", "sizes that are integers or like \"batch\" or \"2*batch + 1\"", size);
+    }
+    input.type.shape.push_back(dimension);
+  }
+  keys.end();
+  return input;
 }
 
-void add_layer_json(const Node& node, OrderedJson& json) {
-  const kernels::AffineGrid& grid = *node.input_grid;
-  const Weight& weight = *node.weight;
-  // A double holds every float, and 17 digits every double.
-  json["input_grid"] = {{"scale", double{grid.scale}},
-                        {"zero_point", grid.zero_point},
-                        {"qmin", grid.qmin},
-                        {"qmax", grid.qmax}};
-  json["weight"] = {{"shape", weight.shape},
-                    {"bits", weight.bits},
-                    {"qmin", weight.qmin},
-                    {"qmax", weight.qmax},
-                    {"group_size", weight.group_size},
-                    {"has_zero_point", !weight.zero_point.empty()}};
-  json["has_bias"] = !node.bias.empty();
-}
-
-OrderedJson node_json(const Node& node) {
-  OrderedJson json;
-  json["name"] = node.name;
-  json["op"] = op_name(node.op);
-  json["inputs"] = node.inputs;
-  json["output"] = node.output;
-  if (is_layer(node.op)) add_layer_json(node, json);
-  if (has_window(node.op)) json["window"] = window_json(node);
-  if (node.op == Op::kFlatten) json["start_dim"] = node.start_dim;
-  return json;
-}
-
-kernels::AffineGrid read_grid(Reader reader) {
-  kernels::AffineGrid grid;
-  grid.scale = reader.number("scale");
-  grid.zero_point = reader.integer<std::int32_t>("zero_point");
-  grid.qmin = reader.integer<std::int32_t>("qmin");
-  grid.qmax = reader.integer<std::int32_t>("qmax");
-  reader.end();
-  return grid;
-}
-
-Weight read_weight(Reader reader, ArrayFlags& flags) {
-  Weight weight;
-  weight.shape = reader.integers("shape");
-  weight.bits = static_cast<int>(reader.integer("bits", 2, 8));
-  weight.qmin = reader.integer<std::int32_t>("qmin");
-  weight.qmax = reader.integer<std::int32_t>("qmax");
-  weight.group_size = reader.integer<std::int64_t>("group_size");
-  flags.has_zero_point = reader.flag("has_zero_point");
-  reader.end();
-  return weight;
-}
-
-Op read_op(Reader& reader) {
-  const std::string name = reader.text("op");
-  const auto* op = std::find_if(std::begin(kOps), std::end(kOps), [&](Op o) { return op_name(o) == name; });
-  if (op != std::end(kOps)) return *op;
-  std::string known;
-  for (const Op o : kOps) known += (known.empty() ? "" : ", ") + std::string(op_name(o));
-  reader.fail_at("op", "one of " + known, name);
-}
-
-Node read_node(const Json& json, std::size_t index, ArrayFlags& flags) {
+Node read_node(const Json& json, std::size_t index, io::SafetensorsFile& arrays) {
   // The name is what a user knows the node by; until it is read there is only its place.
   std::string where = io::join("nodes[", index, "]");
   Node node;
-  node.name = Reader(json, where).text("name");
+  node.name = JsonKeys(json, where).text("name");
   if (!node.name.empty()) where = node.name;
-  Reader reader(json, where);
-  reader.value("name");
-  node.op = read_op(reader);
-  for (const Json& input : reader.list("inputs")) {
-    if (!input.is_string()) reader.fail_at("inputs", "a list of texts", input);
-    node.inputs.push_back(input);
-  }
-  node.output = reader.text("output");
-  if (is_layer(node.op)) {
-    node.input_grid = read_grid(reader.object("input_grid"));
-    node.weight = read_weight(reader.object("weight"), flags);
-    flags.has_bias = reader.flag("has_bias");
-  }
-  if (has_window(node.op)) node.window = read_window(reader.object("window"), node.op);
-  if (node.op == Op::kFlatten) node.start_dim = reader.integer<std::int64_t>("start_dim");
-  reader.end();
+  JsonKeys keys(json, where);
+  keys.value("name");
+  const std::string op = keys.text("op");
+  node.op = find_operator(op);
+  if (node.op == nullptr) keys.fail_at("op", "one of " + operator_names(), op);
+  node.scope = keys.text("scope");
+  node.inputs = keys.texts("inputs");
+  node.outputs = keys.texts("outputs");
+  node.attributes = node.op->attributes();
+  Reader reader(node.name, keys, arrays);
+  node.op->read(node.attributes, reader);
+  keys.end();
   return node;
 }
 
 }  // namespace
 
-std::string to_json(const Graph& graph) {
+PackageText to_text(const Graph& graph) {
+  PackageText text;
+  text.arrays.metadata["format"] = "samebits";
   OrderedJson json;
   json["format"] = "samebits";
-  json["version"] = kVersion;
+  json["version"] = kPackageVersion;
   json["name"] = graph.name;
-  json["input"] = {{"name", graph.input}, {"shape", graph.input_shape}};
-  json["output"] = graph.output;
-  json["nodes"] = OrderedJson::array();
-  for (const Node& node : graph.nodes) json["nodes"].push_back(node_json(node));
-  return json.dump(2) + "\n";
-}
-
-GraphDescription from_json(const std::string& text) {
-  const Json json = io::parse_json(text);
-  Reader reader(json, "");
-  if (const Json& format = reader.value("format"); format != "samebits")
-    reader.fail_at("format", "\"samebits\"", format);
-  if (const Json& version = reader.value("version"); version != kVersion)
-    reader.fail_at("version", io::join(kVersion, ", the one this build reads"), version);
-  GraphDescription description;
-  Graph& graph = description.graph;
-  graph.name = reader.text("name");
-  Reader input = reader.object("input");
-  graph.input = input.text("name");
-  graph.input_shape = input.integers("shape");
-  input.end();
-  graph.output = reader.text("output");
-  const Json& nodes = reader.list("nodes");
-  reader.end();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    ArrayFlags flags;
-    graph.nodes.push_back(read_node(nodes[i], i, flags));
-    description.arrays.push_back(flags);
+  json["inputs"] = OrderedJson::array();
+  for (const Input& input : graph.inputs) {
+    OrderedJson shape = OrderedJson::array();
+    for (const Dimension& dimension : input.type.shape) shape.push_back(dimension_json(dimension));
+    json["inputs"].push_back({{"name", input.name}, {"dtype", to_text(input.type.dtype)}, {"shape", shape}});
   }
-  return description;
+  json["outputs"] = graph.outputs;
+  json["nodes"] = OrderedJson::array();
+  for (const Node& node : graph.nodes) {
+    OrderedJson each = {{"name", node.name},
+                        {"op", node.op->name},
+                        {"scope", node.scope},
+                        {"inputs", node.inputs},
+                        {"outputs", node.outputs}};
+    Writer writer(node.name, each, text.arrays);
+    node.op->write(node.attributes, writer);
+    json["nodes"].push_back(std::move(each));
+  }
+  text.json = json.dump(2) + "\n";
+  return text;
 }
 
-}  // namespace samebits::runtime
+Graph graph_of(const Json& json, io::SafetensorsFile& arrays) {
+  JsonKeys keys(json, "");
+  if (const Json& format = keys.value("format"); format != "samebits")
+    keys.fail_at("format", "\"samebits\"", format);
+  const Json& version = keys.value("version");
+  if (version == 1) return graph_of(upgraded_from_v1(json, arrays), arrays);
+  if (version != kPackageVersion)
+    keys.fail_at("version", io::join("1 or ", kPackageVersion, ", which this build reads"), version);
+  Graph graph;
+  graph.name = keys.text("name");
+  const Json &inputs = keys.list("inputs"), &nodes = keys.list("nodes");
+  graph.outputs = keys.texts("outputs");
+  keys.end();
+  for (std::size_t i = 0; i < inputs.size(); ++i) graph.inputs.push_back(read_input(inputs[i], i));
+  for (std::size_t i = 0; i < nodes.size(); ++i) graph.nodes.push_back(read_node(nodes[i], i, arrays));
+  if (!arrays.tensors.empty())
+    throw ArraysError(arrays.tensors.begin()->first + ": expected no tensor that graph.json does not name");
+  return graph;
+}
+
+}  // namespace samebits::graph

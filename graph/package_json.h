@@ -1,30 +1,30 @@
-// graph.json: a graph without its arrays. Format: docs/reference/package.md.
+// graph.json and what codes.safetensors holds for it. Format: docs/reference/package.md.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "graph/graph.h"
+#include "io/safetensors.h"
 
-namespace samebits::runtime {
+namespace samebits::graph {
 
-/// What codes.safetensors must hold for a node besides its weight and weight_scale.
-struct ArrayFlags {
-  bool has_zero_point = false, has_bias = false;
+/// The version that is written.
+constexpr int kPackageVersion = 2;
+
+/// The files of a package.
+struct PackageText {
+  std::string json;
+  io::SafetensorsFile arrays;
 };
 
-/// A graph as graph.json tells it: codes, scales, zero points and biases are empty.
-struct GraphDescription {
-  Graph graph;
-  std::vector<ArrayFlags> arrays;  // one a node
-};
+/// Floats are written so that reading gives the same bits. Throws nlohmann::json's exception when a name is
+/// not UTF-8.
+PackageText to_text(const Graph& graph);
 
-/// The text of graph.json. Floats are written so that reading gives the same bits. Throws nlohmann::json's
-/// exception when a name is not UTF-8.
-std::string to_json(const Graph& graph);
+/// Throws GraphError "WHERE: expected A, got B" for the first thing that is not as docs/reference/package.md
+/// says. Sizes are in the range of their types and arrays as large as the sizes say, no more: checked_types()
+/// decides whether they make sense. What is read is taken out of `arrays`.
+Graph graph_of(const nlohmann::json& json, io::SafetensorsFile& arrays);
 
-/// Throws JsonError, or GraphError "WHERE: expected A, got B" for the first thing that is not as
-/// docs/reference/package.md says. Sizes are in the range of their types, no more: check() decides whether
-/// they make sense.
-GraphDescription from_json(const std::string& text);
-
-}  // namespace samebits::runtime
+}  // namespace samebits::graph

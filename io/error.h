@@ -1,4 +1,4 @@
-// How runtime/ reports: one line of text in a std::runtime_error.
+// How the torch-free layers report: one line of text in a std::runtime_error.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,6 @@ template <class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
   throw std::runtime_error(join(parts...));
 }
-
-/// A problem of a graph, from "NODE: " on: check() and load_package() put their "[scope] file: " before it.
-struct GraphError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 /// "[2, 3]", as shapes stand in messages.
 std::string to_text(const std::vector<std::int64_t>& shape);

@@ -5,15 +5,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <fstream>
+#include <cstring>
 #include <limits>
 #include <string_view>
-#include <system_error>
 
 #include "io/atomic_file.h"
 #include "io/error.h"
 #include "io/json.h"
+#include "io/regular_file.h"
 
 namespace samebits::io {
 namespace {
@@ -21,7 +20,8 @@ namespace {
 using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
 
-constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // of the format
+/// The format allows 100 MB; this holds 100,000 tensors, and its JSON fits memory that anyone has.
+constexpr std::uint64_t kMaxHeaderBytes = 16 << 20;
 constexpr std::size_t kLengthBytes = 8;
 constexpr const char* kMetadata = "__metadata__";
 
@@ -179,22 +179,48 @@ std::vector<Entry> entries_of(const Json& header, std::uint64_t data_bytes,
   return entries;
 }
 
-/// The header and the size of the data; `input` then stands at the first byte of the data.
-std::pair<Json, std::uint64_t> read_header(std::ifstream& input, std::uint64_t file_bytes,
-                                           const std::filesystem::path& path) {
+/// The bytes of a file that is in memory, as RegularFile gives those of one that is not.
+class Memory {
+ public:
+  explicit Memory(std::string_view bytes) : bytes_(bytes) {}
+  std::uint64_t size() const { return bytes_.size(); }
+  void read(std::uint64_t offset, std::uint64_t bytes, void* to) const {
+    if (bytes > 0) std::memcpy(to, bytes_.data() + offset, bytes);
+  }
+
+ private:
+  std::string_view bytes_;
+};
+
+/// The header, and where the data begin.
+template <class Source>
+std::pair<Json, std::uint64_t> read_header(const Source& source, const std::filesystem::path& path) {
+  if (source.size() < kLengthBytes)
+    fail("[safetensors] ", path.string(), ": expected at least 8 bytes, got ", source.size());
   std::array<unsigned char, kLengthBytes> length_bytes = {};
-  if (file_bytes < kLengthBytes)
-    fail("[safetensors] ", path.string(), ": expected at least 8 bytes, got ", file_bytes);
-  input.read(reinterpret_cast<char*>(length_bytes.data()), kLengthBytes);
+  source.read(0, kLengthBytes, length_bytes.data());
   const std::uint64_t header_bytes = length_of(length_bytes);
-  const std::uint64_t limit = std::min(kMaxHeaderBytes, file_bytes - kLengthBytes);
+  const std::uint64_t limit = std::min(kMaxHeaderBytes, source.size() - kLengthBytes);
   if (header_bytes > limit)
     fail("[safetensors] ", path.string(), ": expected a header of at most ", limit, " bytes, got ",
          header_bytes, "; the file is truncated or not a safetensors file");
   std::string text(header_bytes, '\0');
-  if (!input.read(text.data(), static_cast<std::streamsize>(text.size())))
-    fail("[safetensors] ", path.string(), ": the file ended while it was read");
-  return {parse_header(text, path), file_bytes - kLengthBytes - header_bytes};
+  source.read(kLengthBytes, header_bytes, text.data());
+  return {parse_header(text, path), kLengthBytes + header_bytes};
+}
+
+template <class Source>
+SafetensorsFile file_of(const Source& source, const std::filesystem::path& path) {
+  const auto [header, data_begin] = read_header(source, path);
+  SafetensorsFile file;
+  if (header.contains(kMetadata)) file.metadata = metadata_of(header[kMetadata], path);
+  for (Entry& entry : entries_of(header, source.size() - data_begin, path)) {
+    std::vector<std::uint8_t>& bytes = entry.tensor.bytes;
+    bytes.resize(entry.end - entry.begin);
+    source.read(data_begin + entry.begin, bytes.size(), bytes.data());
+    file.tensors.emplace(entry.name, std::move(entry.tensor));
+  }
+  return file;
 }
 
 }  // namespace
@@ -238,22 +264,11 @@ void write_safetensors(const std::filesystem::path& path, const SafetensorsFile&
 }
 
 SafetensorsFile read_safetensors(const std::filesystem::path& path) {
-  std::error_code error;
-  const std::uint64_t file_bytes = std::filesystem::file_size(path, error);
-  if (error) fail("[safetensors] ", path.string(), ": ", error.message());
-  std::ifstream input(path, std::ios::binary);
-  if (!input) fail("[safetensors] ", path.string(), ": ", std::generic_category().message(errno));
-  const auto [header, data_bytes] = read_header(input, file_bytes, path);
-  SafetensorsFile file;
-  if (header.contains(kMetadata)) file.metadata = metadata_of(header[kMetadata], path);
-  for (Entry& entry : entries_of(header, data_bytes, path)) {
-    std::vector<std::uint8_t>& bytes = entry.tensor.bytes;
-    bytes.resize(entry.end - entry.begin);
-    if (!input.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())))
-      fail("[safetensors] ", path.string(), ": the file ended while it was read");
-    file.tensors.emplace(entry.name, std::move(entry.tensor));
-  }
-  return file;
+  return file_of(RegularFile(path, "safetensors"), path);
+}
+
+SafetensorsFile parse_safetensors(std::string_view bytes, const std::filesystem::path& path) {
+  return file_of(Memory(bytes), path);
 }
 
 }  // namespace samebits::io

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace samebits::io {
@@ -32,7 +33,11 @@ std::string safetensors_bytes(const SafetensorsFile& file, const std::filesystem
 void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file);
 
 /// Throws std::runtime_error that names the path and what is wrong: missing, truncated, header not JSON,
-/// unknown dtype, offsets that overlap or leave gaps, sizes that contradict the shape.
+/// not a regular file, a header of more than 16 MiB, unknown dtype, offsets that overlap or leave gaps, sizes
+/// that contradict the shape.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);
+
+/// The same of a file's bytes; `path` is for messages.
+SafetensorsFile parse_safetensors(std::string_view bytes, const std::filesystem::path& path);
 
 }  // namespace samebits::io

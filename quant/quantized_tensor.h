@@ -19,6 +19,7 @@ struct QuantizedTensor {
   std::int64_t rows() const { return shape.empty() ? 1 : shape[0]; }
   /// Elements of a channel.
   std::int64_t row_length() const;
+  friend bool operator==(const QuantizedTensor&, const QuantizedTensor&) = default;
 };
 
 }  // namespace samebits::quant

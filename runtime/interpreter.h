@@ -1,40 +1,39 @@
-// Runs a graph on kernels/, with threads of its own. The same bits at any thread count: threads share images.
+// Runs a graph on kernels/, with threads of its own. The same bits at any thread count: threads share images,
+// rows or elements, and no sum.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "graph/graph.h"
+#include "runtime/array.h"
 
 namespace samebits::runtime {
 
-/// A float array with its shape, row-major.
-struct Array {
-  std::vector<std::int64_t> shape;
-  std::vector<float> values;
-};
-
 class Interpreter {
  public:
-  /// Prepares the weights. `threads` >= 1. Throws like check(Graph).
-  explicit Interpreter(Graph graph, int threads = 1);
+  /// Packs the weights. `threads` >= 1. Throws like check(Graph), and for inputs that are not float32.
+  explicit Interpreter(graph::Graph graph, int threads = 1);
   ~Interpreter();
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
 
-  /// The output for `x`, whose shape fits graph().input_shape with any batch (0 included). Throws
-  /// std::runtime_error on another shape, and on a NaN at a quantized input, naming the node.
-  /// Not for two threads at once.
+  /// The results for one array an input, whose shapes fit the graph's with one batch (0 included). Throws
+  /// std::runtime_error on another shape, and on a NaN at a quantized input, naming the node. Not for two
+  /// threads at once; in a fork of the process that made it, only with one thread.
+  std::vector<Array> run(std::span<const Array> inputs);
+  /// The same into arrays whose memory is used again: nothing is allocated once a shape was seen, but what
+  /// kernels/conv/conv2d.h takes for its patches.
+  void run(std::span<const Array> inputs, std::vector<Array>& outputs);
+  /// The same of a graph with one input and one output.
   Array run(const Array& x);
 
   /// Called with every node and its output in execution order, when set: for verify and tests.
-  std::function<void(const Node&, const Array&)> on_node;
+  std::function<void(const graph::Node&, const Array&)> on_node;
 
-  const Graph& graph() const;
+  const graph::Graph& graph() const;
 
  private:
   struct State;

@@ -12,8 +12,8 @@ namespace samebits {
 /// A model without torch. Self-contained: the trained model may go on changing.
 class QuantizedModel {
  public:
-  explicit QuantizedModel(runtime::Graph graph) : graph_(std::move(graph)) {}
-  const runtime::Graph& graph() const { return graph_; }
+  explicit QuantizedModel(graph::Graph graph) : graph_(std::move(graph)) {}
+  const graph::Graph& graph() const { return graph_; }
 
   /// Writes the package folder NAME.samebits (graph/package.h). Atomic.
   void save(const std::filesystem::path& folder) const;
@@ -21,12 +21,15 @@ class QuantizedModel {
   void export_onnx(const std::filesystem::path& path) const;
 
  private:
-  runtime::Graph graph_;
+  graph::Graph graph_;
 };
 
-/// Traces the model in eval mode and turns each layer's weight into codes. Ops: QATLinear, QATConv2d, relu,
-/// max_pool2d, avg_pool2d, flatten (also as view or reshape), add; dropout disappears. Throws c10::Error that
-/// names the layer or the op: anything else, a layer that is not quantizing or frozen, float layers.
+/// Traces the model in eval mode and makes a node of each layer, its weight as codes or, where the layer was
+/// skipped, as floats, and of each operator between them (graph/operators.inc; dropout disappears). Then runs
+/// the graph beside the model, on the example and on another batch, and compares the bits. Throws c10::Error
+/// that names the layer or the operator: one that is unknown, a layer that is neither quantizing, frozen nor
+/// skipped, a write through a view, or the first node that differs. Modes, buffers and random numbers are as
+/// they were before.
 QuantizedModel convert(const ModelRef& model, const torch::Tensor& example,
                        const std::string& name = "model");
 template <class Model>

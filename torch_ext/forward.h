@@ -2,10 +2,15 @@
 // surface wrap the model's and everything below takes this.
 #pragma once
 
+#include <ATen/Context.h>
 #include <torch/nn.h>
 
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace samebits {
 
@@ -26,19 +31,39 @@ ModelRef model_ref(Model& model) {
   }
 }
 
-/// Puts a module into eval mode, and back into what it was when destroyed.
+/// Puts a module into eval mode. When destroyed, gives every submodule the mode that it had, and the CPU its
+/// random numbers.
 class EvalGuard {
  public:
-  explicit EvalGuard(torch::nn::Module& module) : module_(module), was_training_(module.is_training()) {
+  explicit EvalGuard(torch::nn::Module& module)
+      : module_(module), was_training_(module.is_training()), random_state_(random_state()) {
+    for (const auto& each : module.modules(/*include_self=*/false))
+      modes_.emplace_back(each, each->is_training());
     module_.eval();
   }
-  ~EvalGuard() { module_.train(was_training_); }
+  ~EvalGuard() {
+    // train() goes down to the children, which come later in the list.
+    module_.train(was_training_);
+    for (const auto& [each, was_training] : modes_)
+      if (each->is_training() != was_training) each->train(was_training);
+    at::Generator generator = at::globalContext().defaultGenerator(at::kCPU);
+    const std::lock_guard lock(generator.mutex());
+    generator.set_state(random_state_);
+  }
   EvalGuard(const EvalGuard&) = delete;
   EvalGuard& operator=(const EvalGuard&) = delete;
 
  private:
+  static torch::Tensor random_state() {
+    at::Generator generator = at::globalContext().defaultGenerator(at::kCPU);
+    const std::lock_guard lock(generator.mutex());
+    return generator.get_state();
+  }
+
   torch::nn::Module& module_;
   bool was_training_;
+  torch::Tensor random_state_;
+  std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> modes_;  // parents before children
 };
 
 }  // namespace samebits

@@ -47,12 +47,14 @@ std::string python() {
   return fs::exists(SAMEBITS_DEFAULT_PYTHON) ? SAMEBITS_DEFAULT_PYTHON : "python3";
 }
 
-/// The environment of this process with PYTHONPATH replaced.
+/// The environment of this process with PYTHONPATH replaced, and Python told to leave out the folder it runs
+/// in.
 std::vector<std::string> child_environment() {
   std::vector<std::string> variables;
   for (char** each = environ; *each != nullptr; ++each)
     if (std::strncmp(*each, "PYTHONPATH=", 11) != 0) variables.emplace_back(*each);
   const char* earlier = std::getenv("PYTHONPATH");
+  variables.emplace_back("PYTHONSAFEPATH=1");
   variables.push_back(std::string("PYTHONPATH=") + SAMEBITS_PYTHON_PATH +
                       (earlier == nullptr || *earlier == '\0' ? "" : std::string(":") + earlier));
   return variables;
@@ -71,13 +73,15 @@ std::string file_text(const fs::path& path) {
   return text.str();
 }
 
-/// Runs a program with its messages in `log`; its exit code.
-int run(std::vector<std::string> arguments, const fs::path& log) {
+/// Runs a program in `folder`, where nothing lies that Python could import instead of ours, with its messages
+/// in `log`; its exit code.
+int run(std::vector<std::string> arguments, const fs::path& folder, const fs::path& log) {
   std::vector<std::string> environment = child_environment();
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
   pid_t child = 0;
   const int error = posix_spawnp(&child, arguments[0].c_str(), &actions, nullptr, pointers(arguments).data(),
                                  pointers(environment).data());
@@ -91,30 +95,64 @@ int run(std::vector<std::string> arguments, const fs::path& log) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-}  // namespace
-
-torch::Tensor run_onnx(const fs::path& file, const torch::Tensor& x_any) {
-  const TemporaryFolder folder;
+io::TensorData data_of(const torch::Tensor& x_any) {
   const torch::Tensor x = x_any.contiguous();
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(x.const_data_ptr<float>());
-  io::SafetensorsFile input;
-  input.tensors["x"] = {"F32", x.sizes().vec(), {bytes, bytes + x.nbytes()}};
+  return {"F32", x.sizes().vec(), {bytes, bytes + x.nbytes()}};
+}
+
+torch::Tensor tensor_of(const io::TensorData& y, const fs::path& file) {
+  torch::Tensor result = torch::empty(y.shape);
+  TORCH_CHECK(result.nbytes() == y.bytes.size(), "[onnx] ", file.string(), ": expected float32 results");
+  if (!y.bytes.empty()) std::memcpy(result.mutable_data_ptr<float>(), y.bytes.data(), y.bytes.size());
+  return result;
+}
+
+/// What python/samebits/onnx_runner.py writes for `input`.
+io::SafetensorsFile run_file(const fs::path& file, const io::SafetensorsFile& input,
+                             const std::vector<std::string>& options) {
+  const TemporaryFolder folder;
   const fs::path input_path = folder.path() / "x.safetensors", output_path = folder.path() / "y.safetensors";
   io::write_safetensors(input_path, input);
   const fs::path log = folder.path() / "log.txt";
-  const int code = run({python(), "-P", "-m", "samebits.onnx_runner", file.string(), input_path.string(),
-                        output_path.string()},
-                       log);
+  std::vector<std::string> arguments = {python(),
+                                        "-P",
+                                        "-m",
+                                        "samebits.onnx_runner",
+                                        fs::absolute(file).string(),
+                                        input_path.string(),
+                                        output_path.string()};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  const int code = run(std::move(arguments), folder.path(), log);
   if (code == 3) throw MissingDependency(file_text(log));
   if (code != 0)
     throw std::runtime_error("[onnx] " + file.string() + ": expected onnxruntime to run it, got exit code " +
                              std::to_string(code) + ": " + file_text(log));
-  const io::SafetensorsFile output = io::read_safetensors(output_path);
-  const io::TensorData& y = output.tensors.at("y");
-  torch::Tensor result = torch::empty(y.shape);
-  TORCH_CHECK(result.nbytes() == y.bytes.size(), "[onnx] ", file.string(), ": expected float32 results");
-  std::memcpy(result.mutable_data_ptr<float>(), y.bytes.data(), y.bytes.size());
-  return result;
+  return io::read_safetensors(output_path);
+}
+
+}  // namespace
+
+torch::Tensor run_onnx(const fs::path& file, const torch::Tensor& x) {
+  io::SafetensorsFile input;
+  input.tensors["x"] = data_of(x);
+  return tensor_of(run_file(file, input, {}).tensors.at("y"), file);
+}
+
+std::map<std::string, torch::Tensor> run_onnx_parts(const fs::path& file, const torch::Tensor& x,
+                                                    const std::map<std::string, torch::Tensor>& given,
+                                                    const std::map<std::string, torch::Tensor>& wanted) {
+  io::SafetensorsFile input;
+  input.tensors["x"] = data_of(x);
+  for (const auto& [name, value] : given) input.tensors["value:" + name] = data_of(value);
+  std::vector<std::string> options;
+  for (const auto& [name, ignored] : wanted) options.insert(options.end(), {"--value", name});
+  std::map<std::string, torch::Tensor> results;
+  if (wanted.empty()) return results;
+  const io::SafetensorsFile output = run_file(file, input, options);
+  for (const auto& [name, ignored] : wanted)
+    results[name] = tensor_of(output.tensors.at("value:" + name), file);
+  return results;
 }
 
 }  // namespace samebits

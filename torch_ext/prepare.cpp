@@ -66,6 +66,10 @@ void collect(const std::shared_ptr<torch::nn::Module>& shared, torch::nn::Module
       if (skip) {
         plan.skipped.push_back(
             {child_path, kind_of(*child.value()), "", "", false, "the configuration skips it"});
+        if (sequential != nullptr) {  // so that it computes the bits that ship
+          plan.replacements.push_back({sequential, index, child.key(), converted(*child.value())});
+          plan.floats.push_back(plan.replacements.back().layer);
+        }
       } else if (sequential != nullptr) {
         plan.replacements.push_back({sequential, index, child.key(), converted(*child.value())});
         plan.layers.emplace_back(child_path, plan.replacements.back().layer);
@@ -211,7 +215,7 @@ Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tens
 
   // From here on nothing throws: the model is changed as a whole or not at all.
   replacements.keep();
-  for (const auto& layer : plan.floats) layer->set_state(QuantizerState::kFloat);
+  for (const auto& layer : plan.floats) layer->skip();
   Prepared prepared;
   for (const auto& [path, layer] : plan.layers) {
     const LayerConfig& asked = config_for(*layer, path, config);

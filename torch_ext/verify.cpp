@@ -1,107 +1,95 @@
 #include "torch_ext/verify.h"
 
-#include <algorithm>
-#include <bit>
 #include <map>
-#include <sstream>
 
+#include "graph/ops/float_conv2d.h"
+#include "graph/ops/float_linear.h"
 #include "graph/package.h"
 #include "runtime/interpreter.h"
-#include "torch_ext/modules/layer_watch.h"
-#include "torch_ext/modules/qat_layer.h"
+#include "torch_ext/convert.h"
+#include "torch_ext/graph/replay.h"
 #include "torch_ext/onnx_process.h"
 
 namespace samebits {
 namespace {
 
-/// Elements whose bits differ, and the index of the first.
-struct Differences {
-  std::int64_t count = 0, first = -1;
+FloatsView view_of(const runtime::Array& array) {
+  return {array.shape, array.values};
+}
+
+void verify_package(const ModelRef& model, const std::vector<torch::Tensor>& batches,
+                    const std::vector<runtime::Array>& expected, VerifyReport& report) {
+  runtime::Interpreter interpreter(graph::load_package(report.file), at::get_num_threads());
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    const bool was_equal = report.differing == 0;
+    const runtime::Array x = array_of(batches[i]);
+    add_batch(view_of(expected[i]), view_of(interpreter.run(x)), report);
+    if (!was_equal || report.differing == 0) continue;
+    NodeComparison nodes(layer_outputs(model, interpreter.graph(), batches[i]));
+    interpreter.on_node = [&](const graph::Node& node, const runtime::Array& y) {
+      nodes.see(node.name, view_of(y));
+    };
+    interpreter.run(x);
+    interpreter.on_node = nullptr;
+    report.first_difference += nodes.text();
+  }
+}
+
+bool is_float_layer(const graph::Node& node) {
+  return graph::is_a<graph::FloatLinear>(node) || graph::is_a<graph::FloatConv2d>(node);
+}
+
+/// What the integer layers of a file with float layers must give: the inputs of these, and the result.
+struct IntegerParts {
+  std::map<std::string, torch::Tensor> given;   // what float layers give, by the names of their values
+  std::map<std::string, torch::Tensor> wanted;  // by value
 };
-Differences differences(const torch::Tensor& expected, const float* got) {
-  Differences result;
-  const float* want = expected.const_data_ptr<float>();
-  for (std::int64_t i = 0; i < expected.numel(); ++i) {
-    if (std::bit_cast<std::uint32_t>(want[i]) == std::bit_cast<std::uint32_t>(got[i])) continue;
-    if (result.count++ == 0) result.first = i;
-  }
-  return result;
-}
 
-runtime::Array array_of(const torch::Tensor& x_any) {
-  const torch::Tensor x = x_any.contiguous();
-  return {x.sizes().vec(), {x.const_data_ptr<float>(), x.const_data_ptr<float>() + x.numel()}};
-}
-
-torch::Tensor tensor_of(const runtime::Array& array) {
-  return torch::tensor(array.values).reshape(array.shape);
-}
-
-/// Which layer's output is the first to differ between the training forward and the package, for one batch.
-std::string first_differing_layer(const ModelRef& model, runtime::Interpreter& interpreter,
-                                  const torch::Tensor& x) {
-  std::map<std::string, torch::Tensor> outputs;
-  {
-    const LayerWatch watch([&](const QATLayer& layer, const torch::Tensor&, const torch::Tensor& y) {
-      outputs.emplace(layer.path(), y.contiguous());
-    });
-    model.forward(x);
-  }
-  std::string found;
-  std::size_t index = 0;
-  interpreter.on_node = [&](const runtime::Node& node, const runtime::Array& y) {
-    const auto expected = outputs.find(node.name);
-    ++index;
-    if (!found.empty() || expected == outputs.end()) return;
-    const Differences d = differences(expected->second, y.values.data());
-    if (d.count > 0)
-      found = "; node " + std::to_string(index) + " (" + node.name + ") is the first to differ, in " +
-              std::to_string(d.count) + " of " + std::to_string(y.values.size()) + " elements";
+IntegerParts integer_parts(const graph::Graph& graph, const torch::Tensor& x) {
+  std::map<std::string, torch::Tensor> values;
+  runtime::Interpreter interpreter(graph, at::get_num_threads());
+  interpreter.on_node = [&](const graph::Node& node, const runtime::Array& y) {
+    values[node.outputs[0]] = tensor_of(y);
   };
   interpreter.run(array_of(x));
-  interpreter.on_node = nullptr;
-  return found;
+  IntegerParts parts;
+  const auto want = [&](const std::string& value) {
+    if (values.contains(value) && !parts.given.contains(value)) parts.wanted[value] = values.at(value);
+  };
+  for (const graph::Node& node : graph.nodes)
+    if (is_float_layer(node)) parts.given[node.outputs[0]] = values.at(node.outputs[0]);
+  for (const graph::Node& node : graph.nodes)
+    if (is_float_layer(node)) want(node.inputs[0]);
+  for (const std::string& output : graph.outputs) want(output);
+  return parts;
 }
 
-void compare(const torch::Tensor& expected, const torch::Tensor& got, VerifyReport& report) {
-  if (expected.sizes() != got.sizes())
-    throw std::runtime_error("[verify] " + report.file.string() + ": expected logits of shape " +
-                             c10::str(expected.sizes()) + ", got " + c10::str(got.sizes()));
-  const Differences d = differences(expected, got.const_data_ptr<float>());
-  if (d.count > 0 && report.differing == 0) {
-    const std::int64_t width =
-        std::max<std::int64_t>(expected.numel() / std::max<std::int64_t>(expected.size(0), 1), 1);
-    std::ostringstream text;
-    text.precision(9);
-    text << "image " << report.images + d.first / width << ", logit " << d.first % width << ": expected "
-         << expected.flatten()[d.first].item<float>() << ", got " << got.flatten()[d.first].item<float>();
-    report.first_difference = text.str();
+/// How many elements of the integer layers' values differ.
+std::int64_t integer_differences(const graph::Graph& graph, const std::filesystem::path& file,
+                                 const torch::Tensor& x) {
+  const IntegerParts parts = integer_parts(graph, x);
+  std::int64_t count = 0;
+  for (const auto& [name, got] : run_onnx_parts(file, x, parts.given, parts.wanted)) {
+    const runtime::Array want = array_of(parts.wanted.at(name)), have = array_of(got);
+    count += want.shape == have.shape ? differences(want.values, have.values).count
+                                      : static_cast<std::int64_t>(want.values.size());
   }
-  report.images += expected.size(0);
-  report.logits += expected.numel();
-  report.differing += d.count;
-  if (expected.dim() == 2 && expected.numel() > 0)
-    report.other_decisions += (expected.argmax(1) != got.argmax(1)).sum().item<std::int64_t>();
+  return count;
 }
 
-std::string with_commas(std::int64_t value) {
-  const std::string digits = std::to_string(value);
-  std::string text;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
+void verify_onnx(const ModelRef& model, const torch::Tensor& x, const torch::Tensor& expected,
+                 VerifyReport& report) {
+  const runtime::Array want = array_of(expected), got = array_of(run_onnx(report.file, x));
+  add_batch(view_of(want), view_of(got), report);
+  if (report.differing == 0) return;
+  const QuantizedModel quantized = convert(model, x.narrow(0, 0, 1));
+  if (std::ranges::none_of(quantized.graph().nodes, is_float_layer)) return;
+  report.differing_float = report.differing;
+  report.differing = integer_differences(quantized.graph(), report.file, x);
+  if (report.differing == 0) report.first_difference.clear();
 }
 
 }  // namespace
-
-std::string VerifyReport::text() const {
-  std::string line = file.filename().string() + ": " + with_commas(differing) + " of " + with_commas(logits) +
-                     " logits differ (" + with_commas(images) + " images)";
-  if (!first_difference.empty()) line += "; first at " + first_difference;
-  return line;
-}
 
 VerifyReport verify(const ModelRef& model, const std::filesystem::path& file,
                     const std::vector<torch::Tensor>& batches) {
@@ -110,19 +98,14 @@ VerifyReport verify(const ModelRef& model, const std::filesystem::path& file,
   VerifyReport report;
   report.file = file;
   std::vector<torch::Tensor> expected;
-  for (const torch::Tensor& batch : batches) expected.push_back(model.forward(batch).contiguous());
-
+  for (const torch::Tensor& batch : batches) expected.push_back(model.forward(batch.clone()).contiguous());
   if (file.extension() == ".onnx") {
-    compare(torch::cat(expected), run_onnx(file, torch::cat(batches)), report);
+    verify_onnx(model, torch::cat(batches), torch::cat(expected), report);
     return report;
   }
-  runtime::Interpreter interpreter(runtime::load_package(file), at::get_num_threads());
-  for (std::size_t i = 0; i < batches.size(); ++i) {
-    const bool was_equal = report.differing == 0;
-    compare(expected[i], tensor_of(interpreter.run(array_of(batches[i]))), report);
-    if (was_equal && report.differing > 0)
-      report.first_difference += first_differing_layer(model, interpreter, batches[i]);
-  }
+  std::vector<runtime::Array> arrays;
+  for (const torch::Tensor& each : expected) arrays.push_back(array_of(each));
+  verify_package(model, batches, arrays, report);
   return report;
 }
 

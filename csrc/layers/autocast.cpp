@@ -28,7 +28,8 @@ void in_float32(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 }  // namespace
 
 TORCH_LIBRARY_IMPL(samebits, AutocastCPU, library) {
-  for (const char* name : {"conv2d", "conv2d.encoded", "linear", "linear.encoded", "max_pool2d", "relu"})
+  for (const char* name : {"conv2d", "conv2d.encoded", "float_conv2d", "float_linear", "linear",
+                           "linear.encoded", "max_pool2d", "relu"})
     library.impl(name, torch::CppFunction::makeFromBoxedFunction<&in_float32>());
 }
 

@@ -1,6 +1,7 @@
 // Runs the package that examples/consumer wrote, on the torch-free runtime: runtime_only NAME.samebits
 #include <iostream>
 
+#include "graph/operator.h"
 #include "graph/package.h"
 #include "runtime/interpreter.h"
 
@@ -9,9 +10,8 @@ int main(int argc, char** argv) {
     std::cerr << "usage: runtime_only NAME.samebits\n";
     return 2;
   }
-  samebits::runtime::Interpreter interpreter(samebits::runtime::load_package(argv[1]), /*threads=*/2);
-  for (const auto& node : interpreter.graph().nodes)
-    std::cout << node.name << "  " << samebits::runtime::op_name(node.op) << '\n';
+  samebits::runtime::Interpreter interpreter(samebits::graph::load_package(argv[1]), /*threads=*/2);
+  for (const auto& node : interpreter.graph().nodes) std::cout << node.name << "  " << node.op->name << '\n';
 
   samebits::runtime::Array ramp{{1, 1, 28, 28}, {}};
   for (int i = 0; i < 784; ++i) ramp.values.push_back(static_cast<float>(i) / 784);

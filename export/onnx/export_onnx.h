@@ -9,11 +9,11 @@
 
 namespace samebits {
 
-/// Writes `graph` to `path` as ONNX opset 21, IR version 10. Input and output keep their names; the batch is
-/// the dynamic dimension "batch". The bytes depend on the graph alone, and `path` is replaced whole or not at
-/// all. Throws std::runtime_error like runtime::check(graph) and write_file_atomically(), and for a model of
-/// 2 GiB or more, which protobuf cannot hold. NaN inputs are not covered: ONNX leaves their codes to the
-/// engine.
-void export_onnx(const runtime::Graph& graph, const std::filesystem::path& path);
+/// Writes `graph` to `path` as ONNX opset 21, IR version 10. Inputs and outputs keep their names; sizes that
+/// depend on the batch are dynamic, "batch". The bytes depend on the graph alone, and `path` is replaced
+/// whole or not at all. Throws std::runtime_error like graph::check(graph) and write_file_atomically(), and
+/// for a model of 2 GiB or more, which protobuf cannot hold. NaN inputs are not covered: ONNX leaves their
+/// codes to the engine.
+void export_onnx(const graph::Graph& graph, const std::filesystem::path& path);
 
 }  // namespace samebits

@@ -44,7 +44,7 @@ void OnnxBuilder::set(const char* name, std::span<const std::int64_t> values) {
   for (const std::int64_t value : values) proto.add_ints(value);
 }
 
-onnx::TensorProto& OnnxBuilder::tensor(const std::string& what, int data_type, const Shape& shape) {
+onnx::TensorProto& OnnxBuilder::tensor(const std::string& what, int data_type, const graph::Sizes& shape) {
   onnx::TensorProto& tensor = *graph_.add_initializer();
   tensor.set_name(fresh(what));
   tensor.set_data_type(data_type);
@@ -53,7 +53,7 @@ onnx::TensorProto& OnnxBuilder::tensor(const std::string& what, int data_type, c
 }
 
 std::string OnnxBuilder::constant(const std::string& what, std::span<const float> values,
-                                  const Shape& shape) {
+                                  const graph::Sizes& shape) {
   onnx::TensorProto& proto = tensor(what, onnx::TensorProto::FLOAT, shape);
   proto.set_raw_data(values.data(), values.size_bytes());
   return proto.name();
@@ -67,7 +67,7 @@ std::string OnnxBuilder::constant(const std::string& what, std::span<const std::
 }
 
 std::string OnnxBuilder::codes(const std::string& what, std::span<const std::int32_t> values,
-                               std::int32_t offset, bool is_unsigned, const Shape& shape) {
+                               std::int32_t offset, bool is_unsigned, const graph::Sizes& shape) {
   const auto type = is_unsigned ? onnx::TensorProto::UINT8 : onnx::TensorProto::INT8;
   onnx::TensorProto& proto = tensor(what, type, shape);
   std::string& bytes = *proto.mutable_raw_data();

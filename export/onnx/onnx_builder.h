@@ -1,5 +1,5 @@
 // Nodes and constants of one ONNX graph under construction: names that cannot collide, tensors in
-// little-endian raw form. Knows nothing of quantization; export_onnx.cpp does.
+// little-endian raw form. Knows nothing of quantization; the forms in ops/ do.
 #pragma once
 
 #include <cstdint>
@@ -8,15 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "graph/shapes.h"
+#include "graph/types.h"
 #include "onnx.pb.h"
 
 namespace samebits {
 
 class OnnxBuilder {
  public:
-  using Shape = runtime::Shape;
-
   /// `graph` must outlive the builder. `taken`: names that only output() may write.
   OnnxBuilder(onnx::GraphProto& graph, std::set<std::string> taken);
 
@@ -36,14 +34,14 @@ class OnnxBuilder {
   void set(const char* attribute, std::span<const std::int64_t> values);
 
   /// Constants "LAYER/what"; an empty shape is a scalar.
-  std::string constant(const std::string& what, std::span<const float> values, const Shape& shape);
+  std::string constant(const std::string& what, std::span<const float> values, const graph::Sizes& shape);
   std::string constant(const std::string& what, std::span<const std::int64_t> values);
   /// The bytes value + offset, as UINT8 or INT8.
   std::string codes(const std::string& what, std::span<const std::int32_t> values, std::int32_t offset,
-                    bool is_unsigned, const Shape& shape);
+                    bool is_unsigned, const graph::Sizes& shape);
 
  private:
-  onnx::TensorProto& tensor(const std::string& what, int data_type, const Shape& shape);
+  onnx::TensorProto& tensor(const std::string& what, int data_type, const graph::Sizes& shape);
   onnx::AttributeProto& attribute(const char* name);
 
   onnx::GraphProto& graph_;

@@ -11,9 +11,10 @@ namespace samebits::kernels {
 
 /// The arrays of one call, n elements each, of any alignment (of their type's at least).
 struct ReluArgs {
-  const void* x;            // of `type`
-  void* y;                  // of `type`; may be x
-  std::uint8_t* clip_mask;  // ceil(n / 8) bytes: bit i % 8 of byte i / 8 is 1 where x[i] <= 0: no gradient
+  const void* x;  // of `type`
+  void* y;        // of `type`; may be x
+  /// ceil(n / 8) bytes: bit i % 8 of byte i / 8 is 1 where x[i] <= 0: no gradient. Null: not wanted.
+  std::uint8_t* clip_mask;
   FloatType type = FloatType::kFloat32;
 };
 

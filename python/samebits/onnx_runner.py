@@ -1,9 +1,11 @@
 """Runs an ONNX file through onnxruntime, for samebits verify and for anyone who wants its bits in a file.
 
     python -m samebits.onnx_runner MODEL.onnx INPUT.safetensors OUTPUT.safetensors
-        [--threads N] [--disable-optimizations] [--batch N]
+        [--threads N] [--disable-optimizations] [--batch N] [--value NAME]...
 
-Reads the tensor "x" (F32 [N, ...]), feeds it to the model's one input and writes the model's one output as "y".
+Reads the tensor "x" (F32 [N, ...]), feeds it to the model's one input and writes the model's one output as "y". With
+--value it writes values of the model instead, as "value:NAME". Tensors "value:NAME" of the input stand in the place of
+what the model computes for these values.
 Exit: 0 done, 2 wrong use or a bad file, 3 onnxruntime or what it needs is not installed. Loads no torch.
 """
 
@@ -14,6 +16,7 @@ import os
 import sys
 from pathlib import Path
 
+VALUE = "value:"  # begins the names of values in files
 MISSING = "[onnx] {}: not installed here; pip install -r requirements.txt"
 
 
@@ -41,12 +44,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("output", type=Path, metavar="OUTPUT.safetensors")
     parser.add_argument("--threads", type=positive, default=1, metavar="N", help="default: %(default)s")
     parser.add_argument("--batch", type=positive, default=256, metavar="N", help="images a run; default: %(default)s")
+    parser.add_argument("--value", action="append", default=[], metavar="NAME", help="write this value instead of y")
     parser.add_argument("--disable-optimizations", action="store_true", help="run the nodes as they are in the file")
     return parser.parse_args(arguments)
 
 
 def read_input(path: Path):
-    """The float32 array "x" of a safetensors file."""
+    """The float32 array "x" of a safetensors file, and its values by name."""
     try:
         from safetensors import SafetensorError, safe_open
     except ImportError as error:
@@ -60,14 +64,42 @@ def read_input(path: Path):
             if dtype != "F32":
                 raise WrongUse(f'[onnx] {path}: x: expected dtype F32, got {dtype}')
             x = file.get_tensor("x")
+            given = {name.removeprefix(VALUE): file.get_tensor(name) for name in names if name.startswith(VALUE)}
     except (SafetensorError, OSError) as error:
         raise WrongUse(f"[onnx] {path}: expected a safetensors file, got {error}") from error
     if x.ndim == 0:
         raise WrongUse(f"[onnx] {path}: x: expected shape [N, ...], got []")
-    return x
+    return x, given
 
 
-def open_session(path: Path, threads: int, optimize: bool):
+def with_values(path: Path, given: dict, wanted: list[str]) -> bytes:
+    """The model with `given` as inputs in the place of the nodes that make them, and `wanted` as its outputs."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise Missing("onnx") from error
+    try:
+        model = onnx.load(path)
+    except Exception as error:
+        raise WrongUse(f"[onnx] {path}: expected an ONNX file, got {one_line(error)}") from error
+    graph = model.graph
+    made = {name for node in graph.node for name in node.output}
+    for name in [*given, *wanted]:
+        if name not in made:
+            raise WrongUse(f'[onnx] {path}: expected a value "{name}", got none of that name')
+    kept = [node for node in graph.node if not given.keys() & set(node.output)]
+    describe = onnx.helper.make_tensor_value_info
+    inputs = [describe(name, onnx.TensorProto.FLOAT, [None] * value.ndim) for name, value in given.items()]
+    outputs = [describe(name, onnx.TensorProto.FLOAT, None) for name in wanted]
+    del graph.node[:], graph.output[:]
+    graph.node.extend(kept)
+    graph.input.extend(inputs)
+    graph.output.extend(outputs)
+    return model.SerializeToString()
+
+
+def open_session(path: Path, model: bytes | None, threads: int, optimize: bool):
+    """`model`: the bytes to run instead of the file's."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -78,14 +110,12 @@ def open_session(path: Path, threads: int, optimize: bool):
     options.log_severity_level = 3  # what goes wrong is thrown as well
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    if not path.is_file():
-        raise WrongUse(f"[onnx] {path}: expected an ONNX file, got none")
     try:
-        session = onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model or os.fspath(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has a dozen exception types without a common base
         raise WrongUse(f"[onnx] {path}: expected an ONNX file, got {one_line(error)}") from error
     for kind, values in (("input", session.get_inputs()), ("output", session.get_outputs())):
-        if len(values) != 1 or values[0].type != "tensor(float)":
+        if model is None and (len(values) != 1 or values[0].type != "tensor(float)"):
             found = [f"{value.name}: {value.type}" for value in values]
             raise WrongUse(f"[onnx] {path}: expected one {kind} of type tensor(float), got {found}")
     return session
@@ -95,21 +125,23 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def run(session, x, batch: int):
-    """The output for all of `x`, `batch` rows at a time. No rows are one run of none."""
+def run(session, x, given: dict, batch: int) -> list:
+    """The outputs for all of `x`, `batch` rows at a time. No rows are one run of none."""
     import numpy
 
-    name = session.get_inputs()[0].name
-    parts = [session.run(None, {name: x[first : first + batch]})[0] for first in range(0, max(len(x), 1), batch)]
-    return numpy.concatenate(parts)
+    arrays = {session.get_inputs()[0].name: x, **given}
+    parts = []
+    for first in range(0, max(len(x), 1), batch):
+        parts.append(session.run(None, {name: values[first : first + batch] for name, values in arrays.items()}))
+    return [numpy.concatenate(part) for part in zip(*parts)]
 
 
-def write_output(path: Path, y) -> None:
+def write_output(path: Path, tensors: dict) -> None:
     from safetensors.numpy import save_file
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        save_file({"y": y}, temporary)
+        save_file(tensors, temporary)
         os.replace(temporary, path)
     except Exception as error:
         raise WrongUse(f"[onnx] {path}: expected a place to write, got {one_line(error)}") from error
@@ -120,16 +152,20 @@ def write_output(path: Path, y) -> None:
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
     try:
-        session = open_session(options.model, options.threads, not options.disable_optimizations)
-        x = read_input(options.input)
+        if not options.model.is_file():
+            raise WrongUse(f"[onnx] {options.model}: expected an ONNX file, got none")
+        x, given = read_input(options.input)
+        model = with_values(options.model, given, options.value) if options.value else None
+        session = open_session(options.model, model, options.threads, not options.disable_optimizations)
         try:
-            y = run(session, x, options.batch)
+            outputs = run(session, x, given if model else {}, options.batch)
         except Exception as error:
             expected = session.get_inputs()[0].shape
             raise WrongUse(
                 f"[onnx] {options.model}: expected x of shape {expected}, got {list(x.shape)}: {one_line(error)}"
             ) from error
-        write_output(options.output, y)
+        names = [VALUE + name for name in options.value] or ["y"]
+        write_output(options.output, dict(zip(names, outputs)))
     except Missing as missing:
         print("error: " + MISSING.format(missing), file=sys.stderr)
         return 3

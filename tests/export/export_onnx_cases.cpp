@@ -9,18 +9,19 @@
 
 #include "export/onnx/export_onnx.h"
 #include "io/safetensors.h"
-#include "tests/torch_ext/graph_oracle.h"
-#include "tests/torch_ext/random_graph.h"
+#include "tests/export/random_graph.h"
 
 namespace samebits {
 namespace {
 
-using runtime::Op;
-using runtime::Window;
+using graph::AvgPool2d;
+using graph::Conv2d;
+using graph::FloatTensor;
+using graph::MaxPool2d;
 
 constexpr std::uint64_t kSeed = 20240521;
 
-io::TensorData tensor(const runtime::Array& array) {
+io::TensorData tensor(const FloatTensor& array) {
   io::TensorData data{"F32", array.shape, {}};
   data.bytes.resize(array.values.size() * sizeof(float));
   if (!array.values.empty()) std::memcpy(data.bytes.data(), array.values.data(), data.bytes.size());
@@ -31,19 +32,21 @@ class Cases {
  public:
   explicit Cases(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  GraphBuilder begin(const std::string& name, std::vector<std::int64_t> image_shape) {
-    return GraphBuilder(name, kSeed + static_cast<std::uint64_t>(count_), std::move(image_shape));
+  GraphBuilder begin(const std::string& name, const graph::Sizes& image_shape) {
+    return GraphBuilder(name, kSeed + static_cast<std::uint64_t>(count_), image_shape);
   }
 
   void end(GraphBuilder& builder, std::int64_t batch = 5) {
     end(builder, random_input(builder.random, builder.graph, batch));
   }
 
-  void end(const GraphBuilder& builder, const runtime::Array& x) {
+  void end(const GraphBuilder& builder, const FloatTensor& x) {
     const std::filesystem::path stem = folder_ / builder.graph.name;
     export_onnx(builder.graph, stem.string() + ".onnx");
-    io::write_safetensors(stem.string() + ".safetensors",
-                          {{{"x", tensor(x)}, {"y", tensor(oracle::run(builder.graph, x))}}, {}});
+    io::write_safetensors(
+        stem.string() + ".safetensors",
+        {{{"x", tensor(x)}, {"y", tensor(oracle::run(builder.graph, {x}).at(builder.graph.outputs[0]))}},
+         {}});
     ++count_;
   }
 
@@ -57,7 +60,7 @@ class Cases {
 void linear_case(Cases& cases, const std::string& name, const Scheme& scheme, std::int64_t in,
                  std::int64_t out) {
   GraphBuilder builder = cases.begin("linear_" + name, {in});
-  builder.add_layer(Op::kLinear, scheme, {out, in});
+  builder.add_linear(scheme, {out, in});
   cases.end(builder);
 }
 
@@ -65,9 +68,9 @@ void linear_schemes(Cases& cases) {
   for (int bits = 2; bits <= 8; ++bits) {
     for (const bool is_affine : {false, true}) {
       if (is_affine && bits == 8) continue;
-      for (const auto& [text, granularity] : {std::pair{"tensor", Granularity::kTensor},
-                                              {"channel", Granularity::kChannel},
-                                              {"group", Granularity::kGroup}}) {
+      for (const auto& [text, granularity] : {std::pair{"tensor", Granularity::kPerTensor},
+                                              {"channel", Granularity::kPerChannel},
+                                              {"group", Granularity::kPerGroup}}) {
         const Scheme scheme{.weight_bits = bits,
                             .granularity = granularity,
                             .group_size = 16,
@@ -82,52 +85,51 @@ void linear_schemes(Cases& cases) {
 }
 
 void linear_shapes(Cases& cases) {
-  const Scheme group{.weight_bits = 4, .granularity = Granularity::kGroup, .group_size = 32};
+  const Scheme group{.weight_bits = 4, .granularity = Granularity::kPerGroup, .group_size = 32};
   linear_case(cases, "one_by_one", {}, 1, 1);
   linear_case(cases, "deep", {}, 3072, 33);
   linear_case(cases, "without_bias", {.has_bias = false}, 40, 7);
   linear_case(cases, "group_covers_all", group, 20, 6);
   linear_case(cases, "many_groups", group, 1000, 24);
   linear_case(cases, "group_without_bias",
-              {.weight_bits = 4, .granularity = Granularity::kGroup, .group_size = 32, .has_bias = false}, 65,
-              6);
+              {.weight_bits = 4, .granularity = Granularity::kPerGroup, .group_size = 32, .has_bias = false},
+              65, 6);
   linear_case(cases, "smallest_code", {.is_narrow = false}, 130, 12);
   for (const auto& [qmin, qmax] : {std::pair{-8, 7}, {0, 15}, {-127, 127}, {-128, 0}, {100, 127}, {-2, 1}}) {
     Scheme scheme{.x_qmin = qmin, .x_qmax = qmax};
     linear_case(cases, "input_" + std::to_string(qmin) + "_to_" + std::to_string(qmax), scheme, 96, 17);
   }
   GraphBuilder tokens = cases.begin("linear_of_tokens", {7, 24});
-  tokens.add_layer(Op::kLinear, group, {10, 24});
+  tokens.add_linear(group, {10, 24});
   cases.end(tokens);
   GraphBuilder empty = cases.begin("linear_of_no_images", {24});
-  empty.add_layer(Op::kLinear, {}, {10, 24});
+  empty.add_linear({}, {10, 24});
   cases.end(empty, 0);
 }
 
 /// Terms whose product underflows to -0: adding a bias of 0 makes it +0, and optimizers must not undo that.
 void underflow_case(Cases& cases, const std::string& name, float bias) {
   GraphBuilder builder = cases.begin("linear_" + name, {3});
-  builder.add_layer(Op::kLinear, {}, {1, 3});
-  runtime::Node& node = builder.graph.nodes.back();
-  node.input_grid->scale = node.weight->scale[0] = 0x1p-100f;
-  node.input_grid->zero_point = 0;
-  node.weight->codes = {1, 1, 1};
-  node.bias = {bias};
-  builder.add(Op::kFlatten);
-  cases.end(builder, runtime::Array{{2, 3}, {-0x1p-99f, -0x1p-99f, 0, 0x1p-99f, 0, 0}});
+  builder.add_linear({}, {1, 3});
+  graph::Linear& linear = builder.linear();
+  linear.input_grid.scale = linear.weight.scale[0] = 0x1p-100f;
+  linear.input_grid.zero_point = 0;
+  linear.weight.codes = {1, 1, 1};
+  linear.bias = {bias};
+  builder.add(graph::Flatten{});
+  cases.end(builder, FloatTensor{{2, 3}, {-0x1p-99f, -0x1p-99f, 0, 0x1p-99f, 0, 0}});
 }
 
-void conv2d_case(Cases& cases, const std::string& name, const Scheme& scheme, const Window& window,
-                 const std::vector<std::int64_t>& weight_shape, std::int64_t height = 11,
-                 std::int64_t width = 13) {
+void conv2d_case(Cases& cases, const std::string& name, const Scheme& scheme, const Conv2d& window,
+                 const graph::Sizes& weight_shape, std::int64_t height = 11, std::int64_t width = 13) {
   GraphBuilder builder = cases.begin("conv2d_" + name, {weight_shape[1] * window.groups, height, width});
-  builder.add_layer(Op::kConv2d, scheme, weight_shape, window);
+  builder.add_conv2d(scheme, weight_shape, window);
   cases.end(builder, 2);
 }
 
 void convolutions(Cases& cases) {
   for (int bits = 2; bits <= 8; ++bits) {
-    const Granularity granularity = bits % 2 == 0 ? Granularity::kTensor : Granularity::kChannel;
+    const Granularity granularity = bits % 2 == 0 ? Granularity::kPerTensor : Granularity::kPerChannel;
     const Scheme scheme{
         .weight_bits = bits, .granularity = granularity, .is_affine = bits < 8, .is_narrow = false};
     conv2d_case(cases, std::to_string(bits) + "_bits", scheme, {.padding = {1, 1}}, {9, 5, 3, 3});
@@ -138,85 +140,101 @@ void convolutions(Cases& cases) {
   conv2d_case(cases, "groups", {}, {.padding = {1, 1}, .groups = 3}, {6, 2, 3, 3});
   conv2d_case(cases, "depthwise", {}, {.stride = {2, 2}, .padding = {1, 1}, .groups = 8}, {8, 1, 3, 3});
   conv2d_case(cases, "pointwise", {.has_bias = false}, {}, {16, 12, 1, 1});
-  conv2d_case(cases, "one_channel", {.granularity = Granularity::kTensor}, {}, {1, 1, 3, 3});
+  conv2d_case(cases, "one_channel", {.granularity = Granularity::kPerTensor}, {}, {1, 1, 3, 3});
   conv2d_case(cases, "one_pixel", {}, {}, {5, 4, 3, 3}, 3, 3);
   conv2d_case(cases, "narrow_input", {.x_qmin = -8, .x_qmax = 7}, {.padding = {1, 1}}, {6, 4, 3, 3});
   conv2d_case(cases, "positive_input", {.x_qmin = 0, .x_qmax = 127}, {.padding = {1, 1}}, {6, 4, 3, 3});
   conv2d_case(cases, "wide", {}, {.padding = {1, 1}}, {32, 64, 3, 3});
 }
 
-void pool_case(Cases& cases, const std::string& name, Op op, const Window& window) {
-  GraphBuilder builder = cases.begin(op_name(op) + std::string("_") + name, {3, 9, 12});
-  builder.add(op, window);
-  builder.add(Op::kFlatten, {}, "", 2);
+template <class Pool>
+void pool_case(Cases& cases, const std::string& name, const Pool& pool) {
+  GraphBuilder builder = cases.begin(Pool::kName + std::string("_") + name, {3, 9, 12});
+  builder.add(pool);
+  builder.add(graph::Flatten{2});
   cases.end(builder, 2);
 }
 
+template <class Pool>
 void pools(Cases& cases) {
-  for (const Op op : {Op::kMaxPool2d, Op::kAvgPool2d}) {
-    pool_case(cases, "2x2", op, {.kernel = {2, 2}, .stride = {2, 2}});
-    pool_case(cases, "overlapping", op, {.kernel = {3, 2}, .stride = {1, 1}});
-    pool_case(cases, "padded", op, {.kernel = {3, 4}, .stride = {2, 3}, .padding = {1, 2}});
-    pool_case(cases, "gaps", op, {.kernel = {1, 1}, .stride = {3, 2}});
-    pool_case(cases, "global", op, {.kernel = {9, 12}, .stride = {9, 12}});
-  }
-  pool_case(cases, "dilated", Op::kMaxPool2d,
-            {.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 1}, .dilation = {2, 3}});
-  for (std::int64_t stride = 1; stride <= 5; ++stride) {
-    for (std::int64_t padding = 0; padding <= 1; ++padding) {
-      pool_case(
-          cases, "ceil_" + std::to_string(stride) + std::to_string(padding), Op::kMaxPool2d,
-          {.kernel = {2, 3}, .stride = {stride, stride}, .padding = {padding, padding}, .ceil_mode = true});
-    }
-  }
+  pool_case(cases, "2x2", Pool{.kernel = {2, 2}, .stride = {2, 2}});
+  pool_case(cases, "overlapping", Pool{.kernel = {3, 2}, .stride = {1, 1}});
+  pool_case(cases, "padded", Pool{.kernel = {3, 4}, .stride = {2, 3}, .padding = {1, 2}});
+  pool_case(cases, "gaps", Pool{.kernel = {1, 1}, .stride = {3, 2}});
+  pool_case(cases, "global", Pool{.kernel = {9, 12}, .stride = {9, 12}});
+}
+
+void pools(Cases& cases) {
+  pools<MaxPool2d>(cases);
+  pools<AvgPool2d>(cases);
+  pool_case(cases, "dilated", MaxPool2d{{3, 2}, {2, 1}, {1, 1}, {2, 3}});
+  for (std::int64_t stride = 1; stride <= 5; ++stride)
+    for (std::int64_t padding = 0; padding <= 1; ++padding)
+      pool_case(cases, "ceil_" + std::to_string(stride) + std::to_string(padding),
+                MaxPool2d{{2, 3}, {stride, stride}, {padding, padding}, {1, 1}, true});
   GraphBuilder zeros = cases.begin("avg_pool2d_of_negative_zeros", {1, 2, 2});
-  zeros.add(Op::kAvgPool2d, {.kernel = {2, 2}, .stride = {2, 2}});
-  zeros.add(Op::kFlatten);
-  cases.end(zeros, runtime::Array{{2, 1, 2, 2}, {-0.0f, -0.0f, -0.0f, -0.0f, -0x1p-149f, 0, 0, 0}});
+  zeros.add(AvgPool2d{.kernel = {2, 2}, .stride = {2, 2}});
+  zeros.add(graph::Flatten{});
+  cases.end(zeros, FloatTensor{{2, 1, 2, 2}, {-0.0f, -0.0f, -0.0f, -0.0f, -0x1p-149f, 0, 0, 0}});
 }
 
 void float_ops(Cases& cases) {
   GraphBuilder relu = cases.begin("relu", {37});
-  relu.add(Op::kRelu);
-  runtime::Array x = random_input(relu.random, relu.graph, 3);
+  relu.add(graph::Relu{});
+  FloatTensor x = random_input(relu.random, relu.graph, 3);
   x.values[0] = -0.0f;
   cases.end(relu, x);
   GraphBuilder add = cases.begin("add", {5, 4});
-  add.add(Op::kAdd, {}, add.add(Op::kRelu));
-  add.add(Op::kAdd, {}, "x");
+  add.add(graph::Add{}, add.add(graph::Relu{}));
+  add.add(graph::Add{}, "x");
   cases.end(add);
   for (std::int64_t start_dim = 1; start_dim <= 3; ++start_dim) {
     GraphBuilder flatten = cases.begin("flatten_from_" + std::to_string(start_dim), {2, 3, 4});
-    flatten.add(Op::kFlatten, {}, "", start_dim);
+    flatten.add(graph::Flatten{start_dim});
     cases.end(flatten);
   }
 }
 
 void networks(Cases& cases) {
   const Scheme int8{},
-      int4{.weight_bits = 4, .granularity = Granularity::kGroup, .group_size = 32, .is_affine = true};
+      int4{.weight_bits = 4, .granularity = Granularity::kPerGroup, .group_size = 32, .is_affine = true};
   GraphBuilder cnn = cases.begin("network_cnn", {1, 28, 28});
-  cnn.add_layer(Op::kConv2d, int8, {8, 1, 3, 3}, {.padding = {1, 1}});
-  cnn.add(Op::kRelu);
-  cnn.add(Op::kMaxPool2d, {.kernel = {2, 2}, .stride = {2, 2}});
-  cnn.add_layer(Op::kConv2d, int8, {16, 8, 3, 3}, {.padding = {1, 1}});
-  cnn.add(Op::kRelu);
-  cnn.add(Op::kAvgPool2d, {.kernel = {2, 2}, .stride = {2, 2}});
-  cnn.add(Op::kFlatten);
-  cnn.add_layer(Op::kLinear, int4, {40, 16 * 7 * 7});
-  cnn.add(Op::kRelu);
-  cnn.add_layer(Op::kLinear, int8, {10, 40});
+  cnn.add_conv2d(int8, {8, 1, 3, 3}, {.padding = {1, 1}});
+  cnn.add(graph::Relu{});
+  cnn.add(MaxPool2d{{2, 2}, {2, 2}});
+  cnn.add_conv2d(int8, {16, 8, 3, 3}, {.padding = {1, 1}});
+  cnn.add(graph::Relu{});
+  cnn.add(AvgPool2d{{2, 2}, {2, 2}});
+  cnn.add(graph::Flatten{});
+  cnn.add_linear(int4, {40, 16 * 7 * 7});
+  cnn.add(graph::Relu{});
+  cnn.add_linear(int8, {10, 40});
   cases.end(cnn, 20);
   GraphBuilder residual = cases.begin("network_residual", {6, 8, 8});
-  const std::string skipped = residual.add_layer(Op::kConv2d, int8, {6, 6, 1, 1});
-  residual.add(Op::kRelu);
-  residual.add_layer(Op::kConv2d, {.weight_bits = 4}, {6, 3, 3, 3}, {.padding = {1, 1}, .groups = 2});
-  residual.add(Op::kAdd, {}, skipped);
-  residual.add(Op::kRelu);
-  residual.add(Op::kAvgPool2d, {.kernel = {8, 8}, .stride = {8, 8}});
-  residual.add(Op::kFlatten);
-  residual.add_layer(Op::kLinear, int8, {1, 6});
+  const std::string skipped = residual.add_conv2d(int8, {6, 6, 1, 1});
+  residual.add(graph::Relu{});
+  residual.add_conv2d({.weight_bits = 4}, {6, 3, 3, 3}, {.padding = {1, 1}, .groups = 2});
+  residual.add(graph::Add{}, skipped);
+  residual.add(graph::Relu{});
+  residual.add(AvgPool2d{{8, 8}, {8, 8}});
+  residual.add(graph::Flatten{});
+  residual.add_linear(int8, {1, 6});
   cases.end(residual, 9);
+}
+
+/// The cases of tests/graph/op_cases.h with one input, each as "op_NUMBER", or as "float_op_NUMBER" where
+/// engines compute an operator their own way.
+void operators(Cases& cases) {
+  for (const graph::OpRow& row : graph::op_rows())
+    for (std::size_t i = 0; i < row.cases.size(); ++i) {
+      if (row.cases[i].inputs.size() != 1) continue;
+      const std::string name =
+          (row.is_exact_in_onnx ? "op_" : "float_op_") + std::string(row.op) + "_" + std::to_string(i);
+      GraphBuilder builder = cases.begin(name, {});
+      builder.graph = graph_of(row, row.cases[i]);
+      builder.graph.name = name;
+      cases.end(builder);
+    }
 }
 
 int write_cases(const std::filesystem::path& folder) {
@@ -230,6 +248,7 @@ int write_cases(const std::filesystem::path& folder) {
   pools(cases);
   float_ops(cases);
   networks(cases);
+  operators(cases);
   return cases.count();
 }
 

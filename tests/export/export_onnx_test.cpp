@@ -10,15 +10,15 @@
 #include <sstream>
 
 #include "onnx.pb.h"
-#include "tests/torch_ext/random_graph.h"
+#include "tests/export/random_graph.h"
 
 namespace samebits {
 namespace {
 
-using runtime::Op;
+using graph::Graph;
 using testing::ElementsAre;
 
-std::string exported_bytes(const runtime::Graph& graph) {
+std::string exported_bytes(const Graph& graph) {
   const std::string path = testing::TempDir() + "samebits_export_onnx_test.onnx";
   export_onnx(graph, path);
   std::ostringstream bytes;
@@ -27,13 +27,13 @@ std::string exported_bytes(const runtime::Graph& graph) {
   return bytes.str();
 }
 
-onnx::ModelProto exported(const runtime::Graph& graph) {
+onnx::ModelProto exported(const Graph& graph) {
   onnx::ModelProto model;
   EXPECT_TRUE(model.ParseFromString(exported_bytes(graph)));
   return model;
 }
 
-std::string ops(const runtime::Graph& graph) {
+std::string ops(const Graph& graph) {
   const onnx::ModelProto model = exported(graph);
   std::string text;
   for (const auto& node : model.graph().node()) text += (text.empty() ? "" : " ") + node.op_type();
@@ -56,30 +56,35 @@ std::vector<T> values(const onnx::TensorProto& tensor) {
 }
 
 /// One linear layer "linear_0": 2 outputs of 3 inputs.
-runtime::Graph small_linear() {
+Graph small_linear() {
   GraphBuilder builder("small", 1, {3});
-  builder.add_layer(Op::kLinear, {}, {2, 3});
-  runtime::Node& node = builder.graph.nodes.back();
-  node.input_grid = kernels::AffineGrid{0.1f, 3, -128, 127};
-  node.weight->scale = {0.3f, 0.7f};
-  node.weight->codes = {1, -2, 3, 40, 50, -60};
-  node.bias = {0.5f, -0.5f};
+  builder.add_linear({}, {2, 3});
+  graph::Linear& linear = builder.linear();
+  linear.input_grid = kernels::AffineGrid{0.1f, 3, -128, 127};
+  linear.weight.scale = {0.3f, 0.7f};
+  linear.weight.codes = {1, -2, 3, 40, 50, -60};
+  linear.bias = {0.5f, -0.5f};
+  return builder.graph;
+}
+graph::Linear& linear_of(Graph& graph) {
+  return graph.nodes[0].as<graph::Linear>();
+}
+
+Graph one_linear(const Scheme& scheme, std::int64_t in) {
+  GraphBuilder builder("one", 7, {in});
+  builder.add_linear(scheme, {2, in});
+  return builder.graph;
+}
+Graph one_conv2d(const Scheme& scheme, std::int64_t in) {
+  GraphBuilder builder("one", 7, {in, 5, 5});
+  builder.add_conv2d(scheme, {2, in, 3, 3});
   return builder.graph;
 }
 
-runtime::Graph one_layer(Op op, const Scheme& scheme, std::int64_t in, const runtime::Window& window = {}) {
-  const bool is_linear = op == Op::kLinear;
-  GraphBuilder builder("one", 7,
-                       is_linear ? std::vector<std::int64_t>{in} : std::vector<std::int64_t>{in, 5, 5});
-  builder.add_layer(op, scheme,
-                    is_linear ? std::vector<std::int64_t>{2, in} : std::vector<std::int64_t>{2, in, 3, 3},
-                    window);
-  return builder.graph;
-}
-
-runtime::Graph one_op(Op op, const runtime::Window& window, std::int64_t start_dim = 1) {
-  GraphBuilder builder("one", 7, {2, 5, 5});
-  builder.add(op, window, "", start_dim);
+template <class A>
+Graph one_op(const A& attributes, const graph::Sizes& image = {2, 5, 5}) {
+  GraphBuilder builder("one", 7, image);
+  builder.add(attributes);
   return builder.graph;
 }
 
@@ -107,32 +112,37 @@ TEST(ExportOnnx, KeepsTheNamesOfInputAndOutputAndADynamicBatch) {
 }
 
 TEST(ExportOnnx, WritesEachOpInItsForm) {
-  const Scheme groups{.weight_bits = 4, .granularity = Granularity::kGroup, .group_size = 4};
+  const Scheme groups{.weight_bits = 4, .granularity = Granularity::kPerGroup, .group_size = 4};
   struct Case {
     const char* why;
-    runtime::Graph graph;
+    Graph graph;
     std::string ops;
   };
   const Case cases[] = {
-      {"linear", one_layer(Op::kLinear, {}, 3), "QuantizeLinear MatMulInteger Cast Mul Add"},
-      {"no bias, no addition", one_layer(Op::kLinear, {.has_bias = false}, 3),
-       "QuantizeLinear MatMulInteger Cast Mul"},
-      {"QuantizeLinear saturates at 8 bits only", one_layer(Op::kLinear, {.x_qmin = -127}, 3),
+      {"linear", one_linear({}, 3), "QuantizeLinear MatMulInteger Cast Mul Add"},
+      {"no bias, no addition", one_linear({.has_bias = false}, 3), "QuantizeLinear MatMulInteger Cast Mul"},
+      {"QuantizeLinear saturates at 8 bits only", one_linear({.x_qmin = -127}, 3),
        "QuantizeLinear Clip MatMulInteger Cast Mul Add"},
-      {"one Split for three groups", one_layer(Op::kLinear, groups, 9),
+      {"one Split for three groups", one_linear(groups, 9),
        "QuantizeLinear Split MatMulInteger Cast Mul MatMulInteger Cast Mul Add MatMulInteger Cast Mul Add "
        "Mul Add"},
-      {"one group needs no Split, and rounds as groups do", one_layer(Op::kLinear, groups, 4),
+      {"one group needs no Split, and rounds as groups do", one_linear(groups, 4),
        "QuantizeLinear MatMulInteger Cast Mul Mul Add"},
-      {"conv2d", one_layer(Op::kConv2d, {}, 2), "QuantizeLinear ConvInteger Cast Mul Add"},
-      {"relu", one_op(Op::kRelu, {}), "Relu"},
-      {"max pool", one_op(Op::kMaxPool2d, {.kernel = {2, 2}}), "MaxPool"},
-      {"average pool fixes the order of its sum", one_op(Op::kAvgPool2d, {.kernel = {1, 3}}),
+      {"conv2d", one_conv2d({}, 2), "QuantizeLinear ConvInteger Cast Mul Add"},
+      {"relu", one_op(graph::Relu{}), "Relu"},
+      {"max pool", one_op(graph::MaxPool2d{.kernel = {2, 2}}), "MaxPool"},
+      {"average pool fixes the order of its sum", one_op(graph::AvgPool2d{.kernel = {1, 3}}),
        "Slice Slice Add Slice Add Div Equal Where"},
-      {"padding of an average pool", one_op(Op::kAvgPool2d, {.kernel = {1, 2}, .padding = {0, 1}}),
+      {"padding of an average pool", one_op(graph::AvgPool2d{.kernel = {1, 2}, .padding = {0, 1}}),
        "Pad Slice Slice Add Div Equal Where"},
-      {"flatten", one_op(Op::kFlatten, {}), "Flatten"},
-      {"flatten of the last dimensions", one_op(Op::kFlatten, {}, 2), "Reshape"},
+      {"flatten", one_op(graph::Flatten{}), "Flatten"},
+      {"flatten of the last dimensions", one_op(graph::Flatten{2}), "Reshape"},
+      {"a float layer on rows", one_op(graph::FloatLinear{{{2, 3}, std::vector<float>(6)}, {1, 2}}, {3}),
+       "Gemm"},
+      {"a float layer on tokens", one_op(graph::FloatLinear{{{2, 3}, std::vector<float>(6)}, {1, 2}}, {4, 3}),
+       "MatMul Add"},
+      {"a float convolution", one_op(graph::FloatConv2d{.weight = {{2, 2, 1, 1}, std::vector<float>(4)}}),
+       "Conv"},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.why);
@@ -141,22 +151,23 @@ TEST(ExportOnnx, WritesEachOpInItsForm) {
 }
 
 TEST(ExportOnnx, KeepsABiasOfZeroThatOptimizersWouldDrop) {
-  runtime::Graph graph = small_linear();
-  graph.nodes[0].weight->shape = {1, 3};
-  graph.nodes[0].weight->codes.resize(3);
-  graph.nodes[0].weight->scale.resize(1);
-  graph.nodes[0].bias = {0.0f};
+  Graph graph = small_linear();
+  linear_of(graph).weight.shape = {1, 3};
+  linear_of(graph).weight.codes.resize(3);
+  linear_of(graph).weight.scale.resize(1);
+  linear_of(graph).bias = {0.0f};
   EXPECT_EQ(ops(graph), "QuantizeLinear MatMulInteger Cast Mul Equal Where");
-  graph.nodes[0].bias = {-0.0f};  // x + -0 is x
+  linear_of(graph).bias = {-0.0f};  // x + -0 is x
   EXPECT_EQ(ops(graph), "QuantizeLinear MatMulInteger Cast Mul Add");
 }
 
 TEST(ExportOnnx, StoresCodesMinusZeroPointsTransposedAndScalesRoundedOnce) {
-  runtime::Graph graph = small_linear();
-  runtime::Weight& weight = *graph.nodes[0].weight;
-  weight.bits = 7;
-  weight.qmin = -64;
-  weight.qmax = 63;
+  Graph graph = small_linear();
+  quant::QuantizedTensor& weight = linear_of(graph).weight;
+  weight.encoding.bits = 7;
+  weight.encoding.qmin = -64;
+  weight.encoding.qmax = 63;
+  weight.encoding.symmetric = false;
   weight.zero_point = {1, -10};
   const onnx::ModelProto model = exported(graph);
   EXPECT_THAT(values<std::int8_t>(constant(model, "linear_0/weight")), ElementsAre(0, 50, -3, 60, 2, -50));
@@ -167,8 +178,9 @@ TEST(ExportOnnx, StoresCodesMinusZeroPointsTransposedAndScalesRoundedOnce) {
 }
 
 TEST(ExportOnnx, RepeatsAScaleOfTheWholeTensorForEveryChannel) {
-  runtime::Graph graph = small_linear();
-  graph.nodes[0].weight->scale = {0.3f};
+  Graph graph = small_linear();
+  linear_of(graph).weight.scale = {0.3f};
+  linear_of(graph).weight.encoding.granularity = Granularity::kPerTensor;
   const onnx::ModelProto model = exported(graph);
   EXPECT_THAT(values<float>(constant(model, "linear_0/scale")), ElementsAre(0.1f * 0.3f, 0.1f * 0.3f));
 }
@@ -176,28 +188,29 @@ TEST(ExportOnnx, RepeatsAScaleOfTheWholeTensorForEveryChannel) {
 TEST(ExportOnnx, NeverLetsTwoProductsPass16BitsWithMixedSigns) {
   struct Case {
     const char* why;
-    Op op;
+    bool is_linear;
     Scheme scheme;
     int x_type, weight_type;
   };
   constexpr int kInt8 = onnx::TensorProto::INT8, kUint8 = onnx::TensorProto::UINT8;
   const Case cases[] = {
-      {"2 * 255 * 127 is too much", Op::kLinear, {}, kUint8, kUint8},
-      {"2 * 255 * 63 is not", Op::kLinear, {.weight_bits = 7}, kUint8, kInt8},
-      {"2 * 255 * 64 is not", Op::kLinear, {.weight_bits = 7, .is_narrow = false}, kUint8, kInt8},
-      {"2 * 129 * 127 = 32766 is not", Op::kLinear, {.x_qmin = -2}, kUint8, kInt8},
-      {"2 * 130 * 127 is too much", Op::kLinear, {.x_qmin = -3}, kUint8, kUint8},
-      {"2 * 128 * 254 is too much", Op::kConv2d, {}, kUint8, kUint8},
-      {"2 * 128 * 127 is not", Op::kConv2d, {.weight_bits = 7, .is_narrow = false}, kInt8, kUint8},
-      {"2 * 64 * 254 = 32512 is not", Op::kConv2d, {.x_qmin = -64, .x_qmax = 64}, kInt8, kUint8},
-      {"2 * 65 * 254 is too much", Op::kConv2d, {.x_qmin = -64, .x_qmax = 65}, kUint8, kUint8},
+      {"2 * 255 * 127 is too much", true, {}, kUint8, kUint8},
+      {"2 * 255 * 63 is not", true, {.weight_bits = 7}, kUint8, kInt8},
+      {"2 * 255 * 64 is not", true, {.weight_bits = 7, .is_narrow = false}, kUint8, kInt8},
+      {"2 * 129 * 127 = 32766 is not", true, {.x_qmin = -2}, kUint8, kInt8},
+      {"2 * 130 * 127 is too much", true, {.x_qmin = -3}, kUint8, kUint8},
+      {"2 * 128 * 254 is too much", false, {}, kUint8, kUint8},
+      {"2 * 128 * 127 is not", false, {.weight_bits = 7, .is_narrow = false}, kInt8, kUint8},
+      {"2 * 64 * 254 = 32512 is not", false, {.x_qmin = -64, .x_qmax = 64}, kInt8, kUint8},
+      {"2 * 65 * 254 is too much", false, {.x_qmin = -64, .x_qmax = 65}, kUint8, kUint8},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.why);
-    runtime::Graph graph = one_layer(c.op, c.scheme, 4);
-    runtime::Weight& weight = *graph.nodes[0].weight;
-    weight.codes[0] = static_cast<std::int8_t>(weight.qmin);
-    weight.codes[1] = static_cast<std::int8_t>(weight.qmax);
+    Graph graph = c.is_linear ? one_linear(c.scheme, 4) : one_conv2d(c.scheme, 4);
+    quant::QuantizedTensor& weight =
+        c.is_linear ? linear_of(graph).weight : graph.nodes[0].as<graph::Conv2d>().weight;
+    weight.codes[0] = static_cast<std::int8_t>(weight.encoding.qmin);
+    weight.codes[1] = static_cast<std::int8_t>(weight.encoding.qmax);
     const onnx::ModelProto model = exported(graph);
     const std::string name = graph.nodes[0].name;
     EXPECT_EQ(constant(model, name + "/x_zero_point").data_type(), c.x_type);
@@ -210,8 +223,8 @@ TEST(ExportOnnx, TheBytesDependOnTheGraphAlone) {
 }
 
 TEST(ExportOnnx, GivesItsOwnValuesNamesThatTheGraphDoesNotUse) {
-  runtime::Graph graph = small_linear();
-  graph.output = graph.nodes[0].output = "linear_0/x_codes";
+  Graph graph = small_linear();
+  graph.outputs = graph.nodes[0].outputs = {"linear_0/x_codes"};
   const onnx::ModelProto model = exported(graph);
   std::vector<std::string> outputs;
   for (const auto& node : model.graph().node()) outputs.push_back(node.output(0));
@@ -219,7 +232,18 @@ TEST(ExportOnnx, GivesItsOwnValuesNamesThatTheGraphDoesNotUse) {
                                    "linear_0/scaled", "linear_0/x_codes"));
 }
 
-std::string error_of(const runtime::Graph& graph, const std::string& path) {
+TEST(ExportOnnx, DescribesSeveralInputsAndOutputsAndSizesOfTheBatch) {
+  Graph graph = graph::graph_of_everything();
+  const onnx::ModelProto model = exported(graph);
+  ASSERT_EQ(model.graph().input_size(), 2);
+  EXPECT_EQ(model.graph().input(1).name(), "z");
+  EXPECT_EQ(model.graph().input(1).type().tensor_type().shape().dim(0).dim_param(), "batch");
+  ASSERT_EQ(model.graph().output_size(), 2);
+  EXPECT_EQ(model.graph().output(1).name(), "add.y");
+  EXPECT_EQ(model.graph().output(1).type().tensor_type().shape().dim(1).dim_value(), 4);
+}
+
+std::string error_of(const Graph& graph, const std::string& path) {
   try {
     export_onnx(graph, path);
   } catch (const std::runtime_error& error) {
@@ -229,8 +253,8 @@ std::string error_of(const runtime::Graph& graph, const std::string& path) {
 }
 
 TEST(ExportOnnx, RefusesAGraphThatIsNotSound) {
-  runtime::Graph graph = small_linear();
-  graph.nodes[0].weight->scale[1] = 0.0f;
+  Graph graph = small_linear();
+  linear_of(graph).weight.scale[1] = 0.0f;
   const std::string path = testing::TempDir() + "samebits_export_onnx_unsound.onnx";
   EXPECT_EQ(error_of(graph, path),
             "[graph] linear_0: weight_scale: expected a finite value >= 2^-126, got 0");

@@ -7,9 +7,18 @@
 #include <utility>
 #include <vector>
 
-#include "graph/graph.h"
+#include "graph/operator.h"
+#include "graph/ops/add.h"
+#include "graph/ops/avg_pool2d.h"
+#include "graph/ops/conv2d.h"
+#include "graph/ops/flatten.h"
+#include "graph/ops/float_conv2d.h"
+#include "graph/ops/float_linear.h"
+#include "graph/ops/linear.h"
+#include "graph/ops/max_pool2d.h"
+#include "graph/ops/relu.h"
 
-namespace samebits::runtime {
+namespace samebits::graph {
 
 /// Granularity, width and symmetry of a linear's or conv2d's weight.
 struct WeightKind {
@@ -27,17 +36,26 @@ constexpr WeightKind kWeightKinds[] = {
     {"3 bits affine per tensor", 3, 0, true, false}, {"2 bits per channel", 2, 0, false, true},
 };
 
+inline quant::Granularity granularity_of(bool is_per_tensor, std::int64_t group_size) {
+  if (group_size != 0) return quant::Granularity::kPerGroup;
+  return is_per_tensor ? quant::Granularity::kPerTensor : quant::Granularity::kPerChannel;
+}
+
 /// A weight of random codes over the whole range, with random scales and zero points.
-inline Weight random_weight(const WeightKind& kind, const std::vector<std::int64_t>& shape,
-                            std::mt19937& random) {
-  Weight weight{.shape = shape, .bits = kind.bits, .group_size = kind.group_size};
-  weight.qmax = (1 << (kind.bits - 1)) - 1;
-  weight.qmin = kind.is_symmetric && kind.bits > 4 ? -weight.qmax : -weight.qmax - 1;
-  std::int64_t depth = 1;
-  for (std::size_t i = 1; i < shape.size(); ++i) depth *= shape[i];
-  std::int64_t scales = kind.is_per_tensor ? 1 : shape[0];
-  if (kind.group_size != 0) scales *= (depth + kind.group_size - 1) / kind.group_size;
-  std::uniform_int_distribution<int> code(weight.qmin, weight.qmax);
+inline quant::QuantizedTensor random_weight(const WeightKind& kind, const Sizes& shape,
+                                            std::mt19937& random) {
+  quant::QuantizedTensor weight;
+  weight.shape = shape;
+  quant::Encoding& encoding = weight.encoding;
+  encoding = {.bits = kind.bits,
+              .qmin = 0,
+              .qmax = (1 << (kind.bits - 1)) - 1,
+              .symmetric = kind.is_symmetric,
+              .granularity = granularity_of(kind.is_per_tensor, kind.group_size),
+              .group_size = kind.group_size};
+  encoding.qmin = kind.is_symmetric && kind.bits > 4 ? -encoding.qmax : -encoding.qmax - 1;
+  const std::int64_t depth = weight.row_length(), scales = quant::scale_count(encoding, shape[0], depth);
+  std::uniform_int_distribution<int> code(encoding.qmin, encoding.qmax);
   std::uniform_real_distribution<float> scale(0.001f, 0.1f);
   for (std::int64_t i = 0; i < shape[0] * depth; ++i)
     weight.codes.push_back(static_cast<std::int8_t>(code(random)));
@@ -54,63 +72,79 @@ inline std::vector<float> random_floats(std::int64_t n, std::mt19937& random) {
   return values;
 }
 
-/// A linear or conv2d from value `input` to value "NAME.y", with an affine int8 input grid and a bias.
-inline Node layer_node(Op op, const std::string& name, const std::string& input, Weight weight,
-                       std::mt19937& random) {
-  Node node{.op = op, .name = name, .inputs = {input}, .output = name + ".y"};
-  node.input_grid = kernels::AffineGrid{.scale = 0.1f / 3.0f, .zero_point = -11, .qmin = -128, .qmax = 127};
-  node.bias = random_floats(weight.shape[0], random);
-  node.weight = std::move(weight);
-  return node;
+inline FloatTensor random_tensor(const Sizes& shape, std::mt19937& random) {
+  std::int64_t count = 1;
+  for (const std::int64_t size : shape) count *= size;
+  return {shape, random_floats(count, random)};
 }
 
-/// A node without codes, from value `input` to value "NAME.y".
-inline Node plain_node(Op op, const std::string& name, std::vector<std::string> inputs, Window window = {}) {
-  return {.op = op, .name = name, .inputs = std::move(inputs), .output = name + ".y", .window = window};
+constexpr kernels::AffineGrid kInputGrid{.scale = 0.1f / 3.0f, .zero_point = -11, .qmin = -128, .qmax = 127};
+
+inline Linear random_linear(const WeightKind& kind, std::int64_t out, std::int64_t in, std::mt19937& random) {
+  Linear linear{kInputGrid, random_weight(kind, {out, in}, random), {}};
+  linear.bias = random_floats(out, random);
+  return linear;
+}
+inline Conv2d random_conv(const WeightKind& kind, const Sizes& shape, std::mt19937& random) {
+  Conv2d conv{.weight = random_weight(kind, shape, random)};
+  conv.input_grid = kInputGrid;
+  conv.bias = random_floats(shape[0], random);
+  return conv;
 }
 
-/// A graph whose value "x" of shape [-1, ...] goes through `nodes` in a row or as their inputs say.
-inline Graph graph_of(std::vector<std::int64_t> input_shape, std::vector<Node> nodes) {
-  std::string output = nodes.empty() ? "x" : nodes.back().output;
-  return {.name = "net",
-          .input = "x",
-          .input_shape = std::move(input_shape),
-          .output = std::move(output),
-          .nodes = std::move(nodes)};
+/// A node of that name from value `input` to value "NAME.y".
+template <class A>
+Node node_of(const std::string& name, A attributes, std::vector<std::string> inputs) {
+  return make_node(name, std::move(attributes), std::move(inputs), name + ".y");
 }
 
-/// Every op once: two conv2d (one grouped) with an add, both pools, relu, flatten, and a linear of each kind.
+/// A graph whose value "x" of shape [batch, image...] goes through `nodes` in a row or as their inputs say.
+inline Graph graph_of(const Sizes& image, std::vector<Node> nodes) {
+  TensorType type{Dtype::kFloat32, {kBatch}};
+  type.shape.insert(type.shape.end(), image.begin(), image.end());
+  std::string output = nodes.empty() ? "x" : nodes.back().outputs[0];
+  return {.name = "net", .inputs = {{"x", type}}, .outputs = {std::move(output)}, .nodes = std::move(nodes)};
+}
+
+/// Every kind of layer and every branch: two conv2d (one grouped) with an add, both pools, relu, flatten, a
+/// linear of each kind, and float layers between them. Two inputs and two outputs.
 inline Graph graph_of_everything() {
   std::mt19937 random(7);
-  const WeightKind& per_channel = kWeightKinds[1];
-  Node conv1 =
-      layer_node(Op::kConv2d, "conv1", "x", random_weight(per_channel, {4, 3, 3, 3}, random), random);
-  conv1.window.padding = {1, 1};
-  Node conv2 = layer_node(Op::kConv2d, "block.conv2", "relu.y",
-                          random_weight(kWeightKinds[5], {4, 2, 3, 1}, random), random);
-  conv2.window = {.padding = {2, 0}, .dilation = {2, 1}, .groups = 2};
+  Conv2d conv1 = random_conv(kWeightKinds[1], {4, 3, 3, 3}, random);
+  conv1.padding = {1, 1};
+  Conv2d conv2 = random_conv(kWeightKinds[5], {4, 2, 3, 1}, random);
+  conv2.padding = {2, 0};
+  conv2.dilation = {2, 1};
+  conv2.groups = 2;
   conv2.bias.clear();
+  FloatConv2d conv3{
+      .weight = random_tensor({4, 2, 1, 1}, random), .bias = random_floats(4, random), .groups = 2};
+  const MaxPool2d max{{3, 2}, {2, 2}, {1, 0}, {1, 2}, true};
   std::vector<Node> nodes = {
-      conv1,
-      plain_node(Op::kRelu, "relu", {"conv1.y"}),
-      conv2,
-      plain_node(Op::kAdd, "add", {"block.conv2.y", "relu.y"}),
-      plain_node(
-          Op::kMaxPool2d, "max", {"add.y"},
-          {.kernel = {3, 2}, .stride = {2, 2}, .padding = {1, 0}, .dilation = {1, 2}, .ceil_mode = true}),
-      plain_node(Op::kAvgPool2d, "avg", {"max.y"}, {.kernel = {2, 2}, .stride = {1, 1}, .padding = {0, 1}}),
-      plain_node(Op::kFlatten, "flatten", {"avg.y"}),
+      node_of("conv1", conv1, {"x"}),
+      node_of("relu", Relu{}, {"conv1.y"}),
+      node_of("block.conv2", conv2, {"relu.y"}),
+      node_of("add", Add{}, {"block.conv2.y", "relu.y"}),
+      node_of("conv3", conv3, {"add.y"}),
+      node_of("max", max, {"conv3.y"}),
+      node_of("avg", AvgPool2d{{2, 2}, {1, 1}, {0, 1}}, {"max.y"}),
+      node_of("flatten", Flatten{}, {"avg.y"}),
+      node_of("both", Add{}, {"flatten.y", "z"}),
   };
-  std::string value = "flatten.y";
+  nodes[2].scope = "block";
+  std::string value = "both.y";
   std::int64_t features = 64;
   for (const WeightKind& kind : kWeightKinds) {
     const std::string name = "fc" + std::to_string(nodes.size());
-    nodes.push_back(
-        layer_node(Op::kLinear, name, value, random_weight(kind, {11, features}, random), random));
+    nodes.push_back(node_of(name, random_linear(kind, 11, features, random), {value}));
     value = name + ".y";
     features = 11;
   }
-  return graph_of({-1, 3, 8, 6}, std::move(nodes));
+  nodes.push_back(node_of("last", FloatLinear{random_tensor({5, 11}, random), {}}, {value}));
+  Graph graph = graph_of({3, 8, 6}, std::move(nodes));
+  graph.inputs.push_back({"z", {Dtype::kFloat32, {kBatch, 64}}});
+  graph.outputs.push_back("add.y");
+  return graph;
 }
 
-}  // namespace samebits::runtime
+}  // namespace samebits::graph

@@ -38,7 +38,7 @@ extern "C" int rename(const char* from, const char* to) noexcept {
   return static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
 }
 
-namespace samebits::runtime {
+namespace samebits::graph {
 namespace {
 
 using testing::ElementsAre;
@@ -68,7 +68,7 @@ TEST_F(ReplacePackage, PutsTheNewOneInItsPlaceAndRemovesTheOld) {
     save_package(graph_named("new"), path_);
     EXPECT_EQ(load_package(path_).name, "new");
     EXPECT_THAT(names_in(folder_.path()), ElementsAre("net.samebits"));
-    EXPECT_THAT(names_in(path_), ElementsAre("codes.safetensors", "graph.json"));
+    EXPECT_THAT(names_in(path_), ElementsAre("SHA256SUMS", "codes.safetensors", "graph.json"));
   }
 }
 
@@ -133,7 +133,7 @@ TEST_F(ReplacePackage, SaysWhyItCannotWrite) {
 
 TEST_F(ReplacePackage, ChecksTheGraphBeforeAnythingIsWritten) {
   Graph graph = graph_named("new");
-  graph.output = std::string("y");
+  graph.outputs = {"y"};
   EXPECT_EQ(error_of([&] { save_package(graph, path_); }),
             "[graph] output: expected the name of a value, got \"y\"");
   graph = graph_named("\xff");
@@ -145,4 +145,4 @@ TEST_F(ReplacePackage, ChecksTheGraphBeforeAnythingIsWritten) {
 }
 
 }  // namespace
-}  // namespace samebits::runtime
+}  // namespace samebits::graph

@@ -62,6 +62,40 @@ def test_writes_the_output_of_all_rows_in_any_batches(model, save_input, tmp_pat
     numpy.testing.assert_array_equal(written["y"], x + x, strict=True)
 
 
+@pytest.fixture
+def chain(tmp_path):
+    """y = 2 * Abs(2 * x), its values named twice, abs and y."""
+    shape = ["batch", 3]
+    nodes = [("Add", "x", "x", "twice"), ("Abs", "twice", None, "abs"), ("Add", "abs", "abs", "y")]
+    graph = helper.make_graph(
+        [helper.make_node(op, [a] if b is None else [a, b], [y]) for op, a, b, y in nodes],
+        "chain",
+        [helper.make_tensor_value_info("x", FLOAT, shape)],
+        [helper.make_tensor_value_info("y", FLOAT, shape)],
+    )
+    path = tmp_path / "chain.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+    return path
+
+
+def test_writes_values_with_others_put_in_the_place_of_what_the_model_computes(chain, save_input, tmp_path):
+    given = -numpy.arange(15, dtype=numpy.float32).reshape(5, 3)
+    x = save_input(**{"x": numpy.ones((5, 3), numpy.float32), "value:abs": given})
+    options = ("--value", "twice", "--value", "y", "--batch", "2")
+    result = run_module(chain, x, tmp_path / "y.safetensors", *options)
+    assert (result.returncode, result.stderr) == (0, "")
+    written = load_file(tmp_path / "y.safetensors")
+    assert sorted(written) == ["value:twice", "value:y"]
+    numpy.testing.assert_array_equal(written["value:twice"], numpy.full((5, 3), 2, numpy.float32), strict=True)
+    numpy.testing.assert_array_equal(written["value:y"], 2 * given, strict=True)
+
+
+def test_says_that_a_value_is_not_there(chain, save_input, tmp_path):
+    result = run_module(chain, save_input(x=X), tmp_path / "y.safetensors", "--value", "half")
+    message = f'error: [onnx] {chain}: expected a value "half", got none of that name\n'
+    assert (result.returncode, result.stderr) == (2, message)
+
+
 def test_loads_no_torch(model, save_input, tmp_path):
     command = [sys.executable, "-X", "importtime", "-m", "samebits.onnx_runner", model, save_input(x=X)]
     result = subprocess.run([*command, tmp_path / "y.safetensors"], capture_output=True, text=True)

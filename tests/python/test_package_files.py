@@ -1,5 +1,6 @@
-"""docs/reference/package.md read from Python: the files of tests/data/golden.samebits, which the C++ tests write byte for byte."""
+"""docs/reference/package.md read from Python: the files of tests/data/golden_v2.samebits, which the C++ tests write byte for byte."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
-GOLDEN = Path(__file__).resolve().parents[1] / "data" / "golden.samebits"
+GOLDEN = Path(__file__).resolve().parents[1] / "data" / "golden_v2.samebits"
 
-# The codes of golden_graph() in tests/graph/package_test.cpp, as a user of the format would unpack them.
+# The codes of golden_graph_v2() in tests/graph/package_test.cpp, as a user of the format would unpack them.
 FC1 = np.array([[-8, 7, 0, 1, -1], [2, -2, 3, -3, 4], [-4, 5, -5, 6, -6]], np.int8)
 FC2 = np.array([[127, -127, 0], [1, -1, 100]], np.int8)
 TENSORS = {
@@ -19,6 +20,8 @@ TENSORS = {
     "fc1.bias": np.array([1.5, -0.0, 1e-3], np.float32),
     "fc2.weight": FC2,
     "fc2.weight_scale": np.array([0.125, 0.0625], np.float32),
+    "fc3.weight": np.array([[0.1, -2.0]], np.float32),
+    "fc3.bias": np.array([0.25], np.float32),
 }
 
 
@@ -68,3 +71,10 @@ def test_scales_in_graph_json_are_exact_float32(graph):
             scale = node["input_grid"]["scale"]
             assert float(np.float32(scale)) == scale
     assert np.float32(graph["nodes"][0]["input_grid"]["scale"]) == np.float32(0.1)
+
+
+def test_sha256sum_finds_nothing_wrong():
+    lines = [line.split("  ") for line in (GOLDEN / "SHA256SUMS").read_text(encoding="ascii").splitlines()]
+    assert [name for _, name in lines] == ["codes.safetensors", "graph.json"]
+    for digits, name in lines:
+        assert hashlib.sha256((GOLDEN / name).read_bytes()).hexdigest() == digits

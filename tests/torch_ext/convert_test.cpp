@@ -1,6 +1,13 @@
 // convert(): the graph that a model becomes, and what cannot be exported.
 #include "torch_ext/convert.h"
 
+#include "graph/operator.h"
+#include "graph/ops/conv2d.h"
+#include "graph/ops/float_linear.h"
+#include "graph/ops/linear.h"
+#include "graph/ops/max_pool2d.h"
+#include "graph/package.h"
+#include "runtime/interpreter.h"
 #include "tests/torch_ext/models.h"
 #include "torch_ext/modules/relu.h"
 #include "torch_ext/verify.h"
@@ -13,12 +20,12 @@ using torch::Tensor;
 class Convert : public ModelTest {};
 
 /// "conv1: conv2d(x) -> v1", a line a node.
-std::vector<std::string> lines_of(const runtime::Graph& graph) {
+std::vector<std::string> lines_of(const graph::Graph& graph) {
   std::vector<std::string> lines;
-  for (const runtime::Node& node : graph.nodes) {
+  for (const graph::Node& node : graph.nodes) {
     std::string inputs;
     for (const std::string& input : node.inputs) inputs += (inputs.empty() ? "" : ", ") + input;
-    lines.push_back(node.name + ": " + runtime::op_name(node.op) + "(" + inputs + ") -> " + node.output);
+    lines.push_back(node.name + ": " + node.op->name + "(" + inputs + ") -> " + node.outputs[0]);
   }
   return lines;
 }
@@ -26,41 +33,47 @@ std::vector<std::string> lines_of(const runtime::Graph& graph) {
 TEST_F(Convert, WritesTheLayersOfAnMlpWithTheirCodesAndGrids) {
   Mlp model;
   freeze(model, {1, 12}, QConfig::preset("w4a8"));
-  const runtime::Graph graph = convert(model, torch::randn({3, 12}), "mlp").graph();
+  const graph::Graph graph = convert(model, torch::randn({3, 12}), "mlp").graph();
   EXPECT_EQ(graph.name, "mlp");
-  EXPECT_EQ(graph.input_shape, (std::vector<std::int64_t>{-1, 12}));
-  EXPECT_EQ(graph.output, "v3");
+  ASSERT_EQ(graph.inputs.size(), 1u);
+  EXPECT_EQ(graph::to_text(graph.inputs[0].type.shape), "[batch, 12]");
+  EXPECT_EQ(graph.outputs, std::vector<std::string>{"v3"});
   EXPECT_THAT(lines_of(graph), testing::ElementsAre("fc1: linear(x) -> v1", "relu_1: relu(v1) -> v2",
                                                     "fc2: linear(v2) -> v3"));
-  const runtime::Node& fc1 = graph.nodes[0];
+  EXPECT_EQ(graph.nodes[0].scope, "fc1");
+  EXPECT_EQ(graph.nodes[1].scope, "");
+  const auto& fc1 = graph.nodes[0].as<graph::Linear>();
   EXPECT_EQ(fc1.input_grid, model.fc1->input().affine_grid());
-  EXPECT_EQ(fc1.weight->shape, (std::vector<std::int64_t>{16, 12}));
-  EXPECT_EQ(fc1.weight->bits, 4);
-  EXPECT_EQ(fc1.weight->qmin, -8);
-  EXPECT_EQ(fc1.weight->qmax, 7);
-  EXPECT_EQ(fc1.weight->group_size, 32);
-  EXPECT_TRUE(fc1.weight->zero_point.empty());
-  EXPECT_EQ(fc1.weight->codes, model.fc1->quantized_weight().codes);
+  EXPECT_EQ(fc1.weight.shape, (std::vector<std::int64_t>{16, 12}));
+  const quant::Encoding expected{.bits = 4,
+                                 .qmin = -8,
+                                 .qmax = 7,
+                                 .symmetric = true,
+                                 .granularity = quant::Granularity::kPerGroup,
+                                 .group_size = 32};
+  EXPECT_EQ(fc1.weight.encoding, expected);
+  EXPECT_TRUE(fc1.weight.zero_point.empty());
+  EXPECT_EQ(fc1.weight, model.fc1->quantized_weight());
   EXPECT_EQ(torch::tensor(fc1.bias).sub(model.fc1->bias.detach()).abs().max().item<float>(), 0.0f);
 }
 
 TEST_F(Convert, WritesPoolsBranchesAndViewsOfACnnAndLeavesDropoutOut) {
   Cnn model;
   freeze(model, {1, 2, 8, 8});
-  const runtime::Graph graph = convert(model, torch::randn({3, 2, 8, 8})).graph();
+  const graph::Graph graph = convert(model, torch::randn({3, 2, 8, 8})).graph();
   EXPECT_EQ(graph.name, "model");
-  EXPECT_EQ(graph.input_shape, (std::vector<std::int64_t>{-1, 2, 8, 8}));
+  EXPECT_EQ(graph::to_text(graph.inputs[0].type.shape), "[batch, 2, 8, 8]");
   EXPECT_THAT(lines_of(graph),
               testing::ElementsAre("conv1: conv2d(x) -> v1", "relu_1: relu(v1) -> v2",
                                    "max_pool2d_2: max_pool2d(v2) -> v3", "conv2: conv2d(v3) -> v4",
                                    "relu_4: relu(v4) -> v5", "add_5: add(v5, v3) -> v6",
                                    "avg_pool2d_6: avg_pool2d(v6) -> v7", "flatten_7: flatten(v7) -> v8",
                                    "fc: linear(v8) -> v9"));
-  EXPECT_EQ(graph.nodes[2].window.kernel, (std::array<std::int64_t, 2>{2, 2}));
-  EXPECT_EQ(graph.nodes[2].window.stride, (std::array<std::int64_t, 2>{2, 2}));
-  EXPECT_EQ(graph.nodes[3].window.padding, (std::array<std::int64_t, 2>{1, 1}));
-  EXPECT_EQ(graph.nodes[3].window.groups, 2);
-  EXPECT_TRUE(graph.nodes[3].bias.empty());
+  EXPECT_EQ(graph.nodes[2].as<graph::MaxPool2d>(), (graph::MaxPool2d{{2, 2}, {2, 2}}));
+  const auto& conv2 = graph.nodes[3].as<graph::Conv2d>();
+  EXPECT_EQ(conv2.padding, (graph::Pair{1, 1}));
+  EXPECT_EQ(conv2.groups, 2);
+  EXPECT_TRUE(conv2.bias.empty());
 }
 
 TEST_F(Convert, TakesTheModelsOwnModeAndGivesItBack) {
@@ -143,9 +156,10 @@ struct RefusedCase {
   Free::Forward forward;
 };
 TEST_F(Convert, NamesWhatCannotBeExported) {
-  const std::string ops = ": expected linear, conv2d, relu, max_pool2d, avg_pool2d, flatten or add, got ";
+  const std::string ops = ": expected one of " + graph::operator_names() + ", got ";
   const std::string outside = "; compute it outside of the exported model";
-  const std::string float_layer = "; a float layer cannot be exported bit for bit: make it a QAT layer";
+  const std::string float_layer =
+      "; the order of its sums is its library's: make it a QAT layer, and skip it if it shall stay float";
   const Tensor other = torch::randn({12, 12});
   const RefusedCase cases[] = {
       {"[export] after fc" + ops + "aten::softmax" + outside,
@@ -214,23 +228,107 @@ TEST_F(Convert, RefusesAveragesThatAreNotPlain) {
   EXPECT_EQ(error_of([&] {
               convert(model, torch::randn({2, 2, 5, 5}));
             }),
-            "[export] after conv: expected linear, conv2d, relu, max_pool2d, avg_pool2d, flatten or add, got "
-            "aten::adaptive_avg_pool2d; compute it outside of the exported model");
+            "[export] after conv: expected one of " + graph::operator_names() +
+                ", got aten::adaptive_avg_pool2d; compute it outside of the exported model");
 }
 
-TEST_F(Convert, NamesAFloatLayerThatWasSkipped) {
-  torch::nn::Sequential model(torch::nn::Linear(4, 4), torch::nn::ReLU(), torch::nn::Linear(4, 2));
+TEST_F(Convert, ExportsSkippedLayersAsFloatLayersWithTheModelsBits) {
+  QConfig config;
+  LayerConfig skip;
+  skip.skip = true;
+  config.layers.emplace_back("conv1", skip);
+  config.layers.emplace_back("fc", skip);
+  Cnn model;
+  freeze(model, {1, 2, 8, 8}, config);
+  const QuantizedModel quantized = convert(model, torch::randn({3, 2, 8, 8}));
+  EXPECT_EQ(lines_of(quantized.graph())[0], "conv1: float_conv2d(x) -> v1");
+  EXPECT_EQ(lines_of(quantized.graph()).back(), "fc: float_linear(v8) -> v9");
+  quantized.save(folder_ / "cnn.samebits");
+  EXPECT_EQ(verify(model, folder_ / "cnn.samebits", {torch::randn({40, 2, 8, 8}) * 3}).text(),
+            "cnn.samebits: 0 of 200 logits differ (40 images)");
+  model.train();  // where the layer is the float layer that it was
+  const Tensor x = torch::randn({4, 2, 8, 8});
+  EXPECT_TRUE(
+      same_bits(model.conv1->forward(x), torch::conv2d(x, model.conv1->weight, model.conv1->bias, 1, 1)));
+}
+
+TEST_F(Convert, ExportsSkippedLayersOfASequential) {
+  torch::nn::Sequential model(torch::nn::Linear(40, 30), torch::nn::ReLU(), torch::nn::Linear(30, 20),
+                              torch::nn::Linear(20, 7));
+  const Tensor weight = model[2]->as<torch::nn::Linear>()->weight;
   QConfig config;
   LayerConfig skip;
   skip.skip = true;
   config.layers.emplace_back("2", skip);
+  freeze(model, {1, 40}, config);
+  const QuantizedModel quantized = convert(model, torch::randn({3, 40}));
+  EXPECT_THAT(lines_of(quantized.graph()),
+              testing::ElementsAre("0: linear(x) -> v1", "relu_1: relu(v1) -> v2",
+                                   "2: float_linear(v2) -> v3", "3: linear(v3) -> v4"));
+  quantized.save(folder_ / "net.samebits");
+  EXPECT_EQ(verify(model, folder_ / "net.samebits", {torch::randn({50, 40})}).differing, 0);
+  EXPECT_TRUE(model->parameters()[2].is_same(weight));  // optimizers go on
+}
+
+TEST_F(Convert, RefusesAFloatLayerWhoseSumsAreItsLibrarys) {
+  struct Mixed : torch::nn::Module {
+    QATLinear first{QATLinearOptions(4, 4)};
+    torch::nn::Linear last{4, 2};
+    Mixed() {
+      register_module("first", first);
+      register_module("last", last);
+    }
+    Tensor forward(const Tensor& x) { return last(torch::relu(first(x))); }
+  } model;
+  QConfig config;
+  LayerConfig skip;
+  skip.skip = true;
+  config.layers.emplace_back("last", skip);
   freeze(model, {1, 4}, config);
-  EXPECT_EQ(error_of([&] {
-              convert(model, torch::randn({3, 4}));
-            }),
-            "[export] after relu_1: expected linear, conv2d, relu, max_pool2d, avg_pool2d, flatten or add, "
-            "got aten::addmm; a "
-            "float layer cannot be exported bit for bit: make it a QAT layer");
+  EXPECT_EQ(
+      error_of([&] {
+        convert(model, torch::randn({3, 4}));
+      }),
+      "[export] after relu_1: expected one of " + graph::operator_names() +
+          ", got aten::addmm; the order of its sums is its library's: make it a QAT layer, and skip it if it "
+          "shall stay float");
+}
+
+/// Two layers on one weight, each with its own input grid.
+struct Tied : torch::nn::Module {
+  QATLinear encode, decode;
+  explicit Tied(torch::nn::Linear shared)
+      : encode(std::make_shared<QATLinearImpl>(*shared)), decode(std::make_shared<QATLinearImpl>(*shared)) {
+    register_module("encode", encode);
+    register_module("decode", decode);
+  }
+  Tensor forward(const Tensor& x) { return decode(torch::relu(encode(x))); }
+};
+
+TEST_F(Convert, GivesTiedWeightsTheirOwnInputGrids) {
+  Tied model(torch::nn::Linear(8, 8));
+  freeze(model, {1, 8});
+  const graph::Graph graph = convert(model, torch::randn({3, 8})).graph();
+  EXPECT_EQ(graph.nodes[0].as<graph::Linear>().input_grid, model.encode->input().affine_grid());
+  EXPECT_EQ(graph.nodes[2].as<graph::Linear>().input_grid, model.decode->input().affine_grid());
+  EXPECT_NE(graph::input_grid(graph.nodes[0]), graph::input_grid(graph.nodes[2]));
+}
+
+TEST_F(Convert, GivesMadeUpNamesThatNoLayerHas) {
+  struct Named : torch::nn::Module {
+    QATLinear first{QATLinearOptions(4, 4)}, second{QATLinearOptions(4, 4)}, third{QATLinearOptions(4, 4)};
+    Named() {
+      register_module("fc", first);
+      register_module("relu_1", second);
+      register_module("fc#2", third);
+    }
+    Tensor forward(const Tensor& x) { return third(first(second(torch::relu(first(x))))); }
+  } model;
+  freeze(model, {1, 4});
+  EXPECT_THAT(
+      lines_of(convert(model, torch::randn({3, 4})).graph()),
+      testing::ElementsAre("fc: linear(x) -> v1", "relu_1_: relu(v1) -> v2", "relu_1: linear(v2) -> v3",
+                           "fc#2_: linear(v3) -> v4", "fc#2: linear(v4) -> v5"));
 }
 
 TEST_F(Convert, NamesALayerThatIsStillObserving) {
@@ -267,12 +365,12 @@ TEST_F(Convert, IsUnmovedByTrainingThatFollows) {
   Mlp model;
   freeze(model, {1, 12});
   const QuantizedModel quantized = convert(model, torch::randn({3, 12}));
-  const std::vector<std::int8_t> codes = quantized.graph().nodes[0].weight->codes;
+  const std::vector<std::int8_t> codes = quantized.graph().nodes[0].as<graph::Linear>().weight.codes;
   {
     const torch::NoGradGuard no_grad;
     model.fc1->weight.normal_();
   }
-  EXPECT_EQ(quantized.graph().nodes[0].weight->codes, codes);
+  EXPECT_EQ(quantized.graph().nodes[0].as<graph::Linear>().weight.codes, codes);
   quantized.save(folder_ / "old.samebits");
   EXPECT_GT(verify(model, folder_ / "old.samebits", {torch::randn({4, 12})}).differing, 0);
 }

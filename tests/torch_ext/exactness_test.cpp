@@ -1,8 +1,9 @@
 // The promise of the library on random models: training forward, eval forward, any split of the batch, any
 // number of threads, the runtime with and without folding, and the oracle all give the same bits. Run for
 // each instruction set.
+#include "runtime/interpreter.h"
+#include "tests/graph/op_cases.h"
 #include "tests/kernels/kernel_test.h"
-#include "tests/torch_ext/graph_oracle.h"
 #include "tests/torch_ext/models.h"
 #include "torch_ext/convert.h"
 #include "torch_ext/modules/max_pool2d.h"
@@ -142,8 +143,10 @@ void expect_one_answer(RandomNet& net) {
   Tensor x = net.images(7) * 2;
   x.flatten()[3] = 1e30f;
   x.flatten()[x.numel() - 2] = -std::numeric_limits<float>::infinity();
-  const runtime::Graph graph = convert(net, net.images(3)).graph();
-  const Tensor expected = tensor_of(oracle::run(graph, array_of(x)));
+  const graph::Graph graph = convert(net, net.images(3)).graph();
+  const Array x_array = array_of(x);
+  const graph::FloatTensor y = oracle::run(graph, {{x_array.shape, x_array.values}}).at(graph.outputs[0]);
+  const Tensor expected = tensor_of({y.shape, y.values});
 
   const auto forward = [&](const Tensor& part) { return net.forward(part); };
   for (const int threads : {1, 2, 3}) {
@@ -163,7 +166,7 @@ void expect_one_answer(RandomNet& net) {
     const auto run = [&](const Tensor& part) { return tensor_of(interpreter.run(array_of(part))); };
     EXPECT_TRUE(same_bits(run(x), expected)) << "runtime";
     EXPECT_TRUE(same_bits(in_parts(x, run), expected)) << "runtime, parts of the batch";
-    interpreter.on_node = [](const runtime::Node&, const Array&) {};
+    interpreter.on_node = [](const graph::Node&, const Array&) {};
     EXPECT_TRUE(same_bits(run(x), expected)) << "runtime, nothing folded";
   }
   at::set_num_threads(1);
@@ -177,6 +180,31 @@ TEST_F(Exactness, EveryWayToRunARandomNetGivesTheOraclesBits) {
     shape.insert(shape.begin(), 1);
     freeze(net, shape);
     expect_one_answer(net);
+  }
+}
+
+TEST_F(Exactness, LayersThatStayFloatGiveOneAnswerInEvalModeToo) {
+  for (int round = 0; round < 20; ++round) {
+    SCOPED_TRACE(c10::str("net ", round));
+    RandomNet net(random_);
+    std::vector<std::int64_t> shape = net.x_shape;
+    shape.insert(shape.begin(), 1);
+    Prepared prepared = freeze(net, shape);
+    for (const auto& layer : prepared.layers())
+      if (coin(random_)) layer->skip();
+    net.eval();
+    const graph::Graph graph = convert(net, net.images(3)).graph();
+    const Array x = array_of(net.images(7) * 2);
+    const graph::FloatTensor y = oracle::run(graph, {{x.shape, x.values}}).at(graph.outputs[0]);
+    const Tensor expected = tensor_of({y.shape, y.values});
+    for (const int threads : {1, 2, 3}) {
+      at::set_num_threads(threads);
+      EXPECT_TRUE(same_bits(net.forward(tensor_of(x)), expected)) << "eval, " << threads << " threads";
+      EXPECT_TRUE(
+          same_bits(in_parts(tensor_of(x), [&](const Tensor& part) { return net.forward(part); }), expected));
+      EXPECT_TRUE(same_bits(tensor_of(runtime::Interpreter(graph, threads).run(x)), expected)) << "runtime";
+    }
+    at::set_num_threads(1);
   }
 }
 

@@ -2,6 +2,11 @@
 // and named.
 #include "torch_ext/verify.h"
 
+#include <fstream>
+#include <memory>
+
+#include "graph/ops/conv2d.h"
+#include "graph/ops/linear.h"
 #include "graph/package.h"
 #include "runtime/interpreter.h"
 #include "tests/torch_ext/models.h"
@@ -72,12 +77,15 @@ TEST_F(Verify, FindsNoDifferenceAfterTrainingOnIntegers) {
 TEST_F(Verify, SaysHowManyLogitsDifferAndWhichNodeIsTheFirst) {
   Cnn model;
   freeze(model, {1, 2, 8, 8});
-  const runtime::Graph right = convert(model, torch::randn({1, 2, 8, 8})).graph();
+  const graph::Graph right = convert(model, torch::randn({1, 2, 8, 8})).graph();
   for (const auto& [index, name] : {std::pair(0, "conv1"), std::pair(3, "conv2"), std::pair(8, "fc")}) {
-    runtime::Graph wrong = right;
-    std::int8_t& code = wrong.nodes[index].weight->codes[4];
+    graph::Graph wrong = right;
+    graph::Node& node = wrong.nodes[static_cast<std::size_t>(index)];
+    std::int8_t& code =
+        (graph::is_a<graph::Linear>(node) ? node.as<graph::Linear>().weight : node.as<graph::Conv2d>().weight)
+            .codes[4];
     code = static_cast<std::int8_t>(code > 0 ? code - 100 : code + 100);
-    runtime::save_package(wrong, folder_ / "wrong.samebits");
+    graph::save_package(wrong, folder_ / "wrong.samebits");
     const VerifyReport report = verify(model, folder_ / "wrong.samebits", batches_of({20, 20}, {0, 2, 8, 8}));
     EXPECT_GT(report.differing, 0) << name;
     EXPECT_EQ(report.images, 40);
@@ -94,10 +102,11 @@ TEST_F(Verify, SaysHowManyLogitsDifferAndWhichNodeIsTheFirst) {
 TEST_F(Verify, CountsImagesWhoseLargestLogitIsAnother) {
   Mlp model;
   freeze(model, {1, 12});
-  runtime::Graph wrong = convert(model, torch::randn({1, 12})).graph();
-  for (float& bias : wrong.nodes[2].bias) bias = 0;
-  wrong.nodes[2].bias[1] = 1000;
-  runtime::save_package(wrong, folder_ / "wrong.samebits");
+  graph::Graph wrong = convert(model, torch::randn({1, 12})).graph();
+  std::vector<float>& bias = wrong.nodes[2].as<graph::Linear>().bias;
+  for (float& each : bias) each = 0;
+  bias[1] = 1000;
+  graph::save_package(wrong, folder_ / "wrong.samebits");
   const auto batches = batches_of({50}, {0, 12});
   model.eval();
   const std::int64_t others = (model.forward(batches[0]).argmax(1) != 1).sum().item<std::int64_t>();
@@ -134,8 +143,8 @@ TEST_F(Verify, FindsNoDifferenceInAnOnnxFileThatOnnxruntimeRuns) {
   } catch (const MissingDependency& missing) {
     GTEST_SKIP() << missing.what();
   }
-  runtime::Graph wrong = quantized.graph();
-  wrong.nodes[0].bias[0] += 1;
+  graph::Graph wrong = quantized.graph();
+  wrong.nodes[0].as<graph::Conv2d>().bias[0] += 1;
   QuantizedModel(wrong).export_onnx(path);
   const VerifyReport report = verify(model, path, batches);
   EXPECT_GT(report.differing, 0);
@@ -158,6 +167,78 @@ TEST_F(Verify, SaysWhatIsMissingWhenThereIsNoPythonToRunOnnx) {
   before == nullptr ? unsetenv("SAMEBITS_PYTHON") : setenv("SAMEBITS_PYTHON", restored.c_str(), 1);
 }
 
+TEST_F(Verify, CountsWhatAnOnnxEngineMakesOfFloatLayersApart) {
+  struct Deep : torch::nn::Module {
+    QATLinear first{QATLinearOptions(300, 700)}, middle{QATLinearOptions(700, 700)},
+        last{QATLinearOptions(700, 10)};
+    Deep() {
+      register_module("first", first);
+      register_module("middle", middle);
+      register_module("last", last);
+    }
+    Tensor forward(const Tensor& x) { return last(torch::relu(middle(torch::relu(first(x))))); }
+  } model;
+  QConfig config;
+  LayerConfig skip;
+  skip.skip = true;
+  config.layers.emplace_back("first", skip);
+  config.layers.emplace_back("last", skip);
+  freeze(model, {1, 300}, config);
+  const QuantizedModel quantized = convert(model, torch::randn({3, 300}));
+  quantized.export_onnx(folder_ / "net.onnx");
+  const auto batches = batches_of({40}, {0, 300});
+  VerifyReport report;
+  try {
+    report = verify(model, folder_ / "net.onnx", batches);
+  } catch (const MissingDependency& missing) {
+    GTEST_SKIP() << missing.what();
+  }
+  EXPECT_EQ(report.differing, 0);
+  EXPECT_GT(report.differing_float, 0);  // onnxruntime splits sums of 700
+  EXPECT_EQ(report.first_difference, "");
+  EXPECT_THAT(
+      report.text(),
+      testing::MatchesRegex("net.onnx: 0 of 400 logits differ \\(40 images\\), [0-9]+ more by how the engine "
+                            "sums float layers"));
+  graph::Graph wrong = quantized.graph();
+  wrong.nodes[2].as<graph::Linear>().weight.codes[7] ^= 64;
+  QuantizedModel(wrong).export_onnx(folder_ / "wrong.onnx");
+  EXPECT_GT(verify(model, folder_ / "wrong.onnx", batches).differing, 0);
+}
+
+TEST_F(Verify, ImportsNothingFromTheFolderThatItRunsIn) {
+  Mlp model;
+  freeze(model, {1, 12});
+  convert(model, torch::randn({1, 12})).export_onnx(folder_ / "mlp.onnx");
+  std::ofstream(folder_ / "numpy.py") << "raise SystemExit('foreign numpy')";
+  std::ofstream(folder_ / "onnxruntime.py") << "raise SystemExit('foreign onnxruntime')";
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_);
+  const auto finally = std::unique_ptr<const fs::path, void (*)(const fs::path*)>(
+      &before, [](const fs::path* path) { fs::current_path(*path); });
+  try {
+    EXPECT_EQ(verify(model, "mlp.onnx", {torch::randn({2, 12})}).differing, 0);
+  } catch (const MissingDependency& missing) {
+    GTEST_SKIP() << missing.what();
+  }
+}
+
+TEST_F(Verify, ReadsNothingPastASmallerLayerOfAPackage) {
+  Mlp model;
+  freeze(model, {1, 12});
+  graph::Graph wrong = convert(model, torch::randn({1, 12})).graph();
+  auto& fc1 = wrong.nodes[0].as<graph::Linear>();
+  auto& fc2 = wrong.nodes[2].as<graph::Linear>();
+  fc1.weight.shape[0] = fc2.weight.shape[1] = 2;  // of 16
+  fc1.weight.codes.resize(2 * 12);
+  fc1.weight.scale.resize(2);
+  fc1.bias.resize(2);
+  fc2.weight.codes.resize(3 * 2);
+  graph::save_package(wrong, folder_ / "small.samebits");
+  EXPECT_THAT(verify(model, folder_ / "small.samebits", batches_of({20}, {0, 12})).text(),
+              testing::HasSubstr("node 1 (fc1) is the first to differ, with [20, 2] instead of [20, 16]"));
+}
+
 TEST_F(Verify, TheRuntimeAloneGivesTheBitsOfTheTrainingForward) {
   Cnn model;
   freeze(model, {1, 2, 8, 8});
@@ -166,7 +247,7 @@ TEST_F(Verify, TheRuntimeAloneGivesTheBitsOfTheTrainingForward) {
   model.eval();
   const Tensor expected = model.forward(x);
   for (const int threads : {1, 3}) {
-    runtime::Interpreter interpreter(runtime::load_package(folder_ / "cnn.samebits"), threads);
+    runtime::Interpreter interpreter(graph::load_package(folder_ / "cnn.samebits"), threads);
     const runtime::Array y = interpreter.run(
         {x.sizes().vec(), {x.const_data_ptr<float>(), x.const_data_ptr<float>() + x.numel()}});
     EXPECT_EQ(y.shape, expected.sizes().vec());

@@ -39,6 +39,12 @@ QuantizerState QATLayer::state() const {
 void QATLayer::set_state(QuantizerState state) {
   quantizer_->input().set_state(state, path());
 }
+void QATLayer::skip() {
+  quantizer_->skip();
+}
+bool QATLayer::is_skipped() const {
+  return quantizer_->is_skipped();
+}
 bool QATLayer::has_relu_input() const {
   return quantizer_->product().has_relu_input;
 }

@@ -47,6 +47,11 @@ class QATLayer : public torch::nn::Module {
   QuantizerState state() const;
   void set_state(QuantizerState state);
 
+  /// Leaves the layer float for good, as a configuration with skip does: it is exported as a float layer, and
+  /// in eval mode computes the bits that ship. configure() takes it back.
+  void skip();
+  bool is_skipped() const;
+
   /// Whether the layer is one of max(x, 0).
   bool has_relu_input() const;
   /// What the layer computes in float32 on its weights as they are, the relu of its input included.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "csrc/float/float_conv2d.h"
+#include "csrc/float/float_linear.h"
 #include "csrc/float/relu.h"
 #include "csrc/observe/min_max.h"
 #include "quant/encode.h"
@@ -47,12 +49,19 @@ void LayerQuantizer::configure(const LayerConfig& asked, const std::string& path
   check(asked, path, weight);
   config_ = narrowed(asked, product_);
   path_ = path;
+  is_skipped_ = false;
   input_->configure(config_.activation, observe_steps);
+}
+
+void LayerQuantizer::skip() {
+  input_->set_state(QuantizerState::kFloat, path_);
+  is_skipped_ = true;
 }
 
 void LayerQuantizer::adopt(const LayerQuantizer& other) {
   config_ = other.config_;
   path_ = other.path_;
+  is_skipped_ = other.is_skipped_;
   input_->configure(config_.activation, other.input_->observe_steps());
 }
 
@@ -105,7 +114,8 @@ Tensor LayerQuantizer::run(const Tensor& x, const LayerParameters& parameters) {
     return multiply_codes(x, parameters);
   const Tensor input = product_.has_relu_input ? std::get<0>(ops::relu(x)) : x;
   input_->observe(input, path_, *flags_);
-  return multiply_floats(input, parameters);
+  const bool ships = is_skipped_ && !input_->is_training() && input.is_cpu();
+  return ships ? multiply_floats_exactly(input, parameters) : multiply_floats(input, parameters);
 }
 
 Tensor LayerQuantizer::run_float(const Tensor& x, const LayerParameters& parameters) const {
@@ -117,6 +127,13 @@ Tensor LayerQuantizer::multiply_floats(const Tensor& x, const LayerParameters& p
   if (!product_.window.has_value()) return torch::nn::functional::linear(x, weight, bias);
   const ops::Conv2dWindow& w = *product_.window;
   return torch::conv2d(x, weight, bias, w.stride, w.padding, w.dilation, w.groups);
+}
+
+Tensor LayerQuantizer::multiply_floats_exactly(const Tensor& x, const LayerParameters& parameters) const {
+  const auto& [weight, bias] = parameters;
+  if (!product_.window.has_value()) return ops::float_linear(x, weight, optional(bias));
+  const ops::Conv2dWindow& w = *product_.window;
+  return ops::float_conv2d(x, weight, optional(bias), w.stride, w.padding, w.dilation, w.groups);
 }
 
 Tensor LayerQuantizer::multiply_codes(const Tensor& x, const LayerParameters& parameters) {

@@ -49,6 +49,11 @@ class LayerQuantizer {
   /// Only the scheme and the name: for a copy, whose buffers follow.
   void adopt(const LayerQuantizer& other);
 
+  /// Leaves the layer float for good: it is exported as one, and in eval mode computes the bits that ship
+  /// (docs/numerics.md §12). configure() takes it back.
+  void skip();
+  bool is_skipped() const { return is_skipped_; }
+
   const LayerProduct& product() const { return product_; }
   const LayerConfig& config() const { return config_; }
   void set_config(const LayerConfig& config) { config_ = config; }
@@ -72,12 +77,14 @@ class LayerQuantizer {
 
  private:
   torch::Tensor multiply_floats(const torch::Tensor& x, const LayerParameters& parameters) const;
+  torch::Tensor multiply_floats_exactly(const torch::Tensor& x, const LayerParameters& parameters) const;
   torch::Tensor multiply_codes(const torch::Tensor& x, const LayerParameters& parameters);
   ops::EncodedLayerOutput call(const ops::LayerCall& call) const;
 
   LayerProduct product_;
   LayerConfig config_;
   std::string path_;
+  bool is_skipped_ = false;
   std::shared_ptr<ActivationQuantizer> input_;
   std::shared_ptr<StepFlags> flags_ = std::make_shared<StepFlags>();
 };

@@ -34,7 +34,7 @@ Evaluation evaluate(Model& model, const Task& task, std::int64_t batch_size) {
 
 Evaluation evaluate_package(const std::filesystem::path& package, const Task& task, std::int64_t batch_size) {
   return refusing([&] {
-    runtime::Interpreter interpreter(runtime::load_package(package), at::get_num_threads());
+    runtime::Interpreter interpreter(graph::load_package(package), at::get_num_threads());
     const auto forward = [&](const torch::Tensor& any_x) {
       const torch::Tensor x = any_x.contiguous();
       const runtime::Array y = interpreter.run(

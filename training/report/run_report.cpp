@@ -36,8 +36,8 @@ std::vector<ResultRow> result_rows(const Curves& curves, Model& model, const Run
     if (curves.qat_step_ms.has_value()) rows[2].step_ratio = *curves.qat_step_ms / *curves.fp32_step_ms;
   }
   if (fs::exists(run.package()))
-    rows.push_back({"exported package", exported_score,
-                    static_cast<std::int64_t>(runtime::package_bytes(run.package()))});
+    rows.push_back(
+        {"exported package", exported_score, static_cast<std::int64_t>(graph::package_bytes(run.package()))});
   if (fs::exists(run.onnx()))
     rows.push_back({"ONNX", exported_score, static_cast<std::int64_t>(fs::file_size(run.onnx()))});
   return rows;

@@ -28,7 +28,7 @@ void relu_blocks(const ReluArgs& args, Int minus_infinity, std::int64_t begin, s
       hn::StoreU(hn::IfThenElseZero(kept, x), tag, static_cast<Int*>(args.y) + i + lane);
       passed |= mask_bits(tag, hn::AndNot(hn::Eq(x, hn::Zero(tag)), not_negative)) << lane;
     }
-    store_clip_bits(passed, args.clip_mask, i);
+    if (args.clip_mask != nullptr) store_clip_bits(passed, args.clip_mask, i);
   }
 }
 

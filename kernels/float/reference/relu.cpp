@@ -11,7 +11,7 @@ void relu(const ReluArgs& args, std::int64_t begin, std::int64_t end) {
     const auto* x = static_cast<const Stored*>(args.x);
     for (std::int64_t i = begin; i < end; ++i) {
       const float value = to_float(x[i]);
-      append_clip_bit(args.clip_mask, i, value <= 0.0f);
+      if (args.clip_mask != nullptr) append_clip_bit(args.clip_mask, i, value <= 0.0f);
       static_cast<Stored*>(args.y)[i] = value < 0.0f ? Stored() : x[i];
     }
   });

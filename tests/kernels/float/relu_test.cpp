@@ -39,6 +39,18 @@ TEST_F(Relu, KeepsPositiveValuesAndNaNAndMarksTheRest) {
   }
 }
 
+TEST_F(Relu, NeedsNoMask) {
+  std::vector<float> x(27, -1.0f);
+  x[20] = 3.0f;
+  std::vector<float> expected(27, 0.0f);
+  expected[20] = 3.0f;
+  for (const auto& entry : under_test(relu)) {
+    std::vector<float> y(27, -7.0f);
+    entry.run({x.data(), y.data(), nullptr}, 0, 27);
+    EXPECT_EQ(y, expected) << entry.name;
+  }
+}
+
 TEST_F(Relu, LeavesMaskBitsBehindTheEndZero) {
   for (const auto& entry : under_test(relu)) {
     std::vector<float> x(11, -1.0f);

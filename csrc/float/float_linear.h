@@ -1,0 +1,15 @@
+// torch operator samebits::float_linear: a float32 linear layer whose bits are part of the contract
+// (docs/numerics.md §12): what a layer that stays float computes in eval mode, and in the package.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <optional>
+
+namespace samebits::ops {
+
+/// y [..., out] = x [..., in] · weightᵀ + bias, all float32; weight [out, in], bias [out] or none. Gradients,
+/// also of second order, are ATen's.
+at::Tensor float_linear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias);
+
+}  // namespace samebits::ops

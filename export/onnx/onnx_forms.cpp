@@ -1,0 +1,24 @@
+#include "export/onnx/onnx_node.h"
+
+namespace samebits {
+
+namespace onnx_forms {
+#define SAMEBITS_OPERATOR(name) OnnxForm name;
+#include "graph/operators.inc"
+}  // namespace onnx_forms
+
+OnnxForm& onnx_form_of(const graph::Operator& op) {
+#define SAMEBITS_OPERATOR(name) onnx_forms::name,
+  static OnnxForm* const kTable[] = {
+#include "graph/operators.inc"
+  };
+  return *kTable[graph::index_of(op)];
+}
+
+std::string add_zero(OnnxBuilder& onnx, const std::string& y) {
+  const float zero = 0.0f;
+  const std::string constant = onnx.constant("zero", {&zero, 1}, {});
+  return onnx.add("Where", {onnx.add("Equal", {y, constant}, "is_zero"), constant, y}, "plus_zero");
+}
+
+}  // namespace samebits

@@ -1,0 +1,54 @@
+// runtime/ops/: every case of tests/graph/op_cases.h has the oracle's bits, on floats and, where the operator
+// keeps order, on the codes of a chain.
+#include <gmock/gmock.h>
+
+#include "tests/runtime/arrays.h"
+
+namespace samebits::runtime {
+namespace {
+
+using graph::Graph;
+using graph::Node;
+
+TEST(Ops, HaveTheOraclesBitsAtAnyBatchAndThreadCount) {
+  for (const graph::OpRow& row : graph::op_rows())
+    for (const graph::OpCase& c : row.cases) {
+      SCOPED_TRACE(row.op + (": " + c.name));
+      expect_as_oracle(graph_of(row, c));
+      if (testing::Test::HasFatalFailure()) return;
+    }
+}
+
+/// The case between a layer in front of it and a layer that reads it.
+Graph between_layers(const graph::OpRow& row, const graph::OpCase& c) {
+  std::mt19937 random(3);
+  Graph graph = graph_of(row, c);
+  Node op = graph.nodes[0];
+  op.inputs = {"front.y"};
+  const graph::Sizes& in = c.inputs[0];
+  const graph::Shape out = graph::checked_types(graph).back().shape;
+  const auto front =
+      in.size() == 3
+          ? graph::node_of("front", random_conv(graph::kWeightKinds[1], {in[0], in[0], 1, 1}, random), {"x"})
+          : graph::node_of("front", random_linear(graph::kWeightKinds[1], in.back(), in.back(), random),
+                           {"x"});
+  graph.nodes = {
+      front, op,
+      graph::node_of("behind", random_linear(graph::kWeightKinds[1], 4, out.back().offset, random), {"y"})};
+  graph.outputs = {"behind.y"};
+  return graph;
+}
+
+TEST(Ops, ThatKeepOrderHaveTheOraclesBitsOnCodesToo) {
+  for (const graph::OpRow& row : graph::op_rows()) {
+    if (!graph::find_operator(row.op)->keeps_order) continue;
+    for (const graph::OpCase& c : row.cases) {
+      SCOPED_TRACE(row.op + (": " + c.name));
+      expect_as_oracle(between_layers(row, c));
+      if (testing::Test::HasFatalFailure()) return;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace samebits::runtime
