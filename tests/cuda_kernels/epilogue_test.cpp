@@ -5,7 +5,11 @@
 #include <cmath>
 #include <limits>
 
+#ifdef __CUDACC__  // one program on a card: encode_rows_test.cpp compiles it
+#include "kernels/matmul/cuda/encode_rows.h"
+#else
 #include "kernels/matmul/cuda/encode_rows.cu"
+#endif
 #include "kernels/matmul/linear.h"
 #include "kernels/matmul/reference/epilogue.h"
 #include "tests/cuda_kernels/device_cases.h"

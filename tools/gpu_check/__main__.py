@@ -137,7 +137,9 @@ def loads(run: Run, library: Path) -> str:
 def operators_carried(run: Run, seconds: float) -> dict:
     """The library that was brought along serves until the one that is being built is there."""
     carried = run.pack / "lib" / "libsamebits_ops.so"
-    error = loads(run, carried) if carried.exists() else "none was carried"
+    if not carried.exists():
+        return {"state": "ok", "note": "none: the build serves from the start"}
+    error = loads(run, carried)
     run.library = None if error else carried
     return {"state": "failed" if error else "ok", "error": error}
 

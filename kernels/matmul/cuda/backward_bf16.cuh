@@ -1,5 +1,5 @@
 // The operands of a backward in bfloat16. A thread takes four columns of a block of kSumRows rows, so that
-// their sums have the order of kernels/quantize/gradient.h.
+// their sums have the order of kernels/quantize/column_sums.h.
 #pragma once
 
 #include "kernels/matmul/cuda/backward_bf16.h"

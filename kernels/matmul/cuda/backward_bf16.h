@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "kernels/common/bf16.h"
-#include "kernels/quantize/gradient.h"
+#include "kernels/quantize/column_sums.h"
 
 struct CUstream_st;
 
@@ -21,7 +21,7 @@ struct GradientOperandsArgs {
   const float* x_scale = nullptr;       // 1 value
   Bf16* for_grad_x = nullptr;       // [m][n]: to_bf16(g * weight_scale), the product rounded to float32 first
   Bf16* for_grad_weight = nullptr;  // [m][n]: to_bf16(g * x_scale), likewise
-  float* block_sums = nullptr;      // room for sum_blocks(m) * n: those of kernels/quantize/gradient.h
+  float* block_sums = nullptr;      // room for sum_blocks(m) * n: those of column_sums.h
   float* sums = nullptr;            // [n]: add_block_sums of these; null together with block_sums
 };
 

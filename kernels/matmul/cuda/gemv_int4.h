@@ -13,7 +13,7 @@ namespace samebits::kernels::cuda {
 /// Above as many rows the tiles of gemm_int4.h and gemm_float_int4.h are faster.
 constexpr std::int64_t kGemvRows = 16;
 
-/// gemm_int4 of m rows, any m. Pointers are the device's; output.relu_mask is null.
+/// gemm_int4 of m rows, any m. Pointers are the device's.
 struct GemvInt4Args {
   const std::int8_t* a;  // rows of k codes
   std::int64_t a_stride, m;
