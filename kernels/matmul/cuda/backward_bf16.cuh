@@ -7,10 +7,16 @@
 
 namespace samebits::kernels::cuda {
 
+/// The device's product of a NaN has another payload than the CPU's: a NaN is the quiet one without any.
+__device__ inline Bfloat16 rounded_product(float g, float scale) {
+  const float product = g * scale;
+  return isnan(product) ? Bfloat16{0x7FC0} : to_bfloat16(product);
+}
+
 __device__ inline void store_scaled(Bf16* y, int count, const float (&g)[4], const float (&scale)[4]) {
   Bfloat16 stored[4];
 #pragma unroll
-  for (int i = 0; i < 4; ++i) stored[i] = to_bfloat16(g[i] * scale[i]);
+  for (int i = 0; i < 4; ++i) stored[i] = rounded_product(g[i], scale[i]);
   store_quad(reinterpret_cast<Bfloat16*>(y), count, stored);
 }
 
