@@ -1,5 +1,6 @@
 """The other commands on a trained run: verify, eval, export, doctor; help and wrong use of the command line."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -35,6 +36,9 @@ def change_codes(run, tensor, count):
     with safe_open(path, "numpy") as file:
         metadata = file.metadata()
     save_file(tensors, path, metadata)
+    lines = [f"{hashlib.sha256((path.parent / name).read_bytes()).hexdigest()}  {name}\n"
+             for name in ("codes.safetensors", "graph.json")]  # fmt: skip
+    (path.parent / "SHA256SUMS").write_text("".join(lines))
 
 
 @pytest.mark.parametrize("node, layer, count", [(1, "conv1", 1), (8, "fc1", 32 * 144)])
@@ -56,6 +60,18 @@ def test_verify_names_the_first_layer_that_differs(samebits, run, node, layer, c
         "differing": {"package": int(found[1].replace(",", "")), "onnx": 0},
         "first_difference": {"package": found[2]},
     }
+
+
+def test_verify_refuses_a_package_that_was_damaged(samebits, run):
+    path = run.path / "export/model.samebits"
+    damaged = bytearray((path / "codes.safetensors").read_bytes())
+    damaged[-1] ^= 1
+    (path / "codes.safetensors").write_bytes(damaged)
+    result = samebits("verify", run.path)
+    assert error_of(result, 2) == (
+        f"error: [package] {path}: expected files with the sums of SHA256SUMS, got others; they are damaged, or not of "
+        "one package\n"
+    )
 
 
 def test_verify_finds_the_onnx_file_of_another_model(samebits, run, data):
