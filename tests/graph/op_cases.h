@@ -159,6 +159,12 @@ inline const std::vector<OpRow>& op_rows() {
        {{"from 1", Flatten{1}, {{2, 3, 4}}},
         {"from 2", Flatten{2}, {{2, 3, 4}}},
         {"from 3", Flatten{3}, {{2, 3, 4}}}}},
+      {"clamp",
+       oracle::run_clamp,
+       true,
+       {{"relu6", Clamp{0, 6}, {{37}}},
+        {"below zero", Clamp{-0.75f, -0.5f}, {{2, 3, 5}}},
+        {"one value", Clamp{0.3f, 0.3f}, {{11}}}}},
       {"add", oracle::run_add, true, {{"images", Add{}, {{2, 3, 5}, {2, 3, 5}}}}},
   };
   return kRows;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "graph/ops/avg_pool2d.h"
+#include "graph/ops/clamp.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/flatten.h"
 #include "graph/ops/float_conv2d.h"
@@ -164,6 +165,13 @@ inline FloatTensor run_flatten(const Node& node, const Tensors& inputs) {
 inline FloatTensor run_relu(const Node&, const Tensors& inputs) {
   FloatTensor y = inputs[0];
   for (float& value : y.values) value = value < 0 ? 0 : value;
+  return y;
+}
+
+inline FloatTensor run_clamp(const Node& node, const Tensors& inputs) {
+  const auto& clamp = node.as<graph::Clamp>();
+  FloatTensor y = inputs[0];
+  for (float& value : y.values) value = std::fmin(std::fmax(value, clamp.low), clamp.high);
   return y;
 }
 

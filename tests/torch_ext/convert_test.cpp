@@ -112,6 +112,18 @@ TEST_F(Convert, TakesEveryWayToWriteWhatItSupports) {
       {"the functional",
        [](Free& m, const Tensor& x) { return torch::nn::functional::relu(m.fc(x)); },
        {"relu_1: relu(v1) -> v2"}},
+      {"clamp, hardtanh and relu6",
+       [](Free& m, const Tensor& x) {
+         return torch::hardtanh(torch::clamp(torch::relu6(m.fc(x)), -1, 5.5), 0.25, 5);
+       },
+       {"clamp_1: clamp(v1) -> v2", "clamp_2: clamp(v2) -> v3", "clamp_3: clamp(v3) -> v4"}},
+      {"relu6 in place",
+       [](Free& m, const Tensor& x) {
+         Tensor y = m.fc(x);
+         torch::relu6_(y);
+         return y;
+       },
+       {"clamp_1: clamp(v1) -> v2"}},
       {"addition in place",
        [](Free& m, const Tensor& x) { return m.fc(x).add_(x); },
        {"add_1: add(v1, x) -> v2"}},
