@@ -12,9 +12,12 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+/// Its outputs hang on the first and the last argument that want a gradient: grad_y and a parameter, if both
+/// do.
 struct NoSecondDerivative : torch::autograd::Function<NoSecondDerivative> {
-  static variable_list forward(AutogradContext* context, const variable_list& /*inputs*/,
-                               const std::string& name, const std::function<variable_list()>& run) {
+  static variable_list forward(AutogradContext* context, const at::Tensor& /*first*/,
+                               const at::Tensor& /*last*/, const std::string& name,
+                               const std::function<variable_list()>& run) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     context->saved_data["name"] = name;
     return run();
@@ -42,7 +45,7 @@ void compute(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
     return;
   }
   const std::string name = op.schema().name().substr(sizeof("samebits::") - 1);
-  const variable_list outputs = NoSecondDerivative::apply(inputs, name, [&] {
+  const variable_list outputs = NoSecondDerivative::apply(inputs.front(), inputs.back(), name, [&] {
     op.callBoxed(stack);
     variable_list results;
     for (const c10::IValue& value : torch::jit::last(*stack, op.schema().returns().size()))

@@ -9,4 +9,5 @@
 #include "torch_ext/modules/qat_linear.h"
 #include "torch_ext/modules/relu.h"
 #include "torch_ext/prepare.h"
+#include "torch_ext/quantizer/layer_quantizer.h"
 #include "torch_ext/verify.h"
