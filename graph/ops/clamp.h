@@ -1,4 +1,5 @@
-// clamp: x below low becomes low, above high becomes high, element by element; NaN stays, and -0 where low is 0.
+// clamp: x below low becomes low, above high becomes high, element by element; NaN stays, and -0 where low is
+// 0.
 #pragma once
 
 #include "graph/operator.h"
