@@ -84,10 +84,13 @@ def newest_source() -> float:
     return max(path.stat().st_mtime for folder in folders for path in folder.rglob("*.[hc]*"))
 
 
+def object_of(source: Path, objects: Path) -> Path:
+    return objects / (str(source.relative_to(ROOT)).replace("/", ".") + ".o")
+
+
 def compile_one(source: Path, objects: Path, command: list[str], syntax_only: bool, newest: float) -> Compiled:
     """Unless an object is there that is newer than every source."""
-    name = str(source.relative_to(ROOT))
-    made = objects / (name.replace("/", ".") + ".o")
+    name, made = str(source.relative_to(ROOT)), object_of(source, objects)
     if not syntax_only and made.exists() and made.stat().st_mtime > newest:
         return Compiled(name, 0.0, "")
     target = ["-fsyntax-only"] if syntax_only else ["-c", "-o", str(made)]
@@ -103,7 +106,7 @@ def link(objects: Path, pack: Path, torch: Torch, library: Path) -> str:
     theirs = [torch.folder / "lib" / f"lib{name}.so" for name in ("torch", "torch_cpu", "torch_cuda", "c10", "c10_cuda")]
     paths = [torch.folder / "lib", pack / "lib"] + [path.parent for path in torch.cuda_libraries]
     command = [os.environ.get("CXX", "g++"), "-shared", "-fopenmp", "-o", str(library)]
-    command += [str(path) for path in sorted(objects.glob("*.o"))]
+    command += [str(object_of(source, objects)) for source in sources()]  # others are left from renamed files
     command += ["-Wl,--no-as-needed,--allow-shlib-undefined,-rpath,$ORIGIN", *(f"-Wl,-rpath,{path.resolve()}" for path in paths)]
     command += [str(path) for path in [*ours, *theirs, *torch.cuda_libraries]]
     done = subprocess.run(command, capture_output=True, text=True)
