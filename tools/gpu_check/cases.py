@@ -228,13 +228,16 @@ def observe_cases() -> Iterator[Case]:
         yield Case("observe_histogram", f"{count} elements",
                    lambda g, n=count: (values(g, n, specials=False), torch.zeros(2048, dtype=torch.int64),
                                        torch.tensor([-3.0, 4.0])), small, is_waiting=True)
-    yield Case("observe_quantize", f"{LARGER} elements", lambda g: moving_average(g, values(g, LARGER, specials=False), False, True), False)
+    yield Case("observe_quantize", f"{LARGER} elements",
+               lambda g: moving_average(g, values(g, LARGER, specials=False), False, True), False)
     for batches in (0, 3):
         for extremes in (False, True):
             yield Case("observe_quantize", f"4099 elements after {batches} batches, {'a NaN' if extremes else 'numbers'}",
-                       lambda g, b=batches, e=extremes: with_batches(moving_average(g, with_nan(values(g, 4099, specials=False), e), False, True), b))
+                       lambda g, b=batches, e=extremes: with_batches(
+                           moving_average(g, with_nan(values(g, 4099, specials=False), e), False, True), b))
             yield Case("move_grid", f"after {batches} batches, {'extremes' if extremes else 'averages'}",
-                       lambda g, b=batches, e=extremes: (*with_batches(moving_average(g, torch.tensor([-3.0, 7.5]), False), b), e))
+                       lambda g, b=batches, e=extremes: (
+                           *with_batches(moving_average(g, torch.tensor([-3.0, 7.5]), False), b), e))
     yield Case("move_grid", "an infinity", lambda g: moving_average(g, torch.tensor([-3.0, math.inf]), False))
     yield Case("move_grid", "nothing", lambda g: moving_average(g, torch.tensor([math.inf, -math.inf]), True))
     for rows, shape, group_size in ((1, (3, 1), 0), (5, (5, 9), 0), (33, (33, 130), 32), (33, (33, 130), 7), (700, (700, 515), 0),

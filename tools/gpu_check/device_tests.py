@@ -16,13 +16,15 @@ import processes
 ROOT = Path(__file__).resolve().parents[2]
 
 # Of each tool: what its runs have in memory (tests/cuda_card/card.h), and the suites to look at, the most telling first.
+SHARED = ("EncodeRows", "BackwardBf16", "GemvInt4", "GemmInt4", "GemmFloatInt4")
+BARRIERS = ("exact", (*SHARED, "ObserveQuantize", "Quantize", "Lsq", "Observe", "Histogram", "MinMax", "Mx", "FakeQuantize"))
 SANITIZERS = {
-    "memcheck": ("exact", ("EncodeRows", "BackwardBf16", "GemvInt4", "GemmInt4", "GemmFloatInt4", "Epilogue", "FakeQuantize", "Lsq", "Mx", "ObserveQuantize", "MinMax",
-                           "PackInt4", "Observe", "Quantize", "Histogram", "Dequantize", "Relu", "Codebook", "FakeQuantizeFloat",
-                           "Stochastic", "GridOfRange")),
-    "racecheck": ("exact", ("EncodeRows", "BackwardBf16", "GemvInt4", "GemmInt4", "GemmFloatInt4", "ObserveQuantize", "Quantize", "Lsq", "Observe", "Histogram", "MinMax", "Mx", "FakeQuantize")),
-    "synccheck": ("exact", ("EncodeRows", "BackwardBf16", "GemvInt4", "GemmInt4", "GemmFloatInt4", "ObserveQuantize", "Quantize", "Lsq", "Observe", "Histogram", "MinMax", "Mx", "FakeQuantize")),
-    "initcheck": ("raw", ("EncodeRows", "BackwardBf16", "GemvInt4", "GemmInt4", "GemmFloatInt4", "Epilogue", "Lsq", "ObserveQuantize", "MinMax", "Observe", "Mx", "FakeQuantize",
+    "memcheck": ("exact", (*SHARED, "Epilogue", "FakeQuantize", "Lsq", "Mx", "ObserveQuantize", "MoveGrid", "MinMax", "PackInt4", "Observe",
+                           "Quantize", "Histogram", "Dequantize", "Relu", "Codebook", "FakeQuantizeSmallFloat", "Stochastic",
+                           "GridOfRange")),
+    "racecheck": BARRIERS,
+    "synccheck": BARRIERS,
+    "initcheck": ("raw", (*SHARED, "Epilogue", "Lsq", "ObserveQuantize", "MoveGrid", "Quantize", "MinMax", "Observe", "Mx", "FakeQuantize",
                           "Histogram", "PackInt4")),
 }
 
