@@ -1,7 +1,8 @@
-// What every operator says of itself, and the table of them. An operator is graph/ops/<name>.h, a struct of
-// attributes whose visit() names each field once, and graph/ops/<name>.cpp, which says what it takes and
-// gives. The other layers have a file of that name each: runtime/ops/ computes it, export/onnx/ops/ writes
-// it, torch_ext/graph/ops/ finds it in a trace. Nothing but graph/operators.inc lists them.
+// What every operator says of itself, and the table of them. An operator is graph/ops/<theme>/<name>.h, a
+// struct of attributes whose visit() names each field once, and graph/ops/<theme>/<name>.cpp, which says what
+// it takes and gives. The other layers have a file of that name each: runtime/ops/ computes it,
+// export/onnx/ops/ writes it, torch_ext/graph/ops/ finds it in a trace. Nothing but graph/operators.inc lists
+// them.
 #pragma once
 
 #include <any>

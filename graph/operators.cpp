@@ -8,12 +8,12 @@
 namespace samebits::graph {
 
 namespace ops {
-#define SAMEBITS_OPERATOR(name) const Operator& name();
+#define SAMEBITS_OPERATOR(theme, name) const Operator& name();
 #include "graph/operators.inc"
 }  // namespace ops
 
 std::span<const Operator* const> operators() {
-#define SAMEBITS_OPERATOR(name) &ops::name(),
+#define SAMEBITS_OPERATOR(theme, name) &ops::name(),
   static const Operator* const kTable[] = {
 #include "graph/operators.inc"
   };

@@ -1,5 +1,5 @@
-// How the runtime computes an operator: runtime/ops/<name>.cpp has one for each of graph/operators.inc, over
-// kernels/.
+// How the runtime computes an operator: runtime/ops/<theme>/<name>.cpp has one for each of
+// graph/operators.inc, over kernels/.
 #pragma once
 
 #include <algorithm>

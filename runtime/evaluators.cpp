@@ -6,12 +6,12 @@
 namespace samebits::runtime {
 
 namespace ops {
-#define SAMEBITS_OPERATOR(name) const Evaluator& name();
+#define SAMEBITS_OPERATOR(theme, name) const Evaluator& name();
 #include "graph/operators.inc"
 }  // namespace ops
 
 const Evaluator& evaluator_of(const graph::Operator& op) {
-#define SAMEBITS_OPERATOR(name) &ops::name(),
+#define SAMEBITS_OPERATOR(theme, name) &ops::name(),
   static const Evaluator* const kTable[] = {
 #include "graph/operators.inc"
   };

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "graph/ops/conv2d.h"
-#include "graph/ops/linear.h"
+#include "graph/ops/layers/conv2d.h"
+#include "graph/ops/layers/linear.h"
 #include "kernels/conv/conv2d.h"
 #include "kernels/matmul/linear.h"
 

@@ -2,8 +2,8 @@
 
 #include <map>
 
-#include "graph/ops/float_conv2d.h"
-#include "graph/ops/float_linear.h"
+#include "graph/ops/layers/float_conv2d.h"
+#include "graph/ops/layers/float_linear.h"
 #include "graph/package.h"
 #include "runtime/interpreter.h"
 #include "torch_ext/convert.h"

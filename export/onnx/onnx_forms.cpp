@@ -3,12 +3,12 @@
 namespace samebits {
 
 namespace onnx_forms {
-#define SAMEBITS_OPERATOR(name) OnnxForm name;
+#define SAMEBITS_OPERATOR(theme, name) OnnxForm name;
 #include "graph/operators.inc"
 }  // namespace onnx_forms
 
 OnnxForm& onnx_form_of(const graph::Operator& op) {
-#define SAMEBITS_OPERATOR(name) onnx_forms::name,
+#define SAMEBITS_OPERATOR(theme, name) onnx_forms::name,
   static OnnxForm* const kTable[] = {
 #include "graph/operators.inc"
   };

@@ -1,5 +1,5 @@
-// How the ONNX writer puts an operator: export/onnx/ops/<name>.cpp has one for each of graph/operators.inc.
-// docs/reference/onnx.md says why each form is what it is.
+// How the ONNX writer puts an operator: export/onnx/ops/<theme>/<name>.cpp has one for each of
+// graph/operators.inc. docs/reference/onnx.md says why each form is what it is.
 #pragma once
 
 #include "export/onnx/onnx_builder.h"

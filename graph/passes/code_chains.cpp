@@ -1,7 +1,7 @@
 #include "graph/passes/code_chains.h"
 
 #include "graph/operator.h"
-#include "graph/ops/relu.h"
+#include "graph/ops/elementwise/relu.h"
 
 namespace samebits::graph {
 namespace {

@@ -7,8 +7,8 @@
 #include <fstream>
 
 #include "graph/operator.h"
-#include "graph/ops/avg_pool2d.h"
-#include "graph/ops/max_pool2d.h"
+#include "graph/ops/pool/avg_pool2d.h"
+#include "graph/ops/pool/max_pool2d.h"
 #include "graph/package.h"
 #include "graph/package_json.h"
 #include "io/json.h"

@@ -8,15 +8,15 @@
 #include <vector>
 
 #include "graph/operator.h"
-#include "graph/ops/add.h"
-#include "graph/ops/avg_pool2d.h"
-#include "graph/ops/conv2d.h"
-#include "graph/ops/flatten.h"
-#include "graph/ops/float_conv2d.h"
-#include "graph/ops/float_linear.h"
-#include "graph/ops/linear.h"
-#include "graph/ops/max_pool2d.h"
-#include "graph/ops/relu.h"
+#include "graph/ops/elementwise/add.h"
+#include "graph/ops/elementwise/relu.h"
+#include "graph/ops/layers/conv2d.h"
+#include "graph/ops/layers/float_conv2d.h"
+#include "graph/ops/layers/float_linear.h"
+#include "graph/ops/layers/linear.h"
+#include "graph/ops/pool/avg_pool2d.h"
+#include "graph/ops/pool/max_pool2d.h"
+#include "graph/ops/shape/flatten.h"
 
 namespace samebits::graph {
 

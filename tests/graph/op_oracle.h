@@ -9,14 +9,14 @@
 #include <limits>
 #include <vector>
 
-#include "graph/ops/avg_pool2d.h"
-#include "graph/ops/clamp.h"
-#include "graph/ops/conv2d.h"
-#include "graph/ops/flatten.h"
-#include "graph/ops/float_conv2d.h"
-#include "graph/ops/float_linear.h"
-#include "graph/ops/linear.h"
-#include "graph/ops/max_pool2d.h"
+#include "graph/ops/elementwise/clamp.h"
+#include "graph/ops/layers/conv2d.h"
+#include "graph/ops/layers/float_conv2d.h"
+#include "graph/ops/layers/float_linear.h"
+#include "graph/ops/layers/linear.h"
+#include "graph/ops/pool/avg_pool2d.h"
+#include "graph/ops/pool/max_pool2d.h"
+#include "graph/ops/shape/flatten.h"
 #include "tests/float_oracle.h"
 #include "tests/oracle.h"
 

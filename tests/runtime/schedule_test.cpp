@@ -8,7 +8,7 @@
 #include <bit>
 #include <map>
 
-#include "graph/ops/relu.h"
+#include "graph/ops/elementwise/relu.h"
 #include "runtime/interpreter.h"
 #include "tests/runtime/arrays.h"
 

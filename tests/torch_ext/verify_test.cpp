@@ -5,8 +5,8 @@
 #include <fstream>
 #include <memory>
 
-#include "graph/ops/conv2d.h"
-#include "graph/ops/linear.h"
+#include "graph/ops/layers/conv2d.h"
+#include "graph/ops/layers/linear.h"
 #include "graph/package.h"
 #include "runtime/interpreter.h"
 #include "tests/torch_ext/models.h"

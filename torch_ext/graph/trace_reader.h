@@ -1,4 +1,4 @@
-// How an operator is found in a trace: torch_ext/graph/ops/<name>.cpp says it for each of
+// How an operator is found in a trace: torch_ext/graph/ops/<theme>/<name>.cpp says it for each of
 // graph/operators.inc.
 #pragma once
 

@@ -3,12 +3,12 @@
 namespace samebits {
 
 namespace trace_ops {
-#define SAMEBITS_OPERATOR(name) const TraceReader& name();
+#define SAMEBITS_OPERATOR(theme, name) const TraceReader& name();
 #include "graph/operators.inc"
 }  // namespace trace_ops
 
 const TraceReader& trace_reader_of(const graph::Operator& op) {
-#define SAMEBITS_OPERATOR(name) &trace_ops::name(),
+#define SAMEBITS_OPERATOR(theme, name) &trace_ops::name(),
   static const TraceReader* const kTable[] = {
 #include "graph/operators.inc"
   };

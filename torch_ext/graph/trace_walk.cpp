@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <ranges>
 
-#include "graph/ops/relu.h"
+#include "graph/ops/elementwise/relu.h"
 #include "torch_ext/graph/in_place.h"
 #include "torch_ext/graph/trace_reader.h"
 

@@ -1,0 +1,20 @@
+// Conv: the engine chooses the order of the sums.
+#include "graph/ops/layers/float_conv2d.h"
+
+#include "export/onnx/onnx_node.h"
+
+namespace samebits::onnx_forms {
+
+void float_conv2d(const OnnxNode& out) {
+  const auto& conv = out.node.as<graph::FloatConv2d>();
+  const graph::Sizes& shape = conv.weight.shape;
+  std::vector<std::string> inputs = {out.node.inputs[0],
+                                     out.onnx.constant("weight", conv.weight.values, shape)};
+  if (!conv.bias.empty()) inputs.push_back(out.onnx.constant("bias", conv.bias, {shape[0]}));
+  out.onnx.add("Conv", inputs, "float");
+  out.onnx.set("kernel_shape", std::array{shape[2], shape[3]});
+  set_window(out.onnx, conv);
+  out.onnx.set("group", conv.groups);
+}
+
+}  // namespace samebits::onnx_forms

@@ -1,0 +1,27 @@
+#include "graph/ops/layers/float_conv2d.h"
+
+#include "torch_ext/graph/trace_reader.h"
+#include "torch_ext/quantizer/layer_quantizer.h"
+
+namespace samebits::trace_ops {
+namespace {
+
+std::any from_layer(const QATLayer& layer) {
+  if (!is_float(layer, "conv2d")) return {};
+  const ops::Conv2dWindow& window = *layer.quantizer().product().window;
+  return graph::FloatConv2d{.weight = float_weight_of(layer),
+                            .bias = bias_of(layer),
+                            .stride = window.stride,
+                            .padding = window.padding,
+                            .dilation = window.dilation,
+                            .groups = window.groups};
+}
+
+}  // namespace
+
+const TraceReader& float_conv2d() {
+  static const TraceReader kReader{.kinds = {}, .from_layer = from_layer};
+  return kReader;
+}
+
+}  // namespace samebits::trace_ops
