@@ -86,7 +86,8 @@ def test_the_run_folder_is_complete(trained):
     assert names - events == {
         "config.resolved.yaml", "env.json", "metrics.jsonl", "report.html", "status.json",
         "checkpoints/fp32.safetensors", "checkpoints/last.safetensors", "checkpoints/final.safetensors",
-        "export/model.onnx", "export/model.samebits/graph.json", "export/model.samebits/codes.safetensors",
+        "export/model.onnx", "export/model.samebits/SHA256SUMS", "export/model.samebits/graph.json",
+        "export/model.samebits/codes.safetensors",
     }  # fmt: skip
     assert (run.parent / "latest").resolve() == run
 
