@@ -32,19 +32,6 @@ std::vector<T> values_of(const std::vector<std::uint8_t>& bytes) {
   return values;
 }
 
-Sizes scale_shape(const QuantizedTensor& tensor) {
-  const std::int64_t groups = quant::groups_per_row(tensor.encoding, tensor.row_length());
-  switch (tensor.encoding.granularity) {
-    case Granularity::kPerTensor:
-      return {1};
-    case Granularity::kPerChannel:
-      return {tensor.rows()};
-    case Granularity::kPerGroup:
-      return {tensor.rows(), groups};
-  }
-  return {};
-}
-
 /// Takes the tensor out of the file.
 io::TensorData take(io::SafetensorsFile& file, const std::string& name, const char* dtype,
                     const Sizes& shape) {
@@ -61,6 +48,19 @@ io::TensorData take(io::SafetensorsFile& file, const std::string& name, const ch
 }
 
 }  // namespace
+
+Sizes scale_shape(const QuantizedTensor& tensor) {
+  const std::int64_t groups = quant::groups_per_row(tensor.encoding, tensor.row_length());
+  switch (tensor.encoding.granularity) {
+    case Granularity::kPerTensor:
+      return {1};
+    case Granularity::kPerChannel:
+      return {tensor.rows()};
+    case Granularity::kPerGroup:
+      return {tensor.rows(), groups};
+  }
+  return {};
+}
 
 void write_codes(const std::string& name, const QuantizedTensor& tensor, io::SafetensorsFile& file) {
   const auto count = static_cast<std::int64_t>(tensor.codes.size());

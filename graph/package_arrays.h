@@ -1,5 +1,5 @@
-// The arrays of a node as tensors of codes.safetensors, "NODE.weight" and so on. Format:
-// docs/reference/package.md.
+// The arrays of a graph, "NODE.weight" and so on: where they are put and taken from, in whatever file, and as
+// tensors of codes.safetensors. Format: docs/reference/package.md.
 #pragma once
 
 #include <string>
@@ -15,6 +15,30 @@ namespace samebits::graph {
 struct ArraysError : GraphError {
   using GraphError::GraphError;
 };
+
+/// Takes the arrays of a graph, in the order of its nodes.
+class ArraySink {
+ public:
+  virtual ~ArraySink() = default;
+  virtual void codes(const std::string& name, const quant::QuantizedTensor& tensor) = 0;
+  virtual void floats(const std::string& name, const Sizes& shape, const std::vector<float>& values) = 0;
+};
+
+/// Gives the arrays of a graph. Throws ArraysError for one that is missing or has another dtype or shape.
+class ArraySource {
+ public:
+  virtual ~ArraySource() = default;
+  /// Fills in codes, scales and zero points of a tensor whose encoding and shape are there; neither is
+  /// checked yet.
+  virtual void codes(const std::string& name, quant::QuantizedTensor& tensor) = 0;
+  /// An empty `shape` is any one of rank 1.
+  virtual std::vector<float> floats(const std::string& name, const Sizes& shape) = 0;
+  /// Throws when there is an array that was not asked for.
+  virtual void end() = 0;
+};
+
+/// The shape of a tensor's scales: [1], [out] or [out, groups].
+Sizes scale_shape(const quant::QuantizedTensor& tensor);
 
 /// Adds NAME, NAME_scale and NAME_zero_point.
 void write_codes(const std::string& name, const quant::QuantizedTensor& tensor, io::SafetensorsFile& file);

@@ -31,7 +31,7 @@ constexpr GranularityName kGranularities[] = {{"per_tensor", Granularity::kPerTe
 /// An operator's fields into a node's object and the arrays.
 class Writer : public AttributeWriter {
  public:
-  Writer(const std::string& node, OrderedJson& json, io::SafetensorsFile& arrays)
+  Writer(const std::string& node, OrderedJson& json, ArraySink& arrays)
       : node_(node), json_(json), arrays_(arrays) {}
 
   void operator()(const char* key, const bool& value) override { json_[key] = value; }
@@ -57,22 +57,22 @@ class Writer : public AttributeWriter {
                   {"symmetric", encoding.symmetric},
                   {"granularity", granularity->name},
                   {"group_size", encoding.group_size}};
-    write_codes(node_ + "." + key, tensor, arrays_);
+    arrays_.codes(node_ + "." + key, tensor);
   }
   void operator()(const char* key, const FloatTensor& tensor) override {
     json_[key] = {{"shape", tensor.shape}};
-    write_floats(node_ + "." + key, tensor.shape, tensor.values, arrays_);
+    arrays_.floats(node_ + "." + key, tensor.shape, tensor.values);
   }
   void operator()(const char* key, const std::vector<float>& values) override {
     json_[std::string("has_") + key] = !values.empty();
     if (!values.empty())
-      write_floats(node_ + "." + key, {static_cast<std::int64_t>(values.size())}, values, arrays_);
+      arrays_.floats(node_ + "." + key, {static_cast<std::int64_t>(values.size())}, values);
   }
 
  private:
   const std::string& node_;
   OrderedJson& json_;
-  io::SafetensorsFile& arrays_;
+  ArraySink& arrays_;
 };
 
 Granularity read_granularity(JsonKeys& keys) {
@@ -84,7 +84,7 @@ Granularity read_granularity(JsonKeys& keys) {
 
 class Reader : public AttributeReader {
  public:
-  Reader(const std::string& node, JsonKeys& keys, io::SafetensorsFile& arrays)
+  Reader(const std::string& node, JsonKeys& keys, ArraySource& arrays)
       : node_(node), keys_(keys), arrays_(arrays) {}
 
   void operator()(const char* key, bool& value) override { value = keys_.flag(key); }
@@ -114,24 +114,57 @@ class Reader : public AttributeReader {
     if (has_groups ? encoding.group_size < 4 || encoding.group_size % 4 != 0 : encoding.group_size != 0)
       throw GraphError(io::join(keys.place("group_size"),
                                 ": expected a multiple of 4 per group, else 0, got ", encoding.group_size));
-    read_codes(node_ + "." + key, tensor, arrays_);
+    arrays_.codes(node_ + "." + key, tensor);
   }
   void operator()(const char* key, FloatTensor& tensor) override {
     JsonKeys keys = keys_.object(key);
     tensor.shape = keys.integers("shape");
     keys.end();
     element_count(keys_.place(key), tensor.shape);
-    tensor.values = read_floats(node_ + "." + key, tensor.shape, arrays_);
+    tensor.values = arrays_.floats(node_ + "." + key, tensor.shape);
   }
   void operator()(const char* key, std::vector<float>& values) override {
     const std::string flag = std::string("has_") + key;
-    if (keys_.flag(flag.c_str())) values = read_floats(node_ + "." + key, {}, arrays_);
+    if (keys_.flag(flag.c_str())) values = arrays_.floats(node_ + "." + key, {});
   }
 
  private:
   const std::string& node_;
   JsonKeys& keys_;
-  io::SafetensorsFile& arrays_;
+  ArraySource& arrays_;
+};
+
+/// The tensors of codes.safetensors.
+class TensorSink : public ArraySink {
+ public:
+  explicit TensorSink(io::SafetensorsFile& file) : file_(file) {}
+  void codes(const std::string& name, const quant::QuantizedTensor& tensor) override {
+    write_codes(name, tensor, file_);
+  }
+  void floats(const std::string& name, const Sizes& shape, const std::vector<float>& values) override {
+    write_floats(name, shape, values, file_);
+  }
+
+ private:
+  io::SafetensorsFile& file_;
+};
+
+class TensorSource : public ArraySource {
+ public:
+  explicit TensorSource(io::SafetensorsFile& file) : file_(file) {}
+  void codes(const std::string& name, quant::QuantizedTensor& tensor) override {
+    read_codes(name, tensor, file_);
+  }
+  std::vector<float> floats(const std::string& name, const Sizes& shape) override {
+    return read_floats(name, shape, file_);
+  }
+  void end() override {
+    if (!file_.tensors.empty())
+      throw ArraysError(file_.tensors.begin()->first + ": expected no tensor that graph.json does not name");
+  }
+
+ private:
+  io::SafetensorsFile& file_;
 };
 
 OrderedJson dimension_json(const Dimension& dimension) {
@@ -161,7 +194,7 @@ Input read_input(const Json& json, std::size_t index) {
   return input;
 }
 
-Node read_node(const Json& json, std::size_t index, io::SafetensorsFile& arrays) {
+Node read_node(const Json& json, std::size_t index, ArraySource& arrays) {
   // The name is what a user knows the node by; until it is read there is only its place.
   std::string where = io::join("nodes[", index, "]");
   Node node;
@@ -184,9 +217,7 @@ Node read_node(const Json& json, std::size_t index, io::SafetensorsFile& arrays)
 
 }  // namespace
 
-PackageText to_text(const Graph& graph) {
-  PackageText text;
-  text.arrays.metadata["format"] = "samebits";
+std::string graph_json(const Graph& graph, ArraySink& arrays) {
   OrderedJson json;
   json["format"] = "samebits";
   json["version"] = kPackageVersion;
@@ -205,20 +236,33 @@ PackageText to_text(const Graph& graph) {
                         {"scope", node.scope},
                         {"inputs", node.inputs},
                         {"outputs", node.outputs}};
-    Writer writer(node.name, each, text.arrays);
+    Writer writer(node.name, each, arrays);
     node.op->write(node.attributes, writer);
     json["nodes"].push_back(std::move(each));
   }
-  text.json = json.dump(2) + "\n";
+  return json.dump(2) + "\n";
+}
+
+PackageText to_text(const Graph& graph) {
+  PackageText text;
+  text.arrays.metadata["format"] = "samebits";
+  TensorSink sink(text.arrays);
+  text.json = graph_json(graph, sink);
   return text;
 }
 
 Graph graph_of(const Json& json, io::SafetensorsFile& arrays) {
+  TensorSource source(arrays);
+  if (json.is_object() && json.contains("version") && json["version"] == 1)
+    return graph_of(upgraded_from_v1(json, arrays), source);
+  return graph_of(json, source);
+}
+
+Graph graph_of(const Json& json, ArraySource& arrays) {
   JsonKeys keys(json, "");
   if (const Json& format = keys.value("format"); format != "samebits")
     keys.fail_at("format", "\"samebits\"", format);
   const Json& version = keys.value("version");
-  if (version == 1) return graph_of(upgraded_from_v1(json, arrays), arrays);
   if (version != kPackageVersion)
     keys.fail_at("version", io::join("1 or ", kPackageVersion, ", which this build reads"), version);
   Graph graph;
@@ -228,8 +272,7 @@ Graph graph_of(const Json& json, io::SafetensorsFile& arrays) {
   keys.end();
   for (std::size_t i = 0; i < inputs.size(); ++i) graph.inputs.push_back(read_input(inputs[i], i));
   for (std::size_t i = 0; i < nodes.size(); ++i) graph.nodes.push_back(read_node(nodes[i], i, arrays));
-  if (!arrays.tensors.empty())
-    throw ArraysError(arrays.tensors.begin()->first + ": expected no tensor that graph.json does not name");
+  arrays.end();
   return graph;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "graph/graph.h"
+#include "graph/package_arrays.h"
 #include "io/safetensors.h"
 
 namespace samebits::graph {
@@ -18,13 +19,16 @@ struct PackageText {
   io::SafetensorsFile arrays;
 };
 
-/// Floats are written so that reading gives the same bits. Throws nlohmann::json's exception when a name is
-/// not UTF-8.
+/// graph.json of a graph whose arrays go to `arrays`. Floats are written so that reading gives the same bits.
+/// Throws nlohmann::json's exception when a name is not UTF-8.
+std::string graph_json(const Graph& graph, ArraySink& arrays);
 PackageText to_text(const Graph& graph);
 
 /// Throws GraphError "WHERE: expected A, got B" for the first thing that is not as docs/reference/package.md
 /// says. Sizes are in the range of their types and arrays as large as the sizes say, no more: checked_types()
-/// decides whether they make sense. What is read is taken out of `arrays`.
+/// decides whether they make sense. From a safetensors file version 1 is read too, and what is read is taken
+/// out of it.
+Graph graph_of(const nlohmann::json& json, ArraySource& arrays);
 Graph graph_of(const nlohmann::json& json, io::SafetensorsFile& arrays);
 
 }  // namespace samebits::graph
