@@ -144,17 +144,6 @@ std::string joined(const std::vector<std::string>& lines) {
   return text;
 }
 
-}  // namespace
-
-std::string scheme_text(const QScheme& scheme) {
-  std::string text = "int" + std::to_string(scheme.bits) + (scheme.symmetric ? "" : " affine");
-  if (scheme.granularity == Granularity::kPerChannel) text += " per channel";
-  if (scheme.granularity == Granularity::kPerGroup) text += " groups of " + std::to_string(scheme.group_size);
-  return text;
-}
-
-namespace {
-
 /// Float layers that were put aside for QAT layers, put back unless keep() was called.
 class Replacements {
  public:

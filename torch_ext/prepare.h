@@ -77,7 +77,4 @@ void calibrate(Model& model, Prepared& prepared, const std::vector<torch::Tensor
   calibrate(model_ref(model), prepared, batches);
 }
 
-/// "int8 per channel", "int4 groups of 32", "int7 affine per tensor".
-std::string scheme_text(const QScheme& scheme);
-
 }  // namespace samebits

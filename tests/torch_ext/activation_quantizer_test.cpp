@@ -214,5 +214,52 @@ TEST(QATLayers, CarryTheirStateAndGridThroughSaveAndLoad) {
   EXPECT_TRUE(same_bits(loaded(x), layer(x)));
 }
 
+TEST(QATLayers, RefuseACheckpointOfAnotherScheme) {
+  LayerConfig four;
+  four.weight.bits = four.activation.bits = 4;
+  QATLinear layer = observing_linear(four);
+  layer(batch(-3, 2));
+  layer->set_state(QuantizerState::kFrozen);
+  std::stringstream file;
+  torch::save(layer, file);
+  const std::string got =
+      ", got a checkpoint of int4 per channel, input int4 affine; prepare the model with the configuration "
+      "that "
+      "it was trained with before loading";
+
+  QATLinear never_prepared(4, 3), of_eight_bits(4, 3), skipped(4, 3);
+  of_eight_bits->configure(LayerConfig(), "fc1", 0);
+  skipped->configure(four, "fc2", 0);
+  skipped->skip();
+  const struct {
+    QATLinear layer;
+    std::string expected;
+  } kCases[] = {
+      {never_prepared,
+       "[load] QATLinear: expected the scheme of this layer, int8 per channel, input int8 affine"},
+      {of_eight_bits, "[load] fc1: expected the scheme of this layer, int8 per channel, input int8 affine"},
+      {skipped, "[load] fc2: expected the scheme of this layer, float"},
+  };
+  for (const auto& c : kCases) {
+    const Tensor before = c.layer->weight.detach().clone();
+    QATLinear loaded = c.layer;
+    std::stringstream again(file.str());
+    EXPECT_EQ(error_of([&] { torch::load(loaded, again); }), c.expected + got);
+    EXPECT_TRUE(same_bits(loaded->weight, before));
+    EXPECT_EQ(loaded->state(), QuantizerState::kFloat);
+  }
+}
+
+TEST(QATLayers, LoadAFloatCheckpointWhateverTheirScheme) {
+  QATLinear layer(4, 3), loaded(4, 3);
+  std::stringstream file;
+  torch::save(layer, file);
+  LayerConfig four;
+  four.weight.bits = four.activation.bits = 4;
+  loaded->configure(four, "fc1", 0);
+  torch::load(loaded, file);
+  EXPECT_TRUE(same_bits(loaded->weight, layer->weight));
+}
+
 }  // namespace
 }  // namespace samebits

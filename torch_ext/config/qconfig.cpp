@@ -101,4 +101,15 @@ bool glob_matches(const std::string& glob, const std::string& text) {
   return g == glob.size();
 }
 
+std::string scheme_text(const QScheme& scheme) {
+  std::string text = "int" + std::to_string(scheme.bits) + (scheme.symmetric ? "" : " affine");
+  if (scheme.granularity == Granularity::kPerChannel) text += " per channel";
+  if (scheme.granularity == Granularity::kPerGroup) text += " groups of " + std::to_string(scheme.group_size);
+  return text;
+}
+
+std::string scheme_text(const LayerConfig& layer) {
+  return scheme_text(layer.weight) + ", input " + scheme_text(layer.activation);
+}
+
 }  // namespace samebits

@@ -71,6 +71,11 @@ struct QConfig {
   friend bool operator==(const QConfig&, const QConfig&) = default;
 };
 
+/// "int8 per channel", "int4 groups of 32", "int7 affine".
+std::string scheme_text(const QScheme& scheme);
+/// "int4 per channel, input int8 affine".
+std::string scheme_text(const LayerConfig& layer);
+
 /// Whether `text` matches `glob`.
 bool glob_matches(const std::string& glob, const std::string& text);
 

@@ -82,6 +82,33 @@ void QATLayer::copy_to(QATLayer& copy, const std::optional<torch::Device>& devic
   if (device.has_value()) copy.to(*device);
 }
 
+namespace {
+
+constexpr const char* kSchemeKey = "scheme";
+
+/// What a saved layer computes with: "float", or the scheme of its integers.
+std::string scheme_now(const QATLayer& layer) {
+  const bool is_float = layer.is_skipped() || layer.state() == QuantizerState::kFloat;
+  return is_float ? "float" : scheme_text(layer.config());
+}
+
+}  // namespace
+
+void QATLayer::save(torch::serialize::OutputArchive& archive) const {
+  torch::nn::Module::save(archive);
+  archive.write(kSchemeKey, c10::IValue(scheme_now(*this)));
+}
+
+void QATLayer::load(torch::serialize::InputArchive& archive) {
+  c10::IValue saved;
+  if (archive.try_read(kSchemeKey, saved) && saved.toStringRef() != "float")
+    TORCH_CHECK(!is_skipped() && saved.toStringRef() == scheme_text(config()), "[load] ", path(),
+                ": expected the scheme of this layer, ", is_skipped() ? "float" : scheme_text(config()),
+                ", got a checkpoint of ", saved.toStringRef(),
+                "; prepare the model with the configuration that it was trained with before loading");
+  torch::nn::Module::load(archive);
+}
+
 std::shared_ptr<QATLayer> as_qat_layer(const std::shared_ptr<torch::nn::Module>& module) {
   return std::dynamic_pointer_cast<QATLayer>(module);
 }

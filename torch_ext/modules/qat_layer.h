@@ -52,6 +52,12 @@ class QATLayer : public torch::nn::Module {
   void skip();
   bool is_skipped() const;
 
+  /// torch::save and torch::load carry the scheme with the parameters. Loading throws c10::Error, and changes
+  /// nothing of this layer, when what was saved computes on integers of another scheme: the same parameters
+  /// on other grids are another model. What was saved without a scheme is taken as it is.
+  void save(torch::serialize::OutputArchive& archive) const override;
+  void load(torch::serialize::InputArchive& archive) override;
+
   /// Whether the layer is one of max(x, 0).
   bool has_relu_input() const;
   /// What the layer computes in float32 on its weights as they are, the relu of its input included.

@@ -82,8 +82,7 @@ std::map<std::string, std::string> scheme_of(torch::nn::Module& model) {
     if (!layer) continue;
     const bool is_float = layer->state() == QuantizerState::kFloat;
     const LayerConfig& config = layer->config();
-    scheme[module.key()] =
-        is_float ? "float" : scheme_text(config.weight) + ", input " + scheme_text(config.activation);
+    scheme[module.key()] = is_float ? "float" : scheme_text(config);
     is_quantized = is_quantized || !is_float;
   }
   return is_quantized ? scheme : std::map<std::string, std::string>();
