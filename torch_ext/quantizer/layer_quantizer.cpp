@@ -132,8 +132,7 @@ Tensor LayerQuantizer::multiply_floats(const Tensor& x, const LayerParameters& p
 Tensor LayerQuantizer::multiply_floats_exactly(const Tensor& x, const LayerParameters& parameters) const {
   const auto& [weight, bias] = parameters;
   if (!product_.window.has_value()) return ops::float_linear(x, weight, optional(bias));
-  const ops::Conv2dWindow& w = *product_.window;
-  return ops::float_conv2d(x, weight, optional(bias), w.stride, w.padding, w.dilation, w.groups);
+  return ops::float_conv2d(x, weight, optional(bias), *product_.window);
 }
 
 Tensor LayerQuantizer::multiply_codes(const Tensor& x, const LayerParameters& parameters) {
