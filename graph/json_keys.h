@@ -19,6 +19,8 @@ class JsonKeys {
   /// `where` begins messages: "conv1.weight". Throws GraphError unless `object` is one; it must outlive this.
   JsonKeys(const Json& object, std::string where);
 
+  bool has(const char* key) const { return object_.contains(key); }
+
   // Throw GraphError when the key is missing or its value is of another kind.
   const Json& value(const char* key);
   const Json& list(const char* key);

@@ -30,6 +30,8 @@ class AttributeReader {
   virtual void operator()(const char* key, FloatTensor& value) = 0;
   /// Values that may be missing: empty.
   virtual void operator()(const char* key, std::vector<float>& value) = 0;
+  /// The same of a field younger than the format: its key is there only where there are values.
+  virtual void optional(const char* key, std::vector<float>& value) = 0;
 };
 
 /// Takes the fields of attributes, in the order in which visit() names them.
@@ -44,6 +46,7 @@ class AttributeWriter {
   virtual void operator()(const char* key, const quant::QuantizedTensor& value) = 0;
   virtual void operator()(const char* key, const FloatTensor& value) = 0;
   virtual void operator()(const char* key, const std::vector<float>& value) = 0;
+  virtual void optional(const char* key, const std::vector<float>& value) = 0;
 };
 
 struct Operator {

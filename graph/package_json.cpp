@@ -1,6 +1,7 @@
-// Every key is written always and expected always; an unknown one is refused: a reader that skips what it
-// does not know would run another model than the one that was saved. The keys of an operator are the fields
-// that its visit() names.
+// Every key is written always and expected always, but for those of fields younger than the format, which are
+// there only where they say something; an unknown one is refused: a reader that skips what it does not know
+// would run another model than the one that was saved. The keys of an operator are the fields that its
+// visit() names.
 #include "graph/package_json.h"
 
 #include <algorithm>
@@ -68,6 +69,9 @@ class Writer : public AttributeWriter {
     if (!values.empty())
       arrays_.floats(node_ + "." + key, {static_cast<std::int64_t>(values.size())}, values);
   }
+  void optional(const char* key, const std::vector<float>& values) override {
+    if (!values.empty()) (*this)(key, values);
+  }
 
  private:
   const std::string& node_;
@@ -126,6 +130,12 @@ class Reader : public AttributeReader {
   void operator()(const char* key, std::vector<float>& values) override {
     const std::string flag = std::string("has_") + key;
     if (keys_.flag(flag.c_str())) values = arrays_.floats(node_ + "." + key, {});
+  }
+  void optional(const char* key, std::vector<float>& values) override {
+    const std::string flag = std::string("has_") + key;
+    if (!keys_.has(flag.c_str())) return;
+    if (!keys_.flag(flag.c_str())) keys_.fail_at(flag, "true, or no such key", false);
+    (*this)(key, values);
   }
 
  private:

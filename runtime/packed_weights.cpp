@@ -3,17 +3,14 @@
 #include "quant/pack.h"
 
 namespace samebits::runtime {
-namespace {
-
 const float* data_or_null(const std::vector<float>& values) {
   return values.empty() ? nullptr : values.data();
 }
 
-}  // namespace
-
 PackedLinear::PackedLinear(const graph::Linear& linear)
     : weights_(quant::pack(linear.weight, quant::linear_order(linear.weight.encoding))),
-      terms_(kernels::layer_terms(weights_, linear.input_grid, data_or_null(linear.bias))) {}
+      terms_(kernels::layer_terms(weights_, linear.input_grid, data_or_null(linear.bias),
+                                  data_or_null(linear.channel_scale))) {}
 
 bool PackedLinear::multiply(const std::int8_t* x_codes, const LayerOutput& y,
                             const kernels::GemmRegion& region) const {
@@ -26,7 +23,8 @@ bool PackedLinear::multiply(const std::int8_t* x_codes, const LayerOutput& y,
 PackedConv2d::PackedConv2d(const graph::Conv2d& conv)
     : x_grid_(conv.input_grid),
       weights_(quant::pack(conv.weight, kernels::WeightOrder::kRows)),
-      terms_(kernels::layer_terms(weights_, conv.input_grid, data_or_null(conv.bias))) {}
+      terms_(kernels::layer_terms(weights_, conv.input_grid, data_or_null(conv.bias),
+                                  data_or_null(conv.channel_scale))) {}
 
 bool PackedConv2d::convolve(const kernels::Conv2dShape& shape, const std::int8_t* x_codes,
                             const LayerOutput& y, std::int64_t begin, std::int64_t end) const {

@@ -12,6 +12,9 @@
 
 namespace samebits::runtime {
 
+/// Values of the channels, or null where a layer has none.
+const float* data_or_null(const std::vector<float>& values);
+
 /// Where a layer writes, and what.
 struct LayerOutput {
   float* floats;       // when grid is null

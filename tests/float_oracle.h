@@ -28,16 +28,25 @@ inline float one_nan(float value) {
   return std::isnan(value) ? std::bit_cast<float>(0x7FC00000u) : value;
 }
 
-/// y[m][n] of x[m][k] and weight [n][k]. `bias`: n values, or empty for none.
+/// What a chain's sum becomes: `channel_scale` and `bias` have a value a channel, or are empty for none.
+inline float float_epilogue(float t, const std::vector<float>& bias, const std::vector<float>& channel_scale,
+                            std::int64_t channel) {
+  if (!channel_scale.empty()) t = multiply(t, channel_scale[channel]);
+  if (!bias.empty()) t = add(t, bias[channel]);
+  return one_nan(t);
+}
+
+/// y[m][n] of x[m][k] and weight [n][k]. `bias`, `channel_scale`: n values, or empty for none.
 inline std::vector<float> float_linear(const std::vector<float>& x, const std::vector<float>& weight,
-                                       std::int64_t n, std::int64_t k, const std::vector<float>& bias) {
+                                       std::int64_t n, std::int64_t k, const std::vector<float>& bias,
+                                       const std::vector<float>& channel_scale = {}) {
   std::vector<float> y;
   const std::int64_t m = k == 0 ? 0 : static_cast<std::int64_t>(x.size()) / k;
   for (std::int64_t row = 0; row < m; ++row) {
     for (std::int64_t column = 0; column < n; ++column) {
       float t = 0;
       for (std::int64_t p = 0; p < k; ++p) t = fma(x[row * k + p], weight[column * k + p], t);
-      y.push_back(one_nan(bias.empty() ? t : add(t, bias[column])));
+      y.push_back(float_epilogue(t, bias, channel_scale, column));
     }
   }
   return y;
@@ -63,7 +72,8 @@ inline float float_conv2d_pixel(const Conv2d& s, const float* image, const float
 
 /// y [images][out_channels][rows][columns].
 inline std::vector<float> float_conv2d(const Conv2d& s, const std::vector<float>& x,
-                                       const std::vector<float>& weight, const std::vector<float>& bias) {
+                                       const std::vector<float>& weight, const std::vector<float>& bias,
+                                       const std::vector<float>& channel_scale = {}) {
   std::vector<float> y;
   const std::int64_t image = s.in_channels * s.height * s.width;
   for (std::int64_t n = 0; n < static_cast<std::int64_t>(x.size()) / image; ++n)
@@ -71,7 +81,7 @@ inline std::vector<float> float_conv2d(const Conv2d& s, const std::vector<float>
       for (std::int64_t row = 0; row < s.out_height(); ++row)
         for (std::int64_t column = 0; column < s.out_width(); ++column) {
           const float t = float_conv2d_pixel(s, x.data() + n * image, weight.data(), channel, row, column);
-          y.push_back(one_nan(bias.empty() ? t : add(t, bias[channel])));
+          y.push_back(float_epilogue(t, bias, channel_scale, channel));
         }
   return y;
 }

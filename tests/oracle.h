@@ -109,15 +109,22 @@ struct Weights {
   }
 };
 
+/// A scale with the factor of its channel (docs/numerics.md §13). `channel_scale`: a value a channel, or
+/// empty.
+inline float with_factor(float scale, const std::vector<float>& channel_scale, std::int64_t channel) {
+  return channel_scale.empty() ? scale : multiply(scale, channel_scale[channel]);
+}
+
 /// accumulator -> y without groups.
-inline float scale_and_bias(std::int64_t accumulator, float x_scale, float weight_scale, const float* bias) {
-  const float product = multiply(to_float(accumulator), multiply(x_scale, weight_scale));
+inline float scale_and_bias(std::int64_t accumulator, float scale, const float* bias) {
+  const float product = multiply(to_float(accumulator), scale);
   return bias == nullptr ? product : add(product, *bias);
 }
 
-/// y[m][n] of x_codes[m][k]. `bias`: n values, or empty for none.
+/// y[m][n] of x_codes[m][k]. `bias`, `channel_scale`: n values, or empty for none.
 inline std::vector<float> linear(const std::vector<std::int8_t>& x_codes, std::int64_t m, const Grid& x_grid,
-                                 const Weights& weights, const std::vector<float>& bias) {
+                                 const Weights& weights, const std::vector<float>& bias,
+                                 const std::vector<float>& channel_scale = {}) {
   std::vector<float> y(m * weights.n);
   const std::int64_t length = weights.group_size == 0 ? weights.k : weights.group_size;
   for (std::int64_t row = 0; row < m; ++row) {
@@ -130,9 +137,10 @@ inline std::vector<float> linear(const std::vector<std::int8_t>& x_codes, std::i
           accumulator += (x_codes[row * weights.k + i] - x_grid.zero_point) * weights.centered(c, i);
         const float weight_scale = weights.scale[weights.index(c, first)];
         if (weights.group_size == 0)
-          total = scale_and_bias(accumulator, x_grid.scale, weight_scale, channel_bias);
+          total = scale_and_bias(
+              accumulator, with_factor(multiply(x_grid.scale, weight_scale), channel_scale, c), channel_bias);
         else
-          total = add(total, multiply(to_float(accumulator), weight_scale));
+          total = add(total, multiply(to_float(accumulator), with_factor(weight_scale, channel_scale, c)));
       }
       if (weights.group_size != 0) {
         total = multiply(total, x_grid.scale);
@@ -260,7 +268,8 @@ inline std::int64_t conv2d_accumulator(const Conv2d& shape, const std::int8_t* i
 /// out_channels, k = in_channels / groups * kernel size, no groups along k.
 inline std::vector<float> conv2d(const std::vector<std::int8_t>& x_codes, std::int64_t images,
                                  const Conv2d& shape, const Grid& x_grid, const Weights& weights,
-                                 const std::vector<float>& bias) {
+                                 const std::vector<float>& bias,
+                                 const std::vector<float>& channel_scale = {}) {
   std::vector<float> y;
   for (std::int64_t image = 0; image < images; ++image) {
     const std::int8_t* x = x_codes.data() + image * shape.in_channels * shape.height * shape.width;
@@ -269,13 +278,27 @@ inline std::vector<float> conv2d(const std::vector<std::int8_t>& x_codes, std::i
         for (std::int64_t column = 0; column < shape.out_width(); ++column) {
           const std::int64_t accumulator =
               conv2d_accumulator(shape, x, x_grid.zero_point, weights, channel, row, column);
-          y.push_back(scale_and_bias(accumulator, x_grid.scale, weights.scale[weights.index(channel, 0)],
+          const float scale = multiply(x_grid.scale, weights.scale[weights.index(channel, 0)]);
+          y.push_back(scale_and_bias(accumulator, with_factor(scale, channel_scale, channel),
                                      bias.empty() ? nullptr : &bias[channel]));
         }
       }
     }
   }
   return y;
+}
+
+/// What a batch norm with running statistics is behind a layer (docs/numerics.md §13): y = t * scale + bias
+/// of the product t without its own bias.
+struct FoldedBatchNorm {
+  float scale, bias;
+};
+inline FoldedBatchNorm fold_batch_norm(float layer_bias, float gamma, float beta, float mean, float variance,
+                                       float eps) {
+  // Double roots and quotients of floats round to those of float32: 53 >= 2 * 24 + 2 bits.
+  const auto deviation = static_cast<float>(std::sqrt(double{add(variance, eps)}));
+  const float scale = divide(gamma, deviation);
+  return {scale, add(multiply(add(layer_bias, -mean), scale), beta)};
 }
 
 // Backward in bfloat16.

@@ -1,6 +1,7 @@
 #include "torch_ext/prepare.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -23,12 +24,23 @@ struct Replacement {
   std::shared_ptr<QATLayer> layer;
 };
 
+/// A batch norm directly behind a layer in a Sequential, and what will take its place.
+struct Join {
+  std::shared_ptr<torch::nn::SequentialImpl> holder;
+  std::size_t index = 0;
+  std::string name, path;  // in the holder, in the model
+  std::shared_ptr<JoinedBatchNormImpl> batch_norm;
+  std::shared_ptr<QATLayer> layer;
+};
+
 /// Everything that prepare() will change, found before it changes anything.
 struct Plan {
   std::vector<std::pair<std::string, std::shared_ptr<QATLayer>>> layers;  // by path
   std::vector<Replacement> replacements;
+  std::vector<Join> joins;
   std::vector<std::shared_ptr<QATLayer>> floats;  // an earlier prepare() may have set them up
   std::vector<LayerStatus> skipped;
+  std::map<const QATLayer*, std::string> paths;  // of layers and floats
   std::vector<std::string> problems;
 };
 
@@ -47,15 +59,25 @@ std::string kind_of(const torch::nn::Module& module) {
   return dynamic_cast<const torch::nn::LinearImpl*>(&module) != nullptr ? "nn::Linear" : "nn::Conv2d";
 }
 
+/// The module as a batch norm that the layer right before it may join; null: it may not.
+std::shared_ptr<JoinedBatchNormImpl> joined_behind(const std::shared_ptr<QATLayer>& layer,
+                                                   const torch::nn::Module& module) {
+  if (layer == nullptr || layer->batch_norm() != nullptr) return nullptr;
+  return joined_batch_norm(module, layer->kind(), layer->weight.size(0));
+}
+
 /// Walks the children of `module`; `path` is empty or ends with a dot.
 void collect(const std::shared_ptr<torch::nn::Module>& shared, torch::nn::Module& module,
              const std::string& path, const QConfig& config, Plan& plan) {
   const auto sequential = std::dynamic_pointer_cast<torch::nn::SequentialImpl>(shared);
   std::size_t index = 0;
+  std::shared_ptr<QATLayer> previous;  // the layer that stands right before, in a Sequential
   for (const auto& child : module.named_children()) {
+    const std::shared_ptr<QATLayer> before = std::exchange(previous, nullptr);
     const std::string child_path = path + child.key();
     const bool skip = config.layer(child_path).skip;
     if (auto layer = as_qat_layer(child.value())) {
+      previous = layer;
       if (skip) {
         plan.floats.push_back(layer);
         plan.skipped.push_back({child_path, layer->kind(), "", "", false, "the configuration skips it"});
@@ -68,27 +90,30 @@ void collect(const std::shared_ptr<torch::nn::Module>& shared, torch::nn::Module
             {child_path, kind_of(*child.value()), "", "", false, "the configuration skips it"});
         if (sequential != nullptr) {  // so that it computes the bits that ship
           plan.replacements.push_back({sequential, index, child.key(), converted(*child.value())});
-          plan.floats.push_back(plan.replacements.back().layer);
+          plan.floats.push_back(previous = plan.replacements.back().layer);
         }
       } else if (sequential != nullptr) {
         plan.replacements.push_back({sequential, index, child.key(), converted(*child.value())});
-        plan.layers.emplace_back(child_path, plan.replacements.back().layer);
+        plan.layers.emplace_back(child_path, previous = plan.replacements.back().layer);
       } else {
         const std::string kind = kind_of(*child.value());
         plan.problems.push_back(child_path + ": expected a samebits layer or a member of a Sequential, got " +
                                 kind + " in a typed member; declare it samebits::QAT" + kind.substr(4) +
                                 " or skip it");
       }
+    } else if (auto batch_norm = sequential == nullptr ? nullptr : joined_behind(before, *child.value())) {
+      plan.joins.push_back({sequential, index, child.key(), child_path, std::move(batch_norm), before});
     } else {
       collect(child.value(), *child.value(), child_path + ".", config, plan);
     }
+    if (previous != nullptr) plan.paths[previous.get()] = child_path;
     ++index;
   }
 }
 
 /// Both of the Sequential's lists: the one that forward walks, and the one that parameters() walks.
-template <class Layer>
-void put(const Replacement& r, const std::shared_ptr<Layer>& layer) {
+template <class Place, class Layer>
+void put(const Place& r, const std::shared_ptr<Layer>& layer) {
   *(r.holder->begin() + static_cast<std::ptrdiff_t>(r.index)) = torch::nn::AnyModule(layer);
   r.holder->replace_module(r.name, layer);
 }
@@ -101,6 +126,12 @@ void replace(const Replacement& r) {
 void put_back(const Replacement& r, const std::shared_ptr<torch::nn::Module>& before) {
   if (const auto linear = std::dynamic_pointer_cast<torch::nn::LinearImpl>(before)) return put(r, linear);
   put(r, std::dynamic_pointer_cast<torch::nn::Conv2dImpl>(before));
+}
+
+void put_back(const Join& join, const std::shared_ptr<torch::nn::Module>& before) {
+  join.layer->join(nullptr);
+  if (const auto norm = std::dynamic_pointer_cast<torch::nn::BatchNorm1dImpl>(before)) return put(join, norm);
+  put(join, std::dynamic_pointer_cast<torch::nn::BatchNorm2dImpl>(before));
 }
 
 /// The first exceptions of the configuration that match no layer: a misspelt name would do nothing, silently.
@@ -138,32 +169,53 @@ LayerStatus status_of(const QATLayer& layer, const LayerConfig& asked) {
   return status;
 }
 
+/// Adds to the layers' notes which batch norms they have joined.
+void note_joins(const std::vector<Join>& joins, std::vector<LayerStatus>& statuses,
+                const std::map<const QATLayer*, std::string>& paths) {
+  for (const Join& join : joins)
+    for (LayerStatus& status : statuses)
+      if (status.path == paths.at(join.layer.get()))
+        status.note += (status.note.empty() ? "with batch norm " : "; with batch norm ") + join.path;
+}
+
 std::string joined(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += (text.empty() ? "" : "; ") + line;
   return text;
 }
 
-/// Float layers that were put aside for QAT layers, put back unless keep() was called.
+/// Float layers and batch norms that were put aside for QAT layers, put back unless keep() was called.
 class Replacements {
  public:
-  explicit Replacements(const std::vector<Replacement>& list) {
-    for (const Replacement& each : list) {
+  explicit Replacements(const Plan& plan) {
+    for (const Replacement& each : plan.replacements) {
       const std::shared_ptr<torch::nn::Module> before = each.holder->ptr(each.index);
       each.layer->train(before->is_training());
-      before_.push_back({each, before});
+      layers_.push_back({each, before});
       replace(each);
+    }
+    for (const Join& join : plan.joins) {
+      const std::shared_ptr<torch::nn::Module> before = join.holder->ptr(join.index);
+      join.batch_norm->train(before->is_training());
+      batch_norms_.push_back({join, before});
+      put(join, join.batch_norm);
+      join.layer->join(join.batch_norm);
     }
   }
   ~Replacements() {
-    for (const auto& [each, before] : before_) put_back(each, before);
+    for (const auto& [join, before] : batch_norms_) put_back(join, before);
+    for (const auto& [each, before] : layers_) put_back(each, before);
   }
   Replacements(const Replacements&) = delete;
   Replacements& operator=(const Replacements&) = delete;
-  void keep() { before_.clear(); }
+  void keep() {
+    layers_.clear();
+    batch_norms_.clear();
+  }
 
  private:
-  std::vector<std::pair<Replacement, std::shared_ptr<torch::nn::Module>>> before_;
+  std::vector<std::pair<Replacement, std::shared_ptr<torch::nn::Module>>> layers_;
+  std::vector<std::pair<Join, std::shared_ptr<torch::nn::Module>>> batch_norms_;
 };
 
 /// The QAT layers that a forward of the example meets. Changes nothing: evaluation mode, no gradients.
@@ -193,7 +245,7 @@ Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tens
   for (const auto& [path, layer] : plan.layers)
     layer->quantizer().check(config_for(*layer, path, config), path, layer->weight);
 
-  Replacements replacements(plan.replacements);
+  Replacements replacements(plan);
   const std::set<const QATLayer*> reached = reached_layers(model, example);
   std::vector<std::string> unreached;
   for (const auto& [path, layer] : plan.layers)
@@ -215,6 +267,9 @@ Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tens
     prepared.statuses_.push_back(status_of(*layer, asked));
   }
   prepared.statuses_.insert(prepared.statuses_.end(), plan.skipped.begin(), plan.skipped.end());
+  note_joins(plan.joins, prepared.statuses_, plan.paths);
+  for (const auto& [layer, path] : plan.paths)
+    if (layer->batch_norm() != nullptr) prepared.batch_norms_.push_back(layer->batch_norm());
   return prepared;
 }
 
@@ -243,6 +298,10 @@ void Prepared::check_finite() {
 
 void Prepared::set_state(QuantizerState state) {
   for (const auto& layer : layers_) layer->set_state(state);
+}
+
+void Prepared::freeze_bn(bool frozen) {
+  for (const auto& batch_norm : batch_norms_) batch_norm->freeze(frozen);
 }
 
 QuantizerState Prepared::state() const {

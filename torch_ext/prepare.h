@@ -1,6 +1,6 @@
 // Turns a float model into one that observes and then trains on integers: every QATLinear and QATConv2d below
 // the model gets its scheme, and torch::nn::Linear and Conv2d inside a Sequential are replaced, parameters
-// and all.
+// and all, joined by the batch norm that follows them there.
 #pragma once
 
 #include <torch/nn.h>
@@ -11,6 +11,7 @@
 
 #include "torch_ext/config/qconfig.h"
 #include "torch_ext/forward.h"
+#include "torch_ext/modules/joined_batch_norm.h"
 #include "torch_ext/modules/qat_layer.h"
 
 namespace samebits {
@@ -41,6 +42,10 @@ class Prepared {
   void quantize() { set_state(QuantizerState::kQuantizing); }
   void freeze() { set_state(QuantizerState::kFrozen); }
   void set_state(QuantizerState state);
+  /// Batch norms that layers have joined go on with the statistics that they have, in training too: what is
+  /// trained then is what ships.
+  void freeze_bn(bool frozen = true);
+
   /// The state of the layer that is furthest behind.
   QuantizerState state() const;
 
@@ -55,6 +60,7 @@ class Prepared {
 
   std::vector<std::shared_ptr<QATLayer>> layers_;
   std::vector<LayerStatus> statuses_;
+  std::vector<std::shared_ptr<JoinedBatchNormImpl>> batch_norms_;  // of skipped layers too
   std::shared_ptr<StepFlags> flags_;
 };
 

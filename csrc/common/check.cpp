@@ -16,6 +16,14 @@ void check_dtype(const char* op, const char* argument, const at::Tensor& tensor,
               ", got ", dtype_name(tensor.scalar_type()), "; call .to(torch::k", expected, ")");
 }
 
+void check_channel_values(const char* op, const char* argument, const std::optional<at::Tensor>& values,
+                          const at::Tensor& weight) {
+  if (!values.has_value()) return;
+  check_dtype(op, argument, *values, at::kFloat);
+  TORCH_CHECK(values->dim() == 1 && values->sym_size(0) == weight.sym_size(0), "[", op, "] ", argument,
+              ": expected [", weight.sym_size(0), "], got shape ", values->sym_sizes());
+}
+
 kernels::FloatType float_type(const char* op, const char* argument, const at::Tensor& tensor) {
   const at::ScalarType type = tensor.scalar_type();
   TORCH_CHECK(type == at::kFloat || type == at::kBFloat16 || type == at::kHalf, "[", op, "] ", argument,

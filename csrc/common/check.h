@@ -12,6 +12,10 @@ namespace samebits::ops {
 
 void check_dtype(const char* op, const char* argument, const at::Tensor& tensor, at::ScalarType expected);
 
+/// A bias or the like, if any: float32, one value for each row of the weight.
+void check_channel_values(const char* op, const char* argument, const std::optional<at::Tensor>& values,
+                          const at::Tensor& weight);
+
 /// float32, bfloat16 or float16, as the kernels call it. Throws c10::Error on another type.
 kernels::FloatType float_type(const char* op, const char* argument, const at::Tensor& tensor);
 

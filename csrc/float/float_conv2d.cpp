@@ -5,13 +5,14 @@
 #include <torch/autograd.h>
 #include <torch/library.h>
 
+#include "csrc/common/call.h"
 #include "csrc/common/check.h"
+#include "csrc/layers/conv2d.h"
 #include "csrc/layers/region_threads.h"
 #include "kernels/conv/float_conv2d.h"
 
 namespace samebits::ops {
 
-using at::IntArrayRef;
 using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
@@ -19,44 +20,53 @@ using OptionalTensor = std::optional<Tensor>;
 
 TORCH_LIBRARY_FRAGMENT(samebits, library) {
   library.def(
-      "float_conv2d(Tensor x, Tensor weight, Tensor? bias, int[2] stride, int[2] padding, int[2] dilation, "
-      "int "
-      "groups) -> Tensor");
-}
-
-Tensor float_conv2d(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, IntArrayRef stride,
-                    IntArrayRef padding, IntArrayRef dilation, int64_t groups) {
-  static const auto op = find_op<decltype(float_conv2d)>("samebits::float_conv2d");
-  return op.call(x, weight, bias, stride, padding, dilation, groups);
+      "float_conv2d(Tensor x, Tensor weight, Tensor? bias, int[2] stride, int[2] padding, int[2] dilation,"
+      " int groups, Tensor? channel_scale=None) -> Tensor");
 }
 
 namespace {
 
+struct FloatConv2dCall {
+  static constexpr const char *kOp = "float_conv2d", *kName = "samebits::float_conv2d", *kOverload = "";
+  using Result = Tensor;
+  Tensor x, weight;
+  OptionalTensor bias;
+  Conv2dWindow window;
+  OptionalTensor channel_scale;
+  auto fields() {
+    return std::tie(x, weight, bias, window.stride, window.padding, window.dilation, window.groups,
+                    channel_scale);
+  }
+  auto saved_fields() {
+    return std::tie(x, weight, window.stride, window.padding, window.dilation, window.groups, channel_scale);
+  }
+};
+
 constexpr int64_t kMaxWindow = int64_t{1} << 15;  // so that no size of a window overflows
 
-void check_pair(const char* argument, IntArrayRef values, int64_t least) {
+void check_pair(const char* argument, const std::array<int64_t, 2>& values, int64_t least) {
   const auto fits = [&](int64_t value) { return value >= least && value <= kMaxWindow; };
-  TORCH_CHECK(values.size() == 2 && fits(values[0]) && fits(values[1]), "[float_conv2d] ", argument,
-              ": expected 2 integers in ", least, "..", kMaxWindow, ", got ", values);
+  TORCH_CHECK(fits(values[0]) && fits(values[1]), "[float_conv2d] ", argument, ": expected 2 integers in ",
+              least, "..", kMaxWindow, ", got ", at::IntArrayRef(values));
 }
 
-c10::SymInt output_size(const Tensor& x, const Tensor& weight, int64_t axis, IntArrayRef stride,
-                        IntArrayRef padding, IntArrayRef dilation) {
+c10::SymInt output_size(const FloatConv2dCall& call, int64_t axis) {
   const auto i = static_cast<size_t>(axis);
-  const c10::SymInt padded = x.sym_size(2 + axis) + 2 * padding[i];
-  const c10::SymInt span = (weight.sym_size(2 + axis) - 1) * dilation[i] + 1;
+  const c10::SymInt padded = call.x.sym_size(2 + axis) + 2 * call.window.padding[i];
+  const c10::SymInt span = (call.weight.sym_size(2 + axis) - 1) * call.window.dilation[i] + 1;
   TORCH_CHECK(padded >= span, "[float_conv2d] x: expected a window within ", padded, " padded elements, got ",
               span);
-  return (padded - span) / stride[i] + 1;
+  return (padded - span) / call.window.stride[i] + 1;
 }
 
-Tensor float_conv2d_meta(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
-                         IntArrayRef stride, IntArrayRef padding, IntArrayRef dilation, int64_t groups) {
+Tensor float_conv2d_meta(const FloatConv2dCall& call) {
+  const Tensor &x = call.x, &weight = call.weight;
+  const int64_t groups = call.window.groups;
   check_dtype("float_conv2d", "x", x, at::kFloat);
   check_dtype("float_conv2d", "weight", weight, at::kFloat);
-  check_pair("stride", stride, 1);
-  check_pair("padding", padding, 0);
-  check_pair("dilation", dilation, 1);
+  check_pair("stride", call.window.stride, 1);
+  check_pair("padding", call.window.padding, 0);
+  check_pair("dilation", call.window.dilation, 1);
   TORCH_CHECK(weight.dim() == 4 && weight.sym_numel() > 0,
               "[float_conv2d] weight: expected [out, in / groups, height, width] of sizes >= 1, got shape ",
               weight.sym_sizes());
@@ -65,39 +75,34 @@ Tensor float_conv2d_meta(const Tensor& x, const Tensor& weight, const OptionalTe
               groups);
   TORCH_CHECK(x.dim() == 4 && x.sym_size(1) == weight.sym_size(1) * groups, "[float_conv2d] x: expected [n, ",
               weight.sym_size(1) * groups, ", height, width], got shape ", x.sym_sizes());
-  if (bias.has_value()) {
-    check_dtype("float_conv2d", "bias", *bias, at::kFloat);
-    TORCH_CHECK(bias->dim() == 1 && bias->sym_size(0) == weight.sym_size(0),
-                "[float_conv2d] bias: expected [", weight.sym_size(0), "], got shape ", bias->sym_sizes());
-  }
-  return at::empty_symint(
-      {x.sym_size(0), weight.sym_size(0), output_size(x, weight, 0, stride, padding, dilation),
-       output_size(x, weight, 1, stride, padding, dilation)},
-      x.options().memory_format(at::MemoryFormat::Contiguous));
+  check_channel_values("float_conv2d", "bias", call.bias, weight);
+  check_channel_values("float_conv2d", "channel_scale", call.channel_scale, weight);
+  return at::empty_symint({x.sym_size(0), weight.sym_size(0), output_size(call, 0), output_size(call, 1)},
+                          x.options().memory_format(at::MemoryFormat::Contiguous));
 }
 
-Tensor float_conv2d_cpu(const Tensor& x_any, const Tensor& weight_any, const OptionalTensor& bias_any,
-                        IntArrayRef stride, IntArrayRef padding, IntArrayRef dilation, int64_t groups) {
-  Tensor y = float_conv2d_meta(x_any, weight_any, bias_any, stride, padding, dilation, groups);
+Tensor float_conv2d_cpu(const FloatConv2dCall& call) {
+  Tensor y = float_conv2d_meta(call);
   if (y.numel() == 0) return y;
-  const Tensor x = x_any.contiguous(), weight = weight_any.contiguous();
-  const Tensor bias = bias_any.has_value() ? bias_any->contiguous() : Tensor();
+  const Tensor x = call.x.contiguous(), weight = call.weight.contiguous();
+  Tensor bias, channel_scale;
+  const Conv2dWindow& window = call.window;
   const kernels::Conv2dShape shape{.in_channels = x.size(1),
                                    .height = x.size(2),
                                    .width = x.size(3),
                                    .out_channels = weight.size(0),
                                    .kernel_height = weight.size(2),
                                    .kernel_width = weight.size(3),
-                                   .stride_height = stride[0],
-                                   .stride_width = stride[1],
-                                   .padding_height = padding[0],
-                                   .padding_width = padding[1],
-                                   .dilation_height = dilation[0],
-                                   .dilation_width = dilation[1],
-                                   .groups = groups};
+                                   .stride_height = window.stride[0],
+                                   .stride_width = window.stride[1],
+                                   .padding_height = window.padding[0],
+                                   .padding_width = window.padding[1],
+                                   .dilation_height = window.dilation[0],
+                                   .dilation_width = window.dilation[1],
+                                   .groups = window.groups};
   const kernels::FloatConv2dArgs args{x.const_data_ptr<float>(), weight.const_data_ptr<float>(),
-                                      bias.defined() ? bias.const_data_ptr<float>() : nullptr,
-                                      y.mutable_data_ptr<float>()};
+                                      floats_or_null(call.bias, bias), y.mutable_data_ptr<float>(),
+                                      floats_or_null(call.channel_scale, channel_scale)};
   const int64_t items = kernels::float_conv2d_work_items(shape, x.size(0));
   const int64_t products = std::max<int64_t>(y.numel() * shape.depth() / items, 1);
   at::parallel_for(0, items, std::max<int64_t>(kLeastProductsToShare / products, 1),
@@ -106,45 +111,54 @@ Tensor float_conv2d_cpu(const Tensor& x_any, const Tensor& weight_any, const Opt
 }
 
 struct FloatConv2dFunction : torch::autograd::Function<FloatConv2dFunction> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
-                        const OptionalTensor& bias, IntArrayRef stride, IntArrayRef padding,
-                        IntArrayRef dilation, int64_t groups) {
+  static Tensor forward(AutogradContext* context, const Tensor& /*x*/, const Tensor& /*weight*/,
+                        const OptionalTensor& bias, const OptionalTensor& /*channel_scale*/,
+                        const FloatConv2dCall& call) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
-    context->save_for_backward({x, weight});
-    context->saved_data["stride"] = stride.vec();
-    context->saved_data["padding"] = padding.vec();
-    context->saved_data["dilation"] = dilation.vec();
-    context->saved_data["groups"] = groups;
-    return ops::float_conv2d(x, weight, bias, stride, padding, dilation, groups);
+    save_call(context, call);
+    context->saved_data["has_bias"] = bias.has_value();  // an absent one is no autograd input
+    return call_operator(call);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
-    const variable_list saved = context->get_saved_variables();
-    const auto pair = [&](const char* name) { return context->saved_data[name].toIntVector(); };
-    const auto [grad_x, grad_weight, grad_bias] = at::convolution_backward(
-        grads[0], saved[0], saved[1], /*bias_sizes=*/std::vector<int64_t>{saved[1].size(0)}, pair("stride"),
-        pair("padding"), pair("dilation"), /*transposed=*/false,
-        /*output_padding=*/std::vector<int64_t>{0, 0}, context->saved_data["groups"].toInt(),
-        {context->needs_input_grad(0), context->needs_input_grad(1), context->needs_input_grad(2)});
-    return {grad_x, grad_weight, grad_bias, Tensor(), Tensor(), Tensor(), Tensor()};
+    const auto call = saved_call<FloatConv2dCall>(context);
+    const Conv2dWindow& window = call.window;
+    const bool has_bias = context->saved_data["has_bias"].toBool(),
+               has_factor = call.channel_scale.has_value();
+    const bool wants_weight = context->needs_input_grad(1),
+               wants_factor = has_factor && context->needs_input_grad(has_bias ? 3 : 2);
+    const Tensor factor = has_factor ? call.channel_scale->view({-1, 1, 1, 1}) : Tensor();
+    auto [grad_x, grad_weight, grad_bias] = at::convolution_backward(
+        grads[0], call.x, has_factor ? call.weight * factor : call.weight,
+        /*bias_sizes=*/std::vector<int64_t>{call.weight.size(0)}, window.stride, window.padding,
+        window.dilation, /*transposed=*/false, /*output_padding=*/std::vector<int64_t>{0, 0}, window.groups,
+        {context->needs_input_grad(0), wants_weight || wants_factor,
+         has_bias && context->needs_input_grad(2)});
+    const Tensor grad_factor = wants_factor ? (grad_weight * call.weight).sum({1, 2, 3}) : Tensor();
+    if (has_factor && wants_weight) grad_weight = grad_weight * factor;
+    return {grad_x, wants_weight ? grad_weight : Tensor(), grad_bias, grad_factor, Tensor()};
   }
 };
 
-Tensor float_conv2d_autograd(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
-                             IntArrayRef stride, IntArrayRef padding, IntArrayRef dilation, int64_t groups) {
-  return FloatConv2dFunction::apply(x, weight, bias, stride, padding, dilation, groups);
+Tensor float_conv2d_autograd(const FloatConv2dCall& call) {
+  return FloatConv2dFunction::apply(call.x, call.weight, call.bias, call.channel_scale, call);
 }
 
 }  // namespace
 
+Tensor float_conv2d(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                    const Conv2dWindow& window, const OptionalTensor& channel_scale) {
+  return call_operator(FloatConv2dCall{x, weight, bias, window, channel_scale});
+}
+
 TORCH_LIBRARY_IMPL(samebits, CPU, library) {
-  library.impl("float_conv2d", float_conv2d_cpu);
+  library.impl("float_conv2d", unpacked<float_conv2d_cpu>);
 }
 TORCH_LIBRARY_IMPL(samebits, Meta, library) {
-  library.impl("float_conv2d", float_conv2d_meta);
+  library.impl("float_conv2d", unpacked<float_conv2d_meta>);
 }
 TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
-  library.impl("float_conv2d", float_conv2d_autograd);
+  library.impl("float_conv2d", unpacked<float_conv2d_autograd>);
 }
 
 }  // namespace samebits::ops

@@ -6,13 +6,16 @@
 
 #include <optional>
 
+#include "csrc/layers/conv2d.h"
+
 namespace samebits::ops {
 
 /// y [n, out, height', width'] of x [n, in, height, width], all float32; weight [out, in / groups, kernel
-/// height, kernel width], bias [out] or none; stride, padding and dilation are {height, width}, at most
-/// 32768. Gradients, also of second order, are ATen's.
+/// height, kernel width], bias [out] or none; stride, padding and dilation at most 32768. channel_scale
+/// [out]: factors of the sums, before the bias (docs/numerics.md §13). Gradients, also of second order, are
+/// ATen's.
 at::Tensor float_conv2d(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                        at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation,
-                        int64_t groups);
+                        const Conv2dWindow& window,
+                        const std::optional<at::Tensor>& channel_scale = std::nullopt);
 
 }  // namespace samebits::ops

@@ -8,8 +8,10 @@
 
 namespace samebits::ops {
 
-/// y [..., out] = x [..., in] · weightᵀ + bias, all float32; weight [out, in], bias [out] or none. Gradients,
-/// also of second order, are ATen's.
-at::Tensor float_linear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias);
+/// y [..., out] = x [..., in] · weightᵀ + bias, all float32; weight [out, in], bias [out] or none;
+/// channel_scale [out]: factors of the sums, before the bias (docs/numerics.md §13). Gradients, also of
+/// second order, are ATen's.
+at::Tensor float_linear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                        const std::optional<at::Tensor>& channel_scale = std::nullopt);
 
 }  // namespace samebits::ops

@@ -21,21 +21,21 @@ TORCH_LIBRARY_FRAGMENT(samebits, library) {
       "groups,"
       " Tensor x_scale, Tensor x_zero_point, int x_qmin, int x_qmax, Tensor weight_scale,"
       " Tensor? weight_zero_point, int weight_qmin, int weight_qmax, bool relu_input=False,"
-      " bool observe=False, str backward='f32')"
+      " bool observe=False, str backward='f32', Tensor? channel_scale=None)"
       " -> (Tensor y, Tensor x_codes, Tensor clip_mask, Tensor saw_nan, Tensor x_range)");
   library.def(
       "conv2d.encoded(Tensor x, Tensor weight, Tensor? bias, int[2] stride, int[2] padding, int[2] dilation,"
       " int groups, Tensor x_scale, Tensor x_zero_point, int x_qmin, int x_qmax, *, int weight_qmin,"
       " int weight_qmax, bool weight_symmetric=True, str weight_granularity='channel', bool relu_input=False,"
-      " bool observe=False, str backward='f32')"
+      " bool observe=False, str backward='f32', Tensor? channel_scale=None)"
       " -> (Tensor y, Tensor x_codes, Tensor clip_mask, Tensor saw_nan, Tensor x_range, Tensor weight_scale,"
       " Tensor weight_zero_point, Tensor weight_not_finite)");
   library.def(
       "conv2d_backward(Tensor grad_y, Tensor x_codes, Tensor clip_mask, Tensor x_scale, Tensor x_zero_point,"
       " int x_qmin, int x_qmax, Tensor weight, Tensor weight_scale, Tensor? weight_zero_point,"
       " int weight_qmin, int weight_qmax, int[2] stride, int[2] padding, int[2] dilation, int groups,"
-      " str backward, bool[3] wanted)"
-      " -> (Tensor grad_x, Tensor grad_weight, Tensor grad_bias)");
+      " str backward, Tensor? channel_scale, bool[4] wanted)"
+      " -> (Tensor grad_x, Tensor grad_weight, Tensor grad_bias, Tensor grad_channel_scale)");
 }
 
 namespace {
@@ -104,9 +104,11 @@ struct Conv2d {
     const kernels::PackedWeight weight =
         packed_weight("conv2d", call, kernels::WeightOrder::kRows, not_finite);
     if (out.y.numel() == 0) return out;
-    Tensor bias_holder;
-    multiply(shape(call), weight, kernels::layer_terms(weight, grid, bias_data(call.bias, bias_holder)), grid,
-             out);
+    Tensor bias, channel_scale;
+    multiply(shape(call), weight,
+             kernels::layer_terms(weight, grid, floats_or_null(call.bias, bias),
+                                  floats_or_null(call.channel_scale, channel_scale)),
+             grid, out);
     return out;
   }
 
@@ -147,7 +149,7 @@ LayerGradients conv2d_backward_meta(const Conv2dBackwardCall& call) {
 LayerOutput conv2d(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
                    const Conv2dWindow& window, const ActivationGrid& x_grid, const WeightGrid& weight_grid,
                    const LayerOptions& options) {
-  return call_operator(Conv2dCall{{x, weight, bias, x_grid, weight_grid, {}, options}, window});
+  return call_operator(Conv2dCall{{x, weight, bias, x_grid, weight_grid, {}, options, std::nullopt}, window});
 }
 
 TORCH_LIBRARY_IMPL(samebits, CPU, library) {

@@ -28,7 +28,7 @@ struct Conv2dCall : LayerCall {
     return std::tie(x, weight, bias, window.stride, window.padding, window.dilation, window.groups,
                     x_grid.scale, x_grid.zero_point, x_grid.qmin, x_grid.qmax, weight_grid.scale,
                     weight_grid.zero_point, weight_grid.qmin, weight_grid.qmax, options.relu_input,
-                    options.observe, options.backward);
+                    options.observe, options.backward, channel_scale);
   }
 };
 
@@ -42,7 +42,7 @@ struct EncodedConv2dCall : LayerCall {
     return std::tie(x, weight, bias, window.stride, window.padding, window.dilation, window.groups,
                     x_grid.scale, x_grid.zero_point, x_grid.qmin, x_grid.qmax, encoding.qmin, encoding.qmax,
                     encoding.symmetric, encoding.granularity, options.relu_input, options.observe,
-                    options.backward);
+                    options.backward, channel_scale);
   }
 };
 
@@ -58,13 +58,14 @@ struct Conv2dBackwardCall {
   at::Tensor grad_y;
   SavedLayer saved;
   Conv2dWindow window;
-  std::array<bool, 3> wanted = {true, true, true};  // x, weight, bias
+  WantedGradients wanted = {true, true, true, true};
 
   auto saved_fields() {
     return std::tie(saved.x_codes, saved.clip_mask, saved.x_grid.scale, saved.x_grid.zero_point,
                     saved.x_grid.qmin, saved.x_grid.qmax, saved.weight, saved.weight_grid.scale,
                     saved.weight_grid.zero_point, saved.weight_grid.qmin, saved.weight_grid.qmax,
-                    window.stride, window.padding, window.dilation, window.groups, saved.backward);
+                    window.stride, window.padding, window.dilation, window.groups, saved.backward,
+                    saved.channel_scale);
   }
   auto fields() { return std::tuple_cat(std::tie(grad_y), saved_fields(), std::tie(wanted)); }
 };

@@ -24,12 +24,13 @@ bool is_affine(const WeightGrid& grid) {
   return grid.zero_point.has_value() && grid.zero_point->defined();
 }
 
-void check_bias(const char* op, const LayerCall& call) {
-  if (!call.bias.has_value()) return;
-  const Tensor& bias = *call.bias;
-  check_dtype(op, "bias", bias, at::kFloat);
-  TORCH_CHECK(bias.dim() == 1 && bias.sym_size(0) == call.weight.sym_size(0), "[", op, "] bias: expected ",
-              call.weight.sym_size(0), " values, one an output, got shape ", bias.sym_sizes());
+/// `name` is "bias" or "channel_scale".
+void check_channels(const char* op, const char* name, const std::optional<Tensor>& values,
+                    const Tensor& weight) {
+  if (!values.has_value()) return;
+  check_dtype(op, name, *values, at::kFloat);
+  TORCH_CHECK(values->dim() == 1 && values->sym_size(0) == weight.sym_size(0), "[", op, "] ", name,
+              ": expected ", weight.sym_size(0), " values, one an output, got shape ", values->sym_sizes());
 }
 
 void check_activation_grid(const char* op, const ActivationGrid& grid, const Tensor& x) {
@@ -64,7 +65,8 @@ void check_depth(const LayerNames& names, const LayerCall& call, int64_t depth) 
 void check_layer(const LayerNames& names, const LayerCall& call, int64_t depth) {
   check_dtype(names.op, "x", call.x, at::kFloat);
   check_dtype(names.op, "weight", call.weight, at::kFloat);
-  check_bias(names.op, call);
+  check_channels(names.op, "bias", call.bias, call.weight);
+  check_channels(names.op, "channel_scale", call.channel_scale, call.weight);
   check_activation_grid(names.op, call.x_grid, call.x);
   check_weight_grid_shape(names.op, call.weight_grid, call.weight);
   check_depth(names, call, depth);
@@ -146,9 +148,9 @@ kernels::PackedWeight packed_weight(const char* op, const LayerCall& call, kerne
   return packed;
 }
 
-const float* bias_data(const std::optional<Tensor>& bias, Tensor& holder) {
-  if (!bias.has_value()) return nullptr;
-  holder = bias->contiguous();
+const float* floats_or_null(const std::optional<Tensor>& values, Tensor& holder) {
+  if (!values.has_value()) return nullptr;
+  holder = values->contiguous();
   return holder.const_data_ptr<float>();
 }
 
@@ -184,7 +186,8 @@ SavedLayer saved_layer(const LayerCall& call, const LayerOutput& out) {
                    .x_grid = call.x_grid,
                    .weight = call.weight,
                    .weight_grid = call.weight_grid,
-                   .backward = call.options.backward};
+                   .backward = call.options.backward,
+                   .channel_scale = call.channel_scale};
   saved.x_grid.scale = call.x_grid.scale.clone();
   saved.x_grid.zero_point = call.x_grid.zero_point.clone();
   return saved;
@@ -196,18 +199,18 @@ LayerGradients empty_where_undefined(LayerGradients gradients, const Tensor& gra
   return gradients;
 }
 
-LayerGradients undefined_where_not_wanted(LayerGradients gradients, const std::array<bool, 3>& wanted) {
+LayerGradients undefined_where_not_wanted(LayerGradients gradients, const WantedGradients& wanted) {
   return {wanted[0] ? gradients.x : Tensor(), wanted[1] ? gradients.weight : Tensor(),
-          wanted[2] ? gradients.bias : Tensor()};
+          wanted[2] ? gradients.bias : Tensor(), wanted[3] ? gradients.channel_scale : Tensor()};
 }
 
-LayerGradients empty_gradients(const SavedLayer& saved, const Tensor& grad_y,
-                               const std::array<bool, 3>& wanted) {
+LayerGradients empty_gradients(const SavedLayer& saved, const Tensor& grad_y, const WantedGradients& wanted) {
   const auto empty = [&](bool is_wanted, c10::SymIntArrayRef sizes) {
     return is_wanted ? at::empty_symint(sizes, grad_y.options()) : at::empty({0}, grad_y.options());
   };
   return {empty(wanted[0], saved.x_codes.sym_sizes()), empty(wanted[1], saved.weight.sym_sizes()),
-          empty(wanted[2], saved.weight.sym_sizes().slice(0, 1))};
+          empty(wanted[2], saved.weight.sym_sizes().slice(0, 1)),
+          empty(wanted[3], saved.weight.sym_sizes().slice(0, 1))};
 }
 
 void check_saved_layer(const char* op, const SavedLayer& saved, const Tensor& grad_y,
@@ -216,6 +219,7 @@ void check_saved_layer(const char* op, const SavedLayer& saved, const Tensor& gr
   check_dtype(op, "x_codes", saved.x_codes, at::kChar);
   check_dtype(op, "clip_mask", saved.clip_mask, at::kByte);
   check_dtype(op, "weight", saved.weight, at::kFloat);
+  check_channels(op, "channel_scale", saved.channel_scale, saved.weight);
   TORCH_CHECK(grad_y.sizes() == y_sizes, "[", op, "] grad_y: expected shape ", y_sizes, ", got ",
               grad_y.sizes());
   const int64_t mask_bytes = (saved.x_codes.numel() + 7) / 8;
@@ -226,6 +230,41 @@ void check_saved_layer(const char* op, const SavedLayer& saved, const Tensor& gr
               saved.x_codes.strides());
   check_activation_grid(op, saved.x_grid, saved.x_codes);
   check_weight_grid_shape(op, saved.weight_grid, saved.weight);
+}
+
+Tensor scale_to_x(const SavedLayer& saved) {
+  const Tensor scale = saved.weight_grid.scale.contiguous();
+  if (!saved.channel_scale.has_value()) return scale;
+  const Tensor& factor = *saved.channel_scale;
+  return (scale * (scale.dim() == 2 ? factor.unsqueeze(1) : factor)).contiguous();
+}
+
+Tensor finish_scaled_weight(const SavedLayer& saved, const RebuiltWeight& weight, Tensor& grad_weight) {
+  const WeightGrid& grid = saved.weight_grid;
+  const Tensor scale = grid.scale.contiguous(), factor = saved.channel_scale->contiguous();
+  grad_weight = grad_weight.contiguous();
+  const int64_t n = grad_weight.size(0), k = n == 0 ? 0 : grad_weight.numel() / n;
+  const int64_t group = grid.group_size > 0 ? grid.group_size : k;
+  const int64_t scales_per_row = scale.numel() == 1 ? 0 : scale.numel() / n;
+  const Tensor grad_factor = at::empty({n}, grad_weight.options());
+  const float *scales = scale.const_data_ptr<float>(), *factors = factor.const_data_ptr<float>();
+  const int8_t* codes = weight.centered.const_data_ptr<int8_t>();
+  float *grad = grad_weight.mutable_data_ptr<float>(), *sums = grad_factor.mutable_data_ptr<float>();
+  at::parallel_for(
+      0, n, 1 + at::internal::GRAIN_SIZE / std::max<int64_t>(k, 1), [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          double sum = 0;
+          for (int64_t i = 0; i < k; ++i) {
+            const float code = codes[row * k + i];
+            const float real = code * scales[row * scales_per_row + (scales_per_row == 0 ? 0 : i / group)];
+            sum += double{grad[row * k + i]} * double{real};
+            grad[row * k + i] *= factors[row];
+          }
+          sums[row] = static_cast<float>(sum);
+        }
+      });
+  apply_clip_mask(grad_weight, weight.clip_mask);
+  return grad_factor;
 }
 
 Tensor input_reals(const SavedLayer& saved, Workspace purpose) {

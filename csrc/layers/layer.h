@@ -39,6 +39,7 @@ struct LayerCall {
   WeightGrid weight_grid;
   quant::Encoding encoding;
   LayerOptions options;
+  std::optional<at::Tensor> channel_scale;  // [out]: a factor of y before the bias (docs/numerics.md §13)
 };
 
 /// y float32; x_codes int8 of x's shape and clip_mask, one bit an element, for backward: of x, or of max(x,
@@ -68,8 +69,8 @@ struct LayerNames {
   const char* depth;  // "in_features"
 };
 
-/// Dtypes, grid shapes, bias length, 7 bits for affine weights, and the depth that int32 sums allow. `depth`
-/// is the number of products in a sum. Looks at shapes only.
+/// Dtypes, grid shapes, lengths of bias and channel_scale, 7 bits for affine weights, and the depth that
+/// int32 sums allow. `depth` is the number of products in a sum. Looks at shapes only.
 void check_layer(const LayerNames& names, const LayerCall& call, int64_t depth);
 
 /// Whether `call.encoding` can encode the weight of an `.encoded` call.
@@ -92,8 +93,8 @@ void quantize_input(const LayerCall& call, const kernels::AffineGrid& grid, Laye
 kernels::PackedWeight packed_weight(const char* op, const LayerCall& call, kernels::WeightOrder order,
                                     int32_t* not_finite);
 
-/// The bias as contiguous floats, or null. `holder` keeps them alive.
-const float* bias_data(const std::optional<at::Tensor>& bias, at::Tensor& holder);
+/// A bias or a channel scale as contiguous floats, or null. `holder` keeps them alive.
+const float* floats_or_null(const std::optional<at::Tensor>& values, at::Tensor& holder);
 
 /// "f32", "bf16" or "int8". Throws c10::Error on another text.
 BackwardMode backward_mode(const char* op, std::string_view text);
@@ -121,22 +122,35 @@ struct SavedLayer {
   at::Tensor weight;
   WeightGrid weight_grid;
   BackwardMode backward = BackwardMode::kFloat32;
+  std::optional<at::Tensor> channel_scale;
 };
 /// The scale and zero point of x may move before backward runs: the ones of this call are kept.
 SavedLayer saved_layer(const LayerCall& call, const LayerOutput& out);
 
-/// grad_x, grad_weight, grad_bias; to the dispatcher, a gradient that is not wanted is an empty tensor.
+/// Of x, weight, bias and channel_scale: which are wanted, and the gradients; to the dispatcher, one that is
+/// not wanted is an empty tensor.
+using WantedGradients = std::array<bool, 4>;
 struct LayerGradients {
-  at::Tensor x, weight, bias;
-  auto fields() { return std::tie(x, weight, bias); }
+  at::Tensor x, weight, bias, channel_scale;
+  auto fields() { return std::tie(x, weight, bias, channel_scale); }
 };
 LayerGradients empty_where_undefined(LayerGradients gradients, const at::Tensor& grad_y);
-LayerGradients undefined_where_not_wanted(LayerGradients gradients, const std::array<bool, 3>& wanted);
+LayerGradients undefined_where_not_wanted(LayerGradients gradients, const WantedGradients& wanted);
 LayerGradients empty_gradients(const SavedLayer& saved, const at::Tensor& grad_y,
-                               const std::array<bool, 3>& wanted);
+                               const WantedGradients& wanted);
 /// Every size of a backward call against the others, `y_sizes` being those of grad_y. Throws c10::Error.
 void check_saved_layer(const char* op, const SavedLayer& saved, const at::Tensor& grad_y,
                        c10::IntArrayRef y_sizes);
+
+/// The weight's scales with the factors of its channels: what leads from grad_y to grad_x, float32 [1], [out]
+/// or [out, groups].
+at::Tensor scale_to_x(const SavedLayer& saved);
+
+/// `grad_weight` was made of grad_y as it is: what the weight's gradient is without a channel scale, nowhere
+/// masked. Gives that scale's gradient, the sums over a channel of grad_weight times the weight on its grid;
+/// then grad_weight is scaled and masked, in place. Sums are in double, in one order.
+at::Tensor finish_scaled_weight(const SavedLayer& saved, const RebuiltWeight& weight,
+                                at::Tensor& grad_weight);
 
 /// The input on its grid, in float32, in a workspace until the next call.
 at::Tensor input_reals(const SavedLayer& saved, Workspace purpose);

@@ -56,7 +56,8 @@ struct LayerFunction : torch::autograd::Function<LayerFunction<Layer, Call>> {
   using Variables = torch::autograd::variable_list;
 
   static Variables forward(Context* context, const at::Tensor& /*x*/, const at::Tensor& /*weight*/,
-                           const std::optional<at::Tensor>& bias, Call call) {
+                           const std::optional<at::Tensor>& bias,
+                           const std::optional<at::Tensor>& channel_scale, Call call) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     typename Call::Result out = call_operator(call);
     if constexpr (Call::kFindsWeightGrid) {
@@ -66,6 +67,7 @@ struct LayerFunction : torch::autograd::Function<LayerFunction<Layer, Call>> {
     }
     save_call(context, Layer::backward_call(call, layer_of(out)));
     context->saved_data["has_bias"] = bias.has_value();  // an absent one is no autograd input
+    context->saved_data["has_channel_scale"] = channel_scale.has_value();
     Variables outputs = std::apply([](auto&... each) { return Variables{each...}; }, out.fields());
     context->mark_non_differentiable({outputs.begin() + 1, outputs.end()});
     return outputs;
@@ -74,17 +76,19 @@ struct LayerFunction : torch::autograd::Function<LayerFunction<Layer, Call>> {
   static Variables backward(Context* context, const Variables& grads) {
     auto call = saved_call<typename Layer::BackwardCall>(context);
     call.grad_y = grads[0];
-    call.wanted = {context->needs_input_grad(0), context->needs_input_grad(1),
-                   context->saved_data["has_bias"].toBool() && context->needs_input_grad(2)};
+    const bool has_bias = context->saved_data["has_bias"].toBool();
+    call.wanted = {
+        context->needs_input_grad(0), context->needs_input_grad(1), has_bias && context->needs_input_grad(2),
+        context->saved_data["has_channel_scale"].toBool() && context->needs_input_grad(has_bias ? 3 : 2)};
     const LayerGradients gradients = undefined_where_not_wanted(call_operator(call), call.wanted);
-    return {gradients.x, gradients.weight, gradients.bias, {}};
+    return {gradients.x, gradients.weight, gradients.bias, gradients.channel_scale, {}};
   }
 };
 
 template <class Layer, class Call>
 typename Call::Result layer_autograd(const Call& call) {
   const torch::autograd::variable_list values =
-      LayerFunction<Layer, Call>::apply(call.x, call.weight, call.bias, call);
+      LayerFunction<Layer, Call>::apply(call.x, call.weight, call.bias, call.channel_scale, call);
   typename Call::Result out;
   std::size_t next = 0;
   std::apply([&](auto&... each) { ((each = values[next++]), ...); }, out.fields());

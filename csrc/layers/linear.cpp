@@ -20,20 +20,21 @@ TORCH_LIBRARY_FRAGMENT(samebits, library) {
       "linear(Tensor x, Tensor weight, Tensor? bias, Tensor x_scale, Tensor x_zero_point, int x_qmin, int "
       "x_qmax,"
       " Tensor weight_scale, Tensor? weight_zero_point, int weight_qmin, int weight_qmax, int group_size=0,"
-      " bool relu_input=False, bool observe=False, str backward='f32')"
+      " bool relu_input=False, bool observe=False, str backward='f32', Tensor? channel_scale=None)"
       " -> (Tensor y, Tensor x_codes, Tensor clip_mask, Tensor saw_nan, Tensor x_range)");
   library.def(
       "linear.encoded(Tensor x, Tensor weight, Tensor? bias, Tensor x_scale, Tensor x_zero_point, int x_qmin,"
       " int x_qmax, *, int weight_qmin, int weight_qmax, bool weight_symmetric=True,"
       " str weight_granularity='channel', int group_size=0, bool relu_input=False, bool observe=False,"
-      " str backward='f32')"
+      " str backward='f32', Tensor? channel_scale=None)"
       " -> (Tensor y, Tensor x_codes, Tensor clip_mask, Tensor saw_nan, Tensor x_range, Tensor weight_scale,"
       " Tensor weight_zero_point, Tensor weight_not_finite)");
   library.def(
       "linear_backward(Tensor grad_y, Tensor x_codes, Tensor clip_mask, Tensor x_scale, Tensor x_zero_point,"
       " int x_qmin, int x_qmax, Tensor weight, Tensor weight_scale, Tensor? weight_zero_point,"
-      " int weight_qmin, int weight_qmax, int group_size, str backward, bool[3] wanted)"
-      " -> (Tensor grad_x, Tensor grad_weight, Tensor grad_bias)");
+      " int weight_qmin, int weight_qmax, int group_size, str backward, Tensor? channel_scale, bool[4] "
+      "wanted)"
+      " -> (Tensor grad_x, Tensor grad_weight, Tensor grad_bias, Tensor grad_channel_scale)");
 }
 
 namespace {
@@ -58,8 +59,11 @@ struct Linear {
     const kernels::PackedWeight weight = packed_weight(
         "linear", call, quant::linear_order(encoding_of(call.weight_grid, call.weight)), not_finite);
     if (out.y.numel() == 0) return out;
-    Tensor bias_holder;
-    multiply(weight, kernels::layer_terms(weight, grid, bias_data(call.bias, bias_holder)), out);
+    Tensor bias, channel_scale;
+    multiply(weight,
+             kernels::layer_terms(weight, grid, floats_or_null(call.bias, bias),
+                                  floats_or_null(call.channel_scale, channel_scale)),
+             out);
     return out;
   }
 
@@ -104,7 +108,7 @@ void check_linear_backward(const LinearBackwardCall& call) {
 
 LayerOutput linear(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
                    const ActivationGrid& x_grid, const WeightGrid& weight_grid, const LayerOptions& options) {
-  return call_operator(LinearCall{{x, weight, bias, x_grid, weight_grid, {}, options}});
+  return call_operator(LinearCall{{x, weight, bias, x_grid, weight_grid, {}, options, std::nullopt}});
 }
 
 TORCH_LIBRARY_IMPL(samebits, CPU, library) {

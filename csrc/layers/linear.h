@@ -23,7 +23,8 @@ struct LinearCall : LayerCall {
   auto fields() {
     return std::tie(x, weight, bias, x_grid.scale, x_grid.zero_point, x_grid.qmin, x_grid.qmax,
                     weight_grid.scale, weight_grid.zero_point, weight_grid.qmin, weight_grid.qmax,
-                    weight_grid.group_size, options.relu_input, options.observe, options.backward);
+                    weight_grid.group_size, options.relu_input, options.observe, options.backward,
+                    channel_scale);
   }
 };
 
@@ -35,7 +36,7 @@ struct EncodedLinearCall : LayerCall {
   auto fields() {
     return std::tie(x, weight, bias, x_grid.scale, x_grid.zero_point, x_grid.qmin, x_grid.qmax, encoding.qmin,
                     encoding.qmax, encoding.symmetric, encoding.granularity, encoding.group_size,
-                    options.relu_input, options.observe, options.backward);
+                    options.relu_input, options.observe, options.backward, channel_scale);
   }
 };
 
@@ -54,13 +55,13 @@ struct LinearBackwardCall {
   using Result = LayerGradients;
   at::Tensor grad_y;
   SavedLayer saved;
-  std::array<bool, 3> wanted = {true, true, true};  // x, weight, bias
+  WantedGradients wanted = {true, true, true, true};
 
   auto saved_fields() {
     return std::tie(saved.x_codes, saved.clip_mask, saved.x_grid.scale, saved.x_grid.zero_point,
                     saved.x_grid.qmin, saved.x_grid.qmax, saved.weight, saved.weight_grid.scale,
                     saved.weight_grid.zero_point, saved.weight_grid.qmin, saved.weight_grid.qmax,
-                    saved.weight_grid.group_size, saved.backward);
+                    saved.weight_grid.group_size, saved.backward, saved.channel_scale);
   }
   auto fields() { return std::tuple_cat(std::tie(grad_y), saved_fields(), std::tie(wanted)); }
 };

@@ -32,10 +32,11 @@ struct Sizes {
 struct Call : Sizes {
   const SavedLayer& saved;
   Tensor grad_y;  // [m, n], contiguous
-  const std::array<bool, 3>& wanted;
+  const WantedGradients& wanted;
   bool wants_x() const { return wanted[0]; }
-  bool wants_weight() const { return wanted[1]; }
+  bool wants_weight() const { return wanted[1] || wanted[3]; }  // a channel scale's comes of it
   bool wants_bias() const { return wanted[2]; }
+  bool has_channel_scale() const { return saved.channel_scale.has_value(); }
 };
 
 /// Splits [0, n) at multiples of `unit`, for kernels that want aligned begins.
@@ -70,9 +71,10 @@ void for_each_panel(int64_t lines, int64_t columns, int64_t unit, const Fill& fi
 Tensor grad_x_f32(const Call& c, const RebuiltWeight& weight) {
   Tensor grad_x = at::empty({c.m, c.k}, c.grad_y.options());
   const int64_t unit = std::max<int64_t>(c.saved.weight_grid.group_size, 64);
+  WeightGrid grid = c.saved.weight_grid;
+  grid.scale = scale_to_x(c.saved);
   for_each_panel(
-      c.n, c.k, unit,
-      [&](const Tensor& panel, int64_t first) { weight_reals(weight, c.saved.weight_grid, first, panel); },
+      c.n, c.k, unit, [&](const Tensor& panel, int64_t first) { weight_reals(weight, grid, first, panel); },
       [&](const Tensor& panel, int64_t first) {
         Tensor columns = grad_x.narrow(1, first, panel.size(1));
         at::mm_out(columns, c.grad_y, panel);
@@ -82,8 +84,8 @@ Tensor grad_x_f32(const Call& c, const RebuiltWeight& weight) {
   return grad_x;
 }
 
-/// grad_y transposed times the input on its grid, masked where the weight was clipped.
-Tensor grad_weight_f32(const Call& c, const Tensor& clip_mask) {
+/// grad_y transposed times the input on its grid.
+Tensor grad_weight_f32(const Call& c) {
   Tensor grad_weight = at::empty({c.n, c.k}, c.grad_y.options());
   const kernels::AffineGrid grid = activation_grid("backward", c.saved.x_grid);
   const int8_t* codes = c.saved.x_codes.const_data_ptr<int8_t>();
@@ -101,7 +103,6 @@ Tensor grad_weight_f32(const Call& c, const Tensor& clip_mask) {
         Tensor columns = grad_weight.narrow(1, first, panel.size(1));
         at::mm_out(columns, c.grad_y.t(), panel);
       });
-  apply_clip_mask(grad_weight, clip_mask);
   return grad_weight;
 }
 
@@ -111,7 +112,12 @@ LayerGradients backward_f32(const Call& c) {
   if (!c.wants_x() && !c.wants_weight()) return gradients;
   const RebuiltWeight weight = rebuild_weight(c.saved.weight, c.saved.weight_grid);
   if (c.wants_x()) gradients.x = grad_x_f32(c, weight);
-  if (c.wants_weight()) gradients.weight = grad_weight_f32(c, weight.clip_mask);
+  if (!c.wants_weight()) return gradients;
+  gradients.weight = grad_weight_f32(c);
+  if (c.has_channel_scale())
+    gradients.channel_scale = finish_scaled_weight(c.saved, weight, gradients.weight);
+  else
+    apply_clip_mask(gradients.weight, weight.clip_mask);
   return gradients;
 }
 
@@ -220,7 +226,7 @@ bool takes_int8(const Call& c) {
 Tensor gradient_codes(const Call& c, const Tensor& scale) {
   const Tensor scaled = workspace(Workspace::kGradient, {c.m, c.n});
   const Tensor codes = workspace(Workspace::kPackedA, {c.m, c.n}, at::kChar);
-  const Tensor weight_scale = c.saved.weight_grid.scale.contiguous();
+  const Tensor weight_scale = scale_to_x(c.saved);
   const float* channel_scale = weight_scale.const_data_ptr<float>();
   const int64_t step = weight_scale.numel() == 1 ? 0 : 1;
   const float* grad = c.grad_y.const_data_ptr<float>();
@@ -276,17 +282,21 @@ Tensor grad_x_int8(const Call& c, const RebuiltWeight& weight) {
 LayerGradients backward_on_codes(const Call& c) {
   const WeightGrid& grid = c.saved.weight_grid;
   const bool is_grouped = grid.group_size > 0;
+  const Tensor scale = scale_to_x(c.saved);
   const bool by_int8 = c.saved.backward == BackwardMode::kInt8 && takes_int8(c);
   // A scale a channel goes into the gradient; with groups along k it goes into the weight.
-  const PackedGradient gradient =
-      packed_gradient(c, is_grouped ? Tensor() : grid.scale.contiguous(), c.wants_x() && !by_int8);
+  const PackedGradient gradient = packed_gradient(c, is_grouped ? Tensor() : scale, c.wants_x() && !by_int8);
   const RebuiltWeight weight = rebuild_weight(c.saved.weight, c.saved.weight_grid);
-  Tensor grad_x, grad_weight;
-  if (c.wants_weight()) grad_weight = grad_weight_bf16(c, weight.clip_mask, gradient);
-  if (c.wants_x() && by_int8) grad_x = grad_x_int8(c, weight);
+  LayerGradients gradients{.bias = gradient.bias};
+  if (c.wants_weight()) {
+    const bool masks_later = c.has_channel_scale();
+    gradients.weight = grad_weight_bf16(c, masks_later ? Tensor() : weight.clip_mask, gradient);
+    if (masks_later) gradients.channel_scale = finish_scaled_weight(c.saved, weight, gradients.weight);
+  }
+  if (c.wants_x() && by_int8) gradients.x = grad_x_int8(c, weight);
   if (c.wants_x() && !by_int8)
-    grad_x = grad_x_bf16(c, weight, gradient, is_grouped ? grid.scale.t().contiguous() : Tensor());
-  return {grad_x, grad_weight, gradient.bias};
+    gradients.x = grad_x_bf16(c, weight, gradient, is_grouped ? scale.t().contiguous() : Tensor());
+  return gradients;
 }
 
 }  // namespace

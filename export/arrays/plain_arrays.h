@@ -10,7 +10,7 @@
 namespace samebits {
 
 /// NODE.weight I8 (F32 of a float layer), NODE.weight_scale F32, NODE.weight_zero_point I8 where it is not
-/// symmetric, NODE.bias F32.
+/// symmetric, NODE.bias and NODE.channel_scale F32.
 struct PlainArrays {
   std::string graph;
   io::SafetensorsFile arrays;

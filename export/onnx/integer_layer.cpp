@@ -27,13 +27,6 @@ CenteredCodes centered(const quant::QuantizedTensor& weight) {
   return result;
 }
 
-std::vector<float> channel_scales(const kernels::AffineGrid& x_grid, const quant::QuantizedTensor& weight) {
-  std::vector<float> scales(static_cast<std::size_t>(weight.rows()));
-  for (std::size_t c = 0; c < scales.size(); ++c)
-    scales[c] = x_grid.scale * weight.scale[weight.scale.size() == 1 ? 0 : c];
-  return scales;
-}
-
 CodesOfInput quantize_input(OnnxBuilder& onnx, const std::string& x, const kernels::AffineGrid& grid,
                             bool is_unsigned) {
   const std::int32_t offset = is_unsigned ? -grid.qmin : 0;

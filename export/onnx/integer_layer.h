@@ -10,6 +10,7 @@
 
 #include "export/onnx/onnx_builder.h"
 #include "kernels/common/affine.h"
+#include "kernels/matmul/epilogue.h"
 #include "quant/quantized_tensor.h"
 
 namespace samebits {
@@ -18,6 +19,11 @@ namespace samebits {
 // The form never lets an engine get there: a pair of products that could pass this limit is unsigned by
 // unsigned.
 constexpr std::int64_t kPairLimit = std::numeric_limits<std::int16_t>::max();
+
+/// A channel's own factor: 1 where the layer has none.
+inline float factor_of(const std::vector<float>& channel_scale, std::size_t channel) {
+  return channel_scale.empty() ? 1.0f : channel_scale[channel];
+}
 
 /// Weight codes minus their zero points, as the sums see them.
 struct CenteredCodes {
@@ -28,8 +34,17 @@ struct CenteredCodes {
 };
 CenteredCodes centered(const quant::QuantizedTensor& weight);
 
-/// x scale times weight scale of each output channel, rounded once.
-std::vector<float> channel_scales(const kernels::AffineGrid& x_grid, const quant::QuantizedTensor& weight);
+/// The factor of each output channel's sums: kernels::sum_scale. `layer` is a graph's linear or conv2d
+/// without groups along its depth.
+template <class Layer>
+std::vector<float> channel_scales(const Layer& layer) {
+  std::vector<float> scales(static_cast<std::size_t>(layer.weight.rows()));
+  for (std::size_t c = 0; c < scales.size(); ++c)
+    scales[c] =
+        kernels::sum_scale(layer.input_grid.scale, layer.weight.scale[layer.weight.scale.size() == 1 ? 0 : c],
+                           factor_of(layer.channel_scale, c));
+  return scales;
+}
 
 /// Names of a layer's input codes and of their zero point.
 struct CodesOfInput {

@@ -68,15 +68,17 @@ void float_conv2d(const FloatConv2dArgs& args, const Conv2dShape& shape, std::in
     for (std::int64_t group = 0; group < shape.groups; ++group) {
       const std::int64_t channel = group * channels;
       pack_group(shape, x, group * (shape.in_channels / shape.groups), first, last, packed.data());
-      const FloatGemmArgs gemm{.a = args.weight + channel * depth,
-                               .a_stride = depth,
-                               .b = packed.data(),
-                               .n = last - first,
-                               .k = depth,
-                               .bias = args.bias == nullptr ? nullptr : args.bias + channel,
-                               .bias_of_rows = true,
-                               .y = args.y + (image * shape.out_channels + channel) * pixels + first,
-                               .y_stride = pixels};
+      const FloatGemmArgs gemm{
+          .a = args.weight + channel * depth,
+          .a_stride = depth,
+          .b = packed.data(),
+          .n = last - first,
+          .k = depth,
+          .bias = args.bias == nullptr ? nullptr : args.bias + channel,
+          .channels_are_rows = true,
+          .y = args.y + (image * shape.out_channels + channel) * pixels + first,
+          .y_stride = pixels,
+          .channel_scale = args.channel_scale == nullptr ? nullptr : args.channel_scale + channel};
       float_gemm(gemm, {0, channels, 0, last - first});
     }
   }

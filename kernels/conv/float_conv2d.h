@@ -11,10 +11,11 @@ namespace samebits::kernels {
 
 /// The arrays of one call.
 struct FloatConv2dArgs {
-  const float* x;       // [images][in_channels][height][width]
-  const float* weight;  // [out_channels][depth()]
-  const float* bias;    // [out_channels], or null
-  float* y;             // [images][out_channels][out_height()][out_width()]
+  const float* x;                        // [images][in_channels][height][width]
+  const float* weight;                   // [out_channels][depth()]
+  const float* bias;                     // [out_channels], or null
+  float* y;                              // [images][out_channels][out_height()][out_width()]
+  const float* channel_scale = nullptr;  // [out_channels], or null
 };
 
 /// How many work items a batch has; threads share a call by ranges of them. An item is 64 pixels of all

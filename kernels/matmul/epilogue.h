@@ -5,14 +5,21 @@
 
 #include <cstdint>
 
+#include "kernels/common/host_device.h"
 #include "kernels/common/kernel.h"
 
 namespace samebits::kernels {
 
+/// The factor of a sum, each product rounded: x scale * weight scale, or of a group its weight scale alone
+/// (x_scale 1); times the layer's channel scale, 1 where it has none (docs/numerics.md §13).
+SAMEBITS_HOST_DEVICE inline float sum_scale(float x_scale, float weight_scale, float channel_scale) {
+  return x_scale * weight_scale * channel_scale;
+}
+
 /// Arrays of n terms, one an output channel.
 struct ChannelTerms {
   const std::int32_t* correction;  // x zero_point * sum of the channel's weight codes
-  const float* scale;              // x scale * weight scale, rounded once
+  const float* scale;              // sum_scale()
   const float* bias;               // null: no addition at all
 };
 

@@ -27,13 +27,15 @@ struct FloatGemmArgs {
   std::int64_t a_stride;  // elements between two rows of a
   const float* b;         // packed
   std::int64_t n, k;      // columns, depth
-  const float* bias;      // one for each column, or each row with bias_of_rows; null: none
-  bool bias_of_rows = false;
-  float* y;               // row-major; is not a, b or bias
-  std::int64_t y_stride;  // elements between two rows of y
+  const float* bias;      // one a channel: each column, or each row with channels_are_rows; null: none
+  bool channels_are_rows = false;
+  float* y;                              // row-major; is none of the other arrays
+  std::int64_t y_stride;                 // elements between two rows of y
+  const float* channel_scale = nullptr;  // one a channel; null: none
 };
 
-/// y[row][column] = fl(t + bias), or t without one, for a region (gemm_int8.h): nothing else is written.
+/// y[row][column] = fl(fl(t * channel_scale) + bias), each step only where there is one, for a region
+/// (gemm_int8.h): nothing else is written.
 /// t = fma(a[row][p], b[p][column], t) from +0, p ascending. A NaN result is 0x7FC00000. Does not allocate or
 /// throw.
 extern const Kernel<void(const FloatGemmArgs& args, const GemmRegion& region)> float_gemm;

@@ -30,7 +30,7 @@ GemmInt4Args int4_args(const PackedWeight& weights, const LayerTerms& terms, con
           .a_zero_point = terms.x_zero_point,
           .b = {.shape = int4_shape(weights),
                 .levels = reinterpret_cast<const std::uint8_t*>(weights.codes.data()),
-                .scale = weights.scale.data(),
+                .scale = terms.scale.empty() ? weights.scale.data() : terms.scale.data(),
                 .zero_level = weights.zero_levels.empty() ? nullptr : weights.zero_levels.data()},
           .output = {.y = y, .stride = weights.n, .bias = terms.bias, .relu = relu}};
 }
@@ -60,17 +60,37 @@ bool int4_codes(const PackedWeight& weights, const LayerTerms& terms, const std:
   return saw_nan;
 }
 
+/// Scales with the channels' factors, in the order of the weight's; without groups the product's own x scale
+/// becomes 1, which changes no bit.
+void scale_int4_channels(const PackedWeight& weights, const float* channel_scale, LayerTerms& terms) {
+  const Int4Shape shape = int4_shape(weights);
+  const float x_scale = weights.grouped ? 1.0f : terms.x_scale;
+  if (!weights.grouped) terms.x_scale = 1.0f;
+  terms.scale.resize(weights.scale.size());
+  for (std::int64_t row = 0; row < weights.n; ++row) {
+    for (std::int64_t group = 0; group < shape.groups(); ++group) {
+      const std::int64_t i = shape.term_offset(row / Int4Shape::kColumns, group) + row % Int4Shape::kColumns;
+      terms.scale[i] = sum_scale(x_scale, weights.scale[i], channel_scale[row]);
+    }
+  }
+}
+
 }  // namespace
 
-LayerTerms layer_terms(const PackedWeight& weights, const AffineGrid& x_grid, const float* bias) {
+LayerTerms layer_terms(const PackedWeight& weights, const AffineGrid& x_grid, const float* bias,
+                       const float* channel_scale) {
   LayerTerms terms{.x_scale = x_grid.scale, .x_zero_point = x_grid.zero_point, .bias = bias};
-  if (weights.order == WeightOrder::kInt4) return terms;
-  terms.scale.assign(weights.scale.begin(), weights.scale.end());
-  terms.correction.resize(weights.sums.size());
-  for (std::size_t i = 0; i < weights.sums.size(); ++i)
-    terms.correction[i] = x_grid.zero_point * weights.sums[i];
-  if (!weights.grouped)
-    for (float& scale : terms.scale) scale = x_grid.scale * scale;
+  if (weights.order == WeightOrder::kInt4) {
+    if (channel_scale != nullptr) scale_int4_channels(weights, channel_scale, terms);
+    return terms;
+  }
+  const float x_scale = weights.grouped ? 1.0f : x_grid.scale;
+  for (std::size_t i = 0; i < weights.sums.size(); ++i) {
+    const float factor =
+        channel_scale == nullptr ? 1.0f : channel_scale[static_cast<std::int64_t>(i) % weights.n];
+    terms.correction.push_back(x_grid.zero_point * weights.sums[i]);
+    terms.scale.push_back(sum_scale(x_scale, weights.scale[i], factor));
+  }
   return terms;
 }
 

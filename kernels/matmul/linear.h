@@ -25,15 +25,17 @@ constexpr std::int64_t max_depth(std::int32_t x_qmin, std::int32_t x_qmax, std::
 }
 
 /// Terms of one layer call: what epilogue.h needs of weights, input grid and bias. For a weight in order
-/// kInt4, whose product makes its own terms: those of the input alone.
+/// kInt4, whose product makes its own terms: those of the input, and scales where channels have a factor.
 struct LayerTerms {
   std::vector<std::int32_t> correction;  // [groups][n]
-  std::vector<float> scale;              // [groups][n]: x scale folded in, unless grouped
+  std::vector<float> scale;              // [groups][n]: sum_scale(); kInt4: in its order, or empty
   float x_scale = 1.0f;
   std::int32_t x_zero_point = 0;
   const float* bias = nullptr;  // [n] or null
 };
-LayerTerms layer_terms(const PackedWeight& weights, const AffineGrid& x_grid, const float* bias);
+/// channel_scale: [n] factors of the sums (docs/numerics.md §13), or null.
+LayerTerms layer_terms(const PackedWeight& weights, const AffineGrid& x_grid, const float* bias,
+                       const float* channel_scale = nullptr);
 
 /// y[m][n] of x_codes[m][k], for a region (gemm_region() cuts m x n for threads); with `relu` max(y, 0).
 void linear(const PackedWeight& weights, const LayerTerms& terms, const std::int8_t* x_codes, float* y,

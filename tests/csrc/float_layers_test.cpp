@@ -40,7 +40,7 @@ TEST_F(FloatLayers, LinearGivesTheOraclesBitsForRowsOfEveryRank) {
 
 TEST_F(FloatLayers, Conv2dGivesTheOraclesBits) {
   const Tensor x = strided({2, 6, 8, 7}), weight = strided({4, 3, 3, 2}), bias = at::randn({4});
-  const Tensor y = float_conv2d(x, weight, bias, Pair{2, 1}, Pair{1, 2}, Pair{1, 2}, 2);
+  const Tensor y = float_conv2d(x, weight, bias, Conv2dWindow{{2, 1}, {1, 2}, {1, 2}, 2});
   const oracle::Conv2d shape{6, 8, 7, 4, 3, 2, 2, 1, 1, 2, 1, 2, 2};
   const std::vector<float> expected =
       oracle::float_conv2d(shape, values_of<float>(x), values_of<float>(weight), values_of<float>(bias));
@@ -49,7 +49,8 @@ TEST_F(FloatLayers, Conv2dGivesTheOraclesBits) {
   expect_same_description(float_conv2d(x.to(at::kMeta), weight.to(at::kMeta), bias.to(at::kMeta), Pair{2, 1},
                                        Pair{1, 2}, Pair{1, 2}, 2),
                           y);
-  EXPECT_EQ(float_conv2d(x.narrow(0, 0, 0), weight, bias, Pair{1, 1}, Pair{0, 0}, Pair{1, 1}, 2).size(0), 0);
+  EXPECT_EQ(float_conv2d(x.narrow(0, 0, 0), weight, bias, Conv2dWindow{{1, 1}, {0, 0}, {1, 1}, 2}).size(0),
+            0);
 }
 
 TEST_F(FloatLayers, GiveTheSameBitsWith1And2Threads) {
@@ -59,7 +60,7 @@ TEST_F(FloatLayers, GiveTheSameBitsWith1And2Threads) {
   EXPECT_EQ(first_difference(two, one), "");
   const Tensor kernel = at::randn({16, 8, 3, 3});
   const auto [conv_one, conv_two] = with_1_and_2_threads([&] {
-    return float_conv2d(image, kernel, std::nullopt, Pair{1, 1}, Pair{1, 1}, Pair{1, 1}, 1);
+    return float_conv2d(image, kernel, std::nullopt, Conv2dWindow{{1, 1}, {1, 1}, {1, 1}, 1});
   });
   EXPECT_EQ(first_difference(conv_two, conv_one), "");
 }
@@ -79,7 +80,7 @@ TEST_F(FloatLayers, HaveAtensGradientsAlsoOfSecondOrder) {
   const auto ours = gradients(float_linear(x, weight, bias), {x, weight, bias});
   const auto theirs = gradients(at::linear(x, weight, bias), {x, weight, bias});
   for (std::size_t i = 0; i < ours.size(); ++i) expect_close(ours[i], theirs[i]);
-  const auto conv = gradients(float_conv2d(image, kernel, channel, Pair{2, 1}, Pair{1, 0}, Pair{1, 1}, 2),
+  const auto conv = gradients(float_conv2d(image, kernel, channel, Conv2dWindow{{2, 1}, {1, 0}, {1, 1}, 2}),
                               {image, kernel, channel});
   const auto aten =
       gradients(at::conv2d(image, kernel, channel, {2, 1}, {1, 0}, {1, 1}, 2), {image, kernel, channel});
@@ -90,7 +91,7 @@ TEST_F(FloatLayers, SayWhichArgumentIsWrong) {
   const Tensor x = at::zeros({2, 3}), weight = at::zeros({4, 3}), image = at::zeros({1, 2, 5, 5}),
                kernel = at::zeros({4, 2, 3, 3});
   const auto conv = [&](Pair stride, Pair padding, Pair dilation, std::int64_t groups) {
-    return [=] { float_conv2d(image, kernel, std::nullopt, stride, padding, dilation, groups); };
+    return [=] { float_conv2d(image, kernel, std::nullopt, {stride, padding, dilation, groups}); };
   };
   expect_errors({
       {"[float_linear] x: expected float32, got bfloat16; call .to(torch::kFloat)",
@@ -114,11 +115,11 @@ TEST_F(FloatLayers, SayWhichArgumentIsWrong) {
       {"[float_conv2d] weight: expected [out, in / groups, height, width] of sizes >= 1, got shape [4, 2, 3, "
        "0]",
        [&] {
-         float_conv2d(image, at::zeros({4, 2, 3, 0}), std::nullopt, Pair{1, 1}, Pair{0, 0}, Pair{1, 1}, 1);
+         float_conv2d(image, at::zeros({4, 2, 3, 0}), std::nullopt, Conv2dWindow{{1, 1}, {0, 0}, {1, 1}, 1});
        }},
       {"[float_conv2d] bias: expected [4], got shape [2]",
        [&] {
-         float_conv2d(image, kernel, at::zeros({2}), Pair{1, 1}, Pair{0, 0}, Pair{1, 1}, 1);
+         float_conv2d(image, kernel, at::zeros({2}), Conv2dWindow{{1, 1}, {0, 0}, {1, 1}, 1});
        }},
   });
 }

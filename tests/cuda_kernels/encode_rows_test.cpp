@@ -102,7 +102,8 @@ struct DeviceRows {
   }
 };
 
-void expect_forward(const Rows& r) {
+/// `channel_scale`: a value a row, or empty for none.
+void expect_forward(const Rows& r, const std::vector<float>& channel_scale = {}) {
   const RowsCase& c = r.shape;
   const std::int64_t stride = c.length + c.gap;
   std::vector<std::int8_t> codes((c.rows + c.more_rows) * stride);
@@ -115,11 +116,13 @@ void expect_forward(const Rows& r) {
       sum += r.centered[row * c.length + i];
     }
     correction.push_back(-77 * sum);
-    scale.push_back(oracle::multiply(0.0371f, r.scale[c.has_one_scale ? 0 : row]));
+    scale.push_back(oracle::with_factor(oracle::multiply(0.0371f, r.scale[c.has_one_scale ? 0 : row]),
+                                        channel_scale, row));
   }
   DeviceRows device(r);
   DeviceArray<float> x_scale("x_scale", {0.0371f});
   DeviceArray<std::int32_t> x_zero_point("x_zero_point", {-77});
+  DeviceArray<float> factors("channel_scale", channel_scale);
   auto device_codes = DeviceArray<std::int8_t>::uninitialised("codes", codes.size(), c.offset);
   auto device_correction = DeviceArray<std::int32_t>::uninitialised("correction", c.rows);
   auto device_scale = DeviceArray<float>::uninitialised("scale", c.rows);
@@ -130,7 +133,8 @@ void expect_forward(const Rows& r) {
                                            .x_scale = x_scale.data(),
                                            .x_zero_point = x_zero_point.data(),
                                            .correction = device_correction.data(),
-                                           .scale = device_scale.data()},
+                                           .scale = device_scale.data(),
+                                           .channel_scale = channel_scale.empty() ? nullptr : factors.data()},
                                kStream),
             nullptr);
   EXPECT_EQ(first_difference(device_codes, codes), "");
@@ -172,6 +176,7 @@ TEST(CudaEncodeRows, MakesGridsCodesAndTermsOfTheForwardForEveryTeamAndTail) {
     SCOPED_TRACE(testing::Message() << c.rows << " x " << c.length);
     const Rows rows(random, c);
     for_each_seed(2, [&] { expect_forward(rows); });
+    expect_forward(rows, random_channel_scales(random, c.rows));
   }
 }
 

@@ -115,16 +115,20 @@ void expect_codes_product(Random& random, const Sizes& s, const WeightKind& kind
   const oracle::Grid grid{.scale = 0.037f, .zero_point = static_cast<int>(random_int(random, -128, 127))};
   const std::vector<std::int8_t> codes = random_codes(random, s.m * s.k);
   const std::vector<float> bias = random_floats(random, s.n, 1.0f);
-  const auto sums = oracle::linear(codes, s.m, grid, weights, ending.bias ? bias : std::vector<float>());
+  const std::vector<float> channel_scale =
+      random_int(random, 0, 1) == 0 ? std::vector<float>() : random_channel_scales(random, s.n);
+  const auto sums =
+      oracle::linear(codes, s.m, grid, weights, ending.bias ? bias : std::vector<float>(), channel_scale);
+  DeviceArray<float> factors("channel_scale", channel_scale, ending.offset);
   DeviceArray<std::int8_t> a("a", spaced(codes, s.k, ending.gap), ending.offset);
   DeviceArray<float> a_scale("a_scale", {grid.scale});
   DeviceArray<std::int32_t> a_zero_point("a_zero_point", {grid.zero_point});
   DeviceWeight weight(weights, kind, ending.offset);
   for_each_seed(seeds, [&] {
     expect_output(sums, s.m, s.n, bias, ending, [&](const Int4Output& output) {
-      return launch_gemm_codes(
-          {a.data(), s.k + ending.gap, s.m, a_scale.data(), a_zero_point.data(), weight.weight, output},
-          kStream);
+      return launch_gemm_codes({a.data(), s.k + ending.gap, s.m, a_scale.data(), a_zero_point.data(),
+                                weight.weight, output, channel_scale.empty() ? nullptr : factors.data()},
+                               kStream);
     });
   });
 }

@@ -219,6 +219,16 @@ TEST(CheckGraph, RefusesWeightsThatAreNone) {
        "conv: weight_zero_point: expected 4 values, got 1"},
       {"a bias for other channels", [](Graph& g) { fc(g).bias.resize(2); },
        "fc: bias: expected 3 values, got 2"},
+      {"factors of other channels",
+       [](Graph& g) {
+         fc(g).channel_scale = {1, 2};
+       },
+       "fc: channel_scale: expected 3 values, got 2"},
+      {"a factor that is not finite",
+       [](Graph& g) {
+         conv(g).channel_scale = {1, 0, -2, HUGE_VALF};
+       },
+       "conv: channel_scale: expected finite values, got inf"},
       {"groups of a conv",
        [](Graph& g) {
          conv(g).weight.encoding.granularity = quant::Granularity::kPerGroup;
@@ -293,6 +303,9 @@ TEST(CheckGraph, RefusesFloatLayersThatAreNone) {
   wrong = linear;
   wrong.bias.pop_back();
   EXPECT_EQ(error(wrong), "[graph] fc: bias: expected 3 values, got 2");
+  wrong = linear;
+  wrong.channel_scale = {1, 2, 3, 4};
+  EXPECT_EQ(error(wrong), "[graph] fc: channel_scale: expected 3 values, got 4");
   wrong = linear;
   wrong.weight.shape = {3, 2, 2};
   EXPECT_EQ(error(wrong), "[graph] fc: weight: expected shape [out, in], got [3, 2, 2]");

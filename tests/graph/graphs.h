@@ -72,6 +72,13 @@ inline std::vector<float> random_floats(std::int64_t n, std::mt19937& random) {
   return values;
 }
 
+/// Factors of n channels, of either sign; the first is 0.
+inline std::vector<float> random_factors(std::int64_t n, std::mt19937& random) {
+  std::vector<float> factors = random_floats(n, random);
+  factors[0] = 0.0f;
+  return factors;
+}
+
 inline FloatTensor random_tensor(const Sizes& shape, std::mt19937& random) {
   std::int64_t count = 1;
   for (const std::int64_t size : shape) count *= size;

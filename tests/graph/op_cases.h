@@ -61,6 +61,13 @@ inline std::vector<OpCase> linear_cases(std::mt19937& random) {
     linear.bias.clear();
     cases.push_back({"another grid, no bias", linear, {{20}}});
   }
+  for (const WeightKind& kind : kWeightKinds) {
+    Linear linear = random_linear(kind, 19, 37, random);
+    linear.channel_scale = random_factors(19, random);
+    cases.push_back({kind.name + std::string(", channels with factors"), linear, {{37}}});
+    linear.bias.clear();
+    cases.push_back({kind.name + std::string(", channels with factors, no bias"), linear, {{37}}});
+  }
   return cases;
 }
 
@@ -99,6 +106,14 @@ inline std::vector<OpCase> conv2d_cases(std::mt19937& random) {
         cases.push_back({kind.name + std::string(": ") + c.why,
                          with_window(random_conv(kind, c.weight, random), c),
                          {c.x}});
+  for (const WeightKind& kind : kWeightKinds)
+    for (const ConvCase& c : convolutions()) {
+      if (kind.group_size != 0) continue;
+      Conv2d conv = with_window(random_conv(kind, c.weight, random), c);
+      conv.channel_scale = random_factors(c.weight[0], random);
+      if (c.groups != 1) conv.bias.clear();
+      cases.push_back({kind.name + std::string(", channels with factors: ") + c.why, conv, {c.x}});
+    }
   return cases;
 }
 
@@ -109,6 +124,11 @@ inline std::vector<OpCase> float_linear_cases(std::mt19937& random) {
                      FloatLinear{random_tensor({out, in}, random), random_floats(out, random)},
                      {{in}}});
   cases.push_back({"no bias", FloatLinear{random_tensor({3, 9}, random), {}}, {{9}}});
+  FloatLinear scaled{random_tensor({7, 9}, random), random_floats(7, random), random_factors(7, random)};
+  cases.push_back({"channels with factors", scaled, {{9}}});
+  cases.push_back({"rows of more dimensions, channels with factors", scaled, {{2, 9}}});
+  scaled.bias.clear();
+  cases.push_back({"channels with factors, no bias", scaled, {{9}}});
   cases.push_back({"rows of more dimensions",
                    FloatLinear{random_tensor({5, 12}, random), random_floats(5, random)},
                    {{2, 3, 12}}});
@@ -122,6 +142,8 @@ inline std::vector<OpCase> float_conv2d_cases(std::mt19937& random) {
     cases.push_back({c.why + std::string(", no bias"), conv, {c.x}});
     conv.bias = random_floats(c.weight[0], random);
     cases.push_back({c.why, conv, {c.x}});
+    conv.channel_scale = random_factors(c.weight[0], random);
+    cases.push_back({c.why + std::string(", channels with factors"), conv, {c.x}});
   }
   return cases;
 }

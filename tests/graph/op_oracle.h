@@ -66,7 +66,7 @@ inline FloatTensor run_linear(const Node& node, const Tensors& inputs) {
   y.shape.back() = linear.weight.shape[0];
   const auto rows = static_cast<std::int64_t>(x.values.size()) / x.shape.back();
   y.values = oracle::linear(codes_of(x, linear.input_grid), rows, to_grid(linear.input_grid),
-                            weights_of(linear.weight), linear.bias);
+                            weights_of(linear.weight), linear.bias, linear.channel_scale);
   return y;
 }
 
@@ -76,7 +76,7 @@ inline FloatTensor run_conv2d(const Node& node, const Tensors& inputs) {
   const Conv2d shape = shape_of(conv, x.shape, conv.weight.shape);
   return {{x.shape[0], shape.out_channels, shape.out_height(), shape.out_width()},
           oracle::conv2d(codes_of(x, conv.input_grid), x.shape[0], shape, to_grid(conv.input_grid),
-                         weights_of(conv.weight), conv.bias)};
+                         weights_of(conv.weight), conv.bias, conv.channel_scale)};
 }
 
 inline FloatTensor run_float_linear(const Node& node, const Tensors& inputs) {
@@ -84,7 +84,7 @@ inline FloatTensor run_float_linear(const Node& node, const Tensors& inputs) {
   FloatTensor y{inputs[0].shape, {}};
   y.shape.back() = linear.weight.shape[0];
   y.values = float_linear(inputs[0].values, linear.weight.values, linear.weight.shape[0],
-                          linear.weight.shape[1], linear.bias);
+                          linear.weight.shape[1], linear.bias, linear.channel_scale);
   return y;
 }
 
@@ -93,7 +93,7 @@ inline FloatTensor run_float_conv2d(const Node& node, const Tensors& inputs) {
   const FloatTensor& x = inputs[0];
   const Conv2d shape = shape_of(conv, x.shape, conv.weight.shape);
   return {{x.shape[0], shape.out_channels, shape.out_height(), shape.out_width()},
-          float_conv2d(shape, x.values, conv.weight.values, conv.bias)};
+          float_conv2d(shape, x.values, conv.weight.values, conv.bias, conv.channel_scale)};
 }
 
 /// Windows along a dimension, counted. With ceil_mode also a last one that only begins in the image or its

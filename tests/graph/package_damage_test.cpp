@@ -102,6 +102,8 @@ TEST_F(BadPackage, IsRefusedWithThePlaceInGraphJson) {
        "fc2.input_grid.scale: expected a float32, got 1e+300"},
       {"a flag that is a number", "\"has_bias\": false", "\"has_bias\": 0",
        "fc2.has_bias: expected true or false, got 0"},
+      {"a key that says nothing", "\"has_bias\": false", "\"has_bias\": false, \"has_channel_scale\": false",
+       "fc2.has_channel_scale: expected true, or no such key, got false"},
       {"inputs in no list", "\"inputs\": [\n        \"relu.y\"\n      ]", "\"inputs\": \"relu.y\"",
        "fc2.inputs: expected a list, got \"relu.y\""},
       {"an input that is a number", "\"inputs\": [\n        \"relu.y\"", "\"inputs\": [\n        1",
@@ -141,6 +143,9 @@ TEST_F(BadPackage, IsRefusedWhenGraphAndCodesDoNotFit) {
                      codes + "fc1.weight_scale: expected F32 [3, 1], got F32 [3, 2]");
   expect_graph_error("a bias that is not there", "\"has_bias\": false", "\"has_bias\": true",
                      codes + "fc2.bias: expected F32 [n], got none");
+  expect_graph_error("factors that are not there", "\"has_bias\": false",
+                     "\"has_bias\": false, \"has_channel_scale\": true",
+                     codes + "fc2.channel_scale: expected F32 [n], got none");
   expect_graph_error("a bias that nobody reads", "\"has_bias\": true", "\"has_bias\": false",
                      codes + "fc1.bias: expected no tensor that graph.json does not name");
   expect_graph_error("a graph that is none", "\"inputs\": [\n        \"relu.y\"",

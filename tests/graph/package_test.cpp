@@ -91,9 +91,11 @@ TEST(Package, ReadsBackEveryCaseOfEveryOperator) {
 
 /// The keys that an operator's attributes have in graph.json, by op.
 std::set<std::string> keys_of(const OpRow& row) {
-  const nlohmann::json json = nlohmann::json::parse(to_text(graph_of(row, row.cases[0])).json);
   std::set<std::string> keys;
-  for (const auto& [key, value] : json["nodes"][0].items()) keys.insert(key);
+  for (const OpCase& c : row.cases) {
+    const nlohmann::json json = nlohmann::json::parse(to_text(graph_of(row, c)).json);
+    for (const auto& [key, value] : json["nodes"][0].items()) keys.insert(key);
+  }
   for (const char* common : {"name", "op", "scope", "inputs", "outputs"}) keys.erase(common);
   return keys;
 }

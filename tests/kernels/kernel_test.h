@@ -152,6 +152,16 @@ inline std::vector<float> random_floats(Random& random, std::int64_t n, float ma
   return values;
 }
 
+/// Factors of channels: of either sign, 0, and far from 1.
+inline std::vector<float> random_channel_scales(Random& random, std::int64_t n) {
+  std::vector<float> scales = random_floats(random, n, 2.0f);
+  for (float& scale : scales) {
+    constexpr float kSpecial[] = {0.0f, -0.0f, -1.0f, 1e-30f, -1e10f};
+    if (random_int(random, 0, 5) == 0) scale = kSpecial[random_int(random, 0, 4)];
+  }
+  return scales;
+}
+
 /// Cuts [0, n) into pieces whose inner ends are multiples of `step`: {first, last} pairs in ascending order.
 inline std::vector<std::pair<std::int64_t, std::int64_t>> random_pieces(Random& random, std::int64_t n,
                                                                         std::int64_t step) {

@@ -19,19 +19,23 @@ TEST(Ops, HaveTheOraclesBitsAtAnyBatchAndThreadCount) {
     }
 }
 
-/// The case between a layer in front of it and a layer that reads it.
-Graph between_layers(const graph::OpRow& row, const graph::OpCase& c) {
+/// The case between a layer in front of it and a layer that reads it. `has_factors`: of the channels in
+/// front, of either sign: a layer need not keep the order of anything for those behind it to work on codes.
+Graph between_layers(const graph::OpRow& row, const graph::OpCase& c, bool has_factors) {
   std::mt19937 random(3);
   Graph graph = graph_of(row, c);
   Node op = graph.nodes[0];
   op.inputs = {"front.y"};
   const graph::Sizes& in = c.inputs[0];
   const graph::Shape out = graph::checked_types(graph).back().shape;
+  const auto with_factors = [&](auto layer, std::int64_t channels) {
+    if (has_factors) layer.channel_scale = graph::random_factors(channels, random);
+    return graph::node_of("front", layer, {"x"});
+  };
   const auto front =
       in.size() == 3
-          ? graph::node_of("front", random_conv(graph::kWeightKinds[1], {in[0], in[0], 1, 1}, random), {"x"})
-          : graph::node_of("front", random_linear(graph::kWeightKinds[1], in.back(), in.back(), random),
-                           {"x"});
+          ? with_factors(random_conv(graph::kWeightKinds[1], {in[0], in[0], 1, 1}, random), in[0])
+          : with_factors(random_linear(graph::kWeightKinds[1], in.back(), in.back(), random), in.back());
   graph.nodes = {
       front, op,
       graph::node_of("behind", random_linear(graph::kWeightKinds[1], 4, out.back().offset, random), {"y"})};
@@ -44,7 +48,7 @@ TEST(Ops, ThatKeepOrderHaveTheOraclesBitsOnCodesToo) {
     if (!graph::find_operator(row.op)->keeps_order) continue;
     for (const graph::OpCase& c : row.cases) {
       SCOPED_TRACE(row.op + (": " + c.name));
-      expect_as_oracle(between_layers(row, c));
+      for (const bool has_factors : {false, true}) expect_as_oracle(between_layers(row, c, has_factors));
       if (testing::Test::HasFatalFailure()) return;
     }
   }

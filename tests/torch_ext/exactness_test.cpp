@@ -6,6 +6,7 @@
 #include "tests/kernels/kernel_test.h"
 #include "tests/torch_ext/models.h"
 #include "torch_ext/convert.h"
+#include "torch_ext/modules/joined_batch_norm.h"
 #include "torch_ext/modules/max_pool2d.h"
 #include "torch_ext/modules/relu.h"
 
@@ -77,6 +78,7 @@ struct RandomNet : torch::nn::Module {
                        .bias(coin(random))
                        .relu_input(!stages.empty() && coin(random));
     options.scheme(random_scheme(random, /*takes_groups=*/false));
+    if (coin(random)) options.batch_norm(torch::nn::BatchNormOptions(channels));
     auto conv = register_module("conv" + std::to_string(stages.size()), QATConv2d(options));
     stages.push_back([conv](const Tensor& x) { return conv->forward(x); });
     for (const int axis : {0, 1})
@@ -108,6 +110,7 @@ struct RandomNet : torch::nn::Module {
     const std::int64_t features = random_int(random, 1, 90);
     auto options = QATLinearOptions(shape[0], features).bias(coin(random)).relu_input(coin(random));
     options.scheme(random_scheme(random, /*takes_groups=*/true));
+    if (coin(random)) options.batch_norm(torch::nn::BatchNormOptions(features));
     auto linear = register_module("fc" + std::to_string(stages.size()), QATLinear(options));
     stages.push_back([linear](const Tensor& x) { return linear->forward(x); });
     shape = {features};
@@ -117,6 +120,20 @@ struct RandomNet : torch::nn::Module {
     Tensor y = x;
     for (auto& stage : stages) y = stage(y);
     return y;
+  }
+  /// Batch norms as training may leave them: factors of either sign, 0, and of a variance near 0.
+  void scatter_batch_norms(Random& random) {
+    const torch::NoGradGuard no_grad;
+    for (const auto& child : children()) {
+      const auto norm = as_qat_layer(child)->batch_norm();
+      if (norm == nullptr) continue;
+      norm->weight.normal_();
+      norm->bias.normal_();
+      norm->running_mean.normal_();
+      norm->running_var.uniform_(0.2, 2);
+      norm->running_var[random_int(random, 0, norm->channels() - 1)] = 1e-20f;
+      norm->weight[random_int(random, 0, norm->channels() - 1)] = 0.0f;
+    }
   }
   Tensor images(std::int64_t batch) const {
     std::vector<std::int64_t> sizes = x_shape;
@@ -178,7 +195,8 @@ TEST_F(Exactness, EveryWayToRunARandomNetGivesTheOraclesBits) {
     RandomNet net(random_);
     std::vector<std::int64_t> shape = net.x_shape;
     shape.insert(shape.begin(), 1);
-    freeze(net, shape);
+    net.scatter_batch_norms(random_);
+    freeze(net, shape).freeze_bn();
     expect_one_answer(net);
   }
 }
@@ -189,6 +207,7 @@ TEST_F(Exactness, LayersThatStayFloatGiveOneAnswerInEvalModeToo) {
     RandomNet net(random_);
     std::vector<std::int64_t> shape = net.x_shape;
     shape.insert(shape.begin(), 1);
+    net.scatter_batch_norms(random_);
     Prepared prepared = freeze(net, shape);
     for (const auto& layer : prepared.layers())
       if (coin(random_)) layer->skip();
@@ -221,6 +240,7 @@ TEST_F(Exactness, StaysAfterStepsOfTrainingThatMoveTheGrids) {
     }
     EXPECT_EQ(prepared.state(), QuantizerState::kQuantizing);
     prepared.freeze();
+    prepared.freeze_bn();
     expect_one_answer(net);
   }
 }

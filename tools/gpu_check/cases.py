@@ -318,7 +318,7 @@ def backward(g, layer: Layer, mode: str) -> tuple:
     mask = torch.randint(0, 256, ((layer.m * layer.k + 7) // 8,), generator=g, dtype=torch.uint8)
     mask[-1] &= 0xFF >> (-layer.m * layer.k % 8)
     return (grad, codes(g, (layer.m, layer.k)), mask, torch.tensor([0.0625]), torch.tensor([-7], dtype=torch.int32), qmin, qmax,
-            weight, torch.full_like(scale, 0.03125), *weight_grid, mode, [True, True, True])
+            weight, torch.full_like(scale, 0.03125), *weight_grid, mode, None, [True] * 4)
 
 
 def packed(g, layer: Layer):
@@ -342,6 +342,8 @@ def layer_cases() -> Iterator[Case]:
         for relu, observe in ((False, False), (True, True)):
             label = str(layer) + (", relu, observe" if relu else "")
             yield Case("linear", label, lambda g, la=layer, r=relu, o=observe: (*la.arguments(g), r, o), small)
+        yield Case("linear", f"{layer}, channels with factors",
+                   lambda g, la=layer: (*la.arguments(g), False, False, "f32", torch.randn(la.n, generator=g)), small)
         yield Case("linear.encoded", str(layer), lambda g, la=layer: la.arguments(g)[:7], small, keywords=layer.encoding())
         if small and layer.m > 0:
             for mode in ("f32", "bf16"):

@@ -102,8 +102,11 @@ std::vector<T> values_of(const torch::Tensor& tensor) {
   const torch::Tensor flat = tensor.detach().cpu().contiguous();
   return {flat.const_data_ptr<T>(), flat.const_data_ptr<T>() + flat.numel()};
 }
-/// Empty when there is no bias.
-std::vector<float> bias_of(const QATLayer& layer);
+/// A layer's bias and the factors of its channels, with its batch norm folded in; empty: none.
+struct LayerChannels {
+  std::vector<float> bias, channel_scale;
+};
+LayerChannels channels_of(const QATLayer& layer);
 /// Whether the layer is of this kind ("linear") and computes on integers.
 bool is_integer(const QATLayer& layer, const char* kind);
 /// Whether it is of this kind and stays float.

@@ -1,5 +1,7 @@
 #include "torch_ext/graph/trace_reader.h"
 
+#include "torch_ext/modules/joined_batch_norm.h"
+
 namespace samebits {
 
 namespace trace_ops {
@@ -28,8 +30,11 @@ bool read_identity(TraceWalk& walk, const torch::jit::Node* node) {
   return true;
 }
 
-std::vector<float> bias_of(const QATLayer& layer) {
-  return layer.bias.defined() ? values_of<float>(layer.bias) : std::vector<float>();
+LayerChannels channels_of(const QATLayer& layer) {
+  if (layer.batch_norm() == nullptr)
+    return {layer.bias.defined() ? values_of<float>(layer.bias) : std::vector<float>(), {}};
+  const FoldedBatchNorm folded = layer.batch_norm()->folded(layer.bias);
+  return {values_of<float>(folded.bias), values_of<float>(folded.scale)};
 }
 
 bool is_integer(const QATLayer& layer, const char* kind) {

@@ -31,7 +31,9 @@ ops::Conv2dWindow window_of(const torch::nn::Conv2dImpl& conv) {
 }  // namespace
 
 QATConv2dImpl::QATConv2dImpl(const QATConv2dOptions& options)
-    : QATConv2dImpl(*torch::nn::Conv2d(float_options(options)), options.own_config(), options.relu_input()) {}
+    : QATConv2dImpl(*torch::nn::Conv2d(float_options(options)), options.own_config(), options.relu_input()) {
+  if (options.batch_norm().has_value()) add_batch_norm(*options.batch_norm());
+}
 
 QATConv2dImpl::QATConv2dImpl(torch::nn::Conv2dImpl& conv, std::optional<LayerConfig> own_config,
                              bool relu_input)

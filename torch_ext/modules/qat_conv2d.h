@@ -23,6 +23,8 @@ class QATConv2dOptions : public SchemeOptions<QATConv2dOptions> {
   /// The layer of max(x, 0): a relu in front that costs neither time nor memory, as the quantizer of x does
   /// it.
   TORCH_ARG(bool, relu_input) = false;
+  /// A batch norm of the output, the child "bn": see QATLayer::join().
+  TORCH_ARG(std::optional<torch::nn::BatchNormOptions>, batch_norm);
 };
 
 class QATConv2dImpl : public QATLayer {

@@ -1,5 +1,6 @@
 #include "torch_ext/modules/qat_layer.h"
 
+#include "torch_ext/modules/joined_batch_norm.h"
 #include "torch_ext/modules/layer_watch.h"
 #include "torch_ext/quantizer/layer_quantizer.h"
 
@@ -62,12 +63,38 @@ void QATLayer::configure(const LayerConfig& config, const std::string& path, std
   quantizer_->configure(config, path, observe_steps, weight);
 }
 
+void QATLayer::join(std::shared_ptr<JoinedBatchNormImpl> batch_norm) {
+  TORCH_CHECK(batch_norm == nullptr || batch_norm->channels() == weight.size(0), "[", kind(), "] ", path(),
+              ": expected a batch norm of ", weight.size(0), " channels, one an output, got ",
+              batch_norm == nullptr ? 0 : batch_norm->channels());
+  batch_norm_ = std::move(batch_norm);
+}
+
+void QATLayer::add_batch_norm(const torch::nn::BatchNormOptions& options) {
+  join(std::make_shared<JoinedBatchNormImpl>(options));
+  register_module("bn", batch_norm_);
+}
+
 Tensor QATLayer::float_forward(const Tensor& x) const {
-  return quantizer_->run_float(x, {weight, bias});
+  const Tensor y = quantizer_->run_float(x, {weight, bias});
+  return batch_norm_ == nullptr ? y : batch_norm_->normalize_by_running(y);
+}
+
+Tensor QATLayer::normalized(const Tensor& x) {
+  if (!batch_norm_->uses_batch_statistics(is_training()) && quantizer_->computes_what_ships(x)) {
+    const FoldedBatchNorm folded = batch_norm_->folded(bias);
+    return quantizer_->run(x, {weight, folded.bias, folded.scale});
+  }
+  const Tensor y = quantizer_->run(x, {weight, bias});
+  TORCH_CHECK(quantizer_->product().window.has_value() || y.dim() == 2, "[linear] ", path(),
+              ": expected [batch, in_features] before a batch norm, got shape ", x.sizes(),
+              "; call the batch norm on its own");
+  return batch_norm_->uses_batch_statistics(is_training()) ? batch_norm_->normalize_by_batch(y)
+                                                           : batch_norm_->normalize_by_running(y);
 }
 
 Tensor QATLayer::compute(const Tensor& x) {
-  Tensor y = quantizer_->run(x, {weight, bias});
+  Tensor y = batch_norm_ == nullptr ? quantizer_->run(x, {weight, bias}) : normalized(x);
   LayerWatch::report(*this, x, y);
   return y;
 }
@@ -79,6 +106,10 @@ void QATLayer::copy_to(QATLayer& copy, const std::optional<torch::Device>& devic
   copy.train(is_training());
   copy.weight.set_requires_grad(weight.requires_grad());
   if (bias.defined()) copy.bias.set_requires_grad(bias.requires_grad());
+  if (batch_norm_ != nullptr) {
+    copy.join(batch_norm_->clone_for_layer(device));
+    if (named_children().contains("bn")) copy.register_module("bn", copy.batch_norm_);
+  }
   if (device.has_value()) copy.to(*device);
 }
 

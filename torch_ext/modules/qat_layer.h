@@ -14,6 +14,7 @@
 namespace samebits {
 
 class ActivationQuantizer;
+class JoinedBatchNormImpl;
 class LayerQuantizer;
 struct LayerProduct;
 namespace ops {
@@ -58,9 +59,18 @@ class QATLayer : public torch::nn::Module {
   void save(torch::serialize::OutputArchive& archive) const override;
   void load(torch::serialize::InputArchive& archive) override;
 
+  /// Takes a batch norm with a channel for each output into the layer (docs/numerics.md §13): y is
+  /// normalized, in training by the statistics of its batch, in eval mode and once frozen by the running
+  /// ones, which on integers is the layer's own epilogue. Whoever called the batch norm does so no more, or
+  /// calls the joined one. Null takes it back. Throws c10::Error for another number of channels.
+  void join(std::shared_ptr<JoinedBatchNormImpl> batch_norm);
+  /// The joined one, or null.
+  const std::shared_ptr<JoinedBatchNormImpl>& batch_norm() const { return batch_norm_; }
+
   /// Whether the layer is one of max(x, 0).
   bool has_relu_input() const;
-  /// What the layer computes in float32 on its weights as they are, the relu of its input included.
+  /// What the layer computes in float32 on its weights as they are, the relu of its input and the running
+  /// statistics of its batch norm included.
   torch::Tensor float_forward(const torch::Tensor& x) const;
 
   // For the library itself: types of torch_ext/quantizer, csrc and quant.
@@ -76,14 +86,19 @@ class QATLayer : public torch::nn::Module {
   QATLayer(std::string name, torch::Tensor initial_weight, torch::Tensor initial_bias,
            std::optional<LayerConfig> own_config, const LayerProduct& product);
 
+  /// A batch norm of the layer's own, the child "bn".
+  void add_batch_norm(const torch::nn::BatchNormOptions& options);
   /// forward of every layer: computes by state, and reports to LayerWatch.
   torch::Tensor compute(const torch::Tensor& x);
-  /// Gives a copy this layer's scheme, state, mode and gradient flags.
+  /// Gives a copy this layer's scheme, state, mode, gradient flags, and a copy of its batch norm.
   void copy_to(QATLayer& copy, const std::optional<torch::Device>& device) const;
 
  private:
+  torch::Tensor normalized(const torch::Tensor& x);
+
   std::optional<LayerConfig> own_config_;
   std::unique_ptr<LayerQuantizer> quantizer_;
+  std::shared_ptr<JoinedBatchNormImpl> batch_norm_;
 };
 
 /// The layer inside a module, or null.

@@ -8,7 +8,9 @@ QATLinearImpl::QATLinearImpl(const QATLinearOptions& options)
     : QATLinearImpl(
           *torch::nn::Linear(
               torch::nn::LinearOptions(options.in_features(), options.out_features()).bias(options.bias())),
-          options.own_config(), options.relu_input()) {}
+          options.own_config(), options.relu_input()) {
+  if (options.batch_norm().has_value()) add_batch_norm(*options.batch_norm());
+}
 
 QATLinearImpl::QATLinearImpl(torch::nn::LinearImpl& linear, std::optional<LayerConfig> own_config,
                              bool relu_input)

@@ -108,14 +108,20 @@ quant::QuantizedTensor LayerQuantizer::quantized_weight(const Tensor& weight_any
   return quant::encode(values, weight.sizes().vec(), weight_encoding());
 }
 
+bool LayerQuantizer::is_on_integers() const {
+  return input_->state() == QuantizerState::kQuantizing || input_->state() == QuantizerState::kFrozen;
+}
+
+bool LayerQuantizer::computes_what_ships(const Tensor& x) const {
+  return is_on_integers() || (is_skipped_ && !input_->is_training() && x.is_cpu());
+}
+
 Tensor LayerQuantizer::run(const Tensor& x, const LayerParameters& parameters) {
-  const QuantizerState now = input_->state();
-  if (now == QuantizerState::kQuantizing || now == QuantizerState::kFrozen)
-    return multiply_codes(x, parameters);
+  if (is_on_integers()) return multiply_codes(x, parameters);
   const Tensor input = product_.has_relu_input ? std::get<0>(ops::relu(x)) : x;
   input_->observe(input, path_, *flags_);
-  const bool ships = is_skipped_ && !input_->is_training() && input.is_cpu();
-  return ships ? multiply_floats_exactly(input, parameters) : multiply_floats(input, parameters);
+  return computes_what_ships(x) ? multiply_floats_exactly(input, parameters)
+                                : multiply_floats(input, parameters);
 }
 
 Tensor LayerQuantizer::run_float(const Tensor& x, const LayerParameters& parameters) const {
@@ -123,29 +129,30 @@ Tensor LayerQuantizer::run_float(const Tensor& x, const LayerParameters& paramet
 }
 
 Tensor LayerQuantizer::multiply_floats(const Tensor& x, const LayerParameters& parameters) const {
-  const auto& [weight, bias] = parameters;
+  const auto& [weight, bias, channel_scale] = parameters;
+  TORCH_INTERNAL_ASSERT(!channel_scale.defined());
   if (!product_.window.has_value()) return torch::nn::functional::linear(x, weight, bias);
   const ops::Conv2dWindow& w = *product_.window;
   return torch::conv2d(x, weight, bias, w.stride, w.padding, w.dilation, w.groups);
 }
 
 Tensor LayerQuantizer::multiply_floats_exactly(const Tensor& x, const LayerParameters& parameters) const {
-  const auto& [weight, bias] = parameters;
-  if (!product_.window.has_value()) return ops::float_linear(x, weight, optional(bias));
-  const ops::Conv2dWindow& w = *product_.window;
-  return ops::float_conv2d(x, weight, optional(bias), w.stride, w.padding, w.dilation, w.groups);
+  const auto& [weight, bias, channel_scale] = parameters;
+  if (!product_.window.has_value())
+    return ops::float_linear(x, weight, optional(bias), optional(channel_scale));
+  return ops::float_conv2d(x, weight, optional(bias), *product_.window, optional(channel_scale));
 }
 
 Tensor LayerQuantizer::multiply_codes(const Tensor& x, const LayerParameters& parameters) {
   // The grid is that of the batches before; this batch's range moves the next one.
   const bool observes = input_->is_moving() && x.numel() > 0;
-  const ops::EncodedLayerOutput out =
-      call({.x = x,
-            .weight = parameters.weight,
-            .bias = optional(parameters.bias),
-            .x_grid = input_->grid(),
-            .encoding = weight_encoding(),
-            .options = {product_.has_relu_input, observes, config_.backward}});
+  const ops::EncodedLayerOutput out = call({.x = x,
+                                            .weight = parameters.weight,
+                                            .bias = optional(parameters.bias),
+                                            .x_grid = input_->grid(),
+                                            .encoding = weight_encoding(),
+                                            .options = {product_.has_relu_input, observes, config_.backward},
+                                            .channel_scale = optional(parameters.channel_scale)});
   flags_->add({out.weight_not_finite, "[qat] " + path_ + kNaNInWeight, ops::kSawNaN});
   flags_->add({out.weight_not_finite, "[qat] " + path_ + kInfinityInWeight, ops::kSawInfinity});
   flags_->add({out.layer.saw_nan, "[qat] " + path_ + kNaNAtInput});

@@ -30,9 +30,11 @@ struct LayerProduct {
   bool supports_groups() const { return !window.has_value(); }
 };
 
-/// The module's parameters; bias may be undefined.
+/// The module's parameters, or what its batch norm makes of them; bias and the factors of the channels
+/// (docs/numerics.md §13) may be undefined.
 struct LayerParameters {
   const torch::Tensor &weight, &bias;
+  torch::Tensor channel_scale{};
 };
 
 class LayerQuantizer {
@@ -70,12 +72,16 @@ class LayerQuantizer {
   /// The weight as it ships: the codes that a forward would multiply. Throws as weight_grid() does.
   quant::QuantizedTensor quantized_weight(const torch::Tensor& weight) const;
 
+  /// Whether run() computes the bits that ship: on integers, or as a float layer in eval mode. Only then does
+  /// it take factors of channels.
+  bool computes_what_ships(const torch::Tensor& x) const;
   /// y of x, by state; observes while the state moves.
   torch::Tensor run(const torch::Tensor& x, const LayerParameters& parameters);
   /// y in float32 on the parameters as they are, the relu of the input included.
   torch::Tensor run_float(const torch::Tensor& x, const LayerParameters& parameters) const;
 
  private:
+  bool is_on_integers() const;
   torch::Tensor multiply_floats(const torch::Tensor& x, const LayerParameters& parameters) const;
   torch::Tensor multiply_floats_exactly(const torch::Tensor& x, const LayerParameters& parameters) const;
   torch::Tensor multiply_codes(const torch::Tensor& x, const LayerParameters& parameters);

@@ -30,6 +30,8 @@ void check_cuda_layer(const LayerCall& call) {
               "[linear] backward: expected f32 or bf16 on CUDA, got \"int8\"");
   check_device("linear", "", "weight", call.weight, call.x);
   if (call.bias.has_value()) check_device("linear", "", "bias", *call.bias, call.x);
+  if (call.channel_scale.has_value())
+    check_device("linear", "", "channel_scale", *call.channel_scale, call.x);
 }
 
 /// Fills x_codes, clip_mask and saw_nan of `out`; with observe x_range too, of which the pass takes note in
@@ -83,28 +85,31 @@ EncodedWeight encode_channels(const LayerCall& call, const WeightGrid& grid, boo
   const Tensor scale = grid.scale.contiguous(), x_scale = call.x_grid.scale.contiguous(),
                x_zero_point = call.x_grid.zero_point.contiguous();
   const Tensor zero_point = grid.zero_point.has_value() ? grid.zero_point->contiguous() : Tensor();
+  Tensor channel_scale;
   EncodedWeight encoded{at::empty({columns, depth}, weight.options().dtype(at::kChar)),
                         at::empty({n}, weight.options().dtype(at::kInt)), at::empty({n}, weight.options())};
-  check_launch("linear",
-               kernels::cuda::launch_encode_rows(
-                   {.weight = weight.const_data_ptr<float>(),
-                    .rows = n,
-                    .row_length = k,
-                    .qmin = static_cast<int32_t>(grid.qmin),
-                    .qmax = static_cast<int32_t>(grid.qmax),
-                    .scale = scale.mutable_data_ptr<float>(),
-                    .zero_point = zero_point.defined() ? zero_point.mutable_data_ptr<int32_t>() : nullptr,
-                    .has_one_scale = scale.numel() == 1,
-                    .finds_grids = finds_grids,
-                    .not_finite = not_finite.mutable_data_ptr<int>()},
-                   kernels::cuda::ForwardRows{.codes = encoded.codes.mutable_data_ptr<int8_t>(),
-                                              .stride = depth,
-                                              .padded_rows = columns,
-                                              .x_scale = x_scale.const_data_ptr<float>(),
-                                              .x_zero_point = x_zero_point.const_data_ptr<int32_t>(),
-                                              .correction = encoded.correction.mutable_data_ptr<int32_t>(),
-                                              .scale = encoded.scale.mutable_data_ptr<float>()},
-                   current_stream()));
+  check_launch(
+      "linear",
+      kernels::cuda::launch_encode_rows(
+          {.weight = weight.const_data_ptr<float>(),
+           .rows = n,
+           .row_length = k,
+           .qmin = static_cast<int32_t>(grid.qmin),
+           .qmax = static_cast<int32_t>(grid.qmax),
+           .scale = scale.mutable_data_ptr<float>(),
+           .zero_point = zero_point.defined() ? zero_point.mutable_data_ptr<int32_t>() : nullptr,
+           .has_one_scale = scale.numel() == 1,
+           .finds_grids = finds_grids,
+           .not_finite = not_finite.mutable_data_ptr<int>()},
+          kernels::cuda::ForwardRows{.codes = encoded.codes.mutable_data_ptr<int8_t>(),
+                                     .stride = depth,
+                                     .padded_rows = columns,
+                                     .x_scale = x_scale.const_data_ptr<float>(),
+                                     .x_zero_point = x_zero_point.const_data_ptr<int32_t>(),
+                                     .correction = encoded.correction.mutable_data_ptr<int32_t>(),
+                                     .scale = encoded.scale.mutable_data_ptr<float>(),
+                                     .channel_scale = floats_or_null(call.channel_scale, channel_scale)},
+          current_stream()));
   return encoded;
 }
 
@@ -127,20 +132,21 @@ void multiply_groups(const LayerCall& call, const DeviceGridTable& x_grids,
                      const DeviceGridTable& weight_grids, const Tensor& weight_codes,
                      const LayerOutput& out) {
   const int64_t n = call.weight.size(0), k = call.weight.size(1);
-  Tensor bias_holder;
-  const kernels::cuda::GemmCodesArgs args{
-      .a = out.x_codes.const_data_ptr<int8_t>(),
-      .a_stride = k,
-      .m = out.y.numel() / n,
-      .a_scale = x_grids.table.scale,
-      .a_zero_point = x_grids.table.zero_point,
-      .b = {.codes = weight_codes.const_data_ptr(),
-            .format = kernels::cuda::CodeFormat::kInt8,
-            .shape = {n, k, call.weight_grid.group_size},
-            .scale = weight_grids.table.scale,
-            .zero_point = weight_grids.table.zero_point},
-      .output = {
-          .y = out.y.mutable_data_ptr<float>(), .stride = n, .bias = bias_data(call.bias, bias_holder)}};
+  Tensor bias_holder, channel_scale;
+  const kernels::cuda::GemmCodesArgs args{.a = out.x_codes.const_data_ptr<int8_t>(),
+                                          .a_stride = k,
+                                          .m = out.y.numel() / n,
+                                          .a_scale = x_grids.table.scale,
+                                          .a_zero_point = x_grids.table.zero_point,
+                                          .b = {.codes = weight_codes.const_data_ptr(),
+                                                .format = kernels::cuda::CodeFormat::kInt8,
+                                                .shape = {n, k, call.weight_grid.group_size},
+                                                .scale = weight_grids.table.scale,
+                                                .zero_point = weight_grids.table.zero_point},
+                                          .output = {.y = out.y.mutable_data_ptr<float>(),
+                                                     .stride = n,
+                                                     .bias = floats_or_null(call.bias, bias_holder)},
+                                          .channel_scale = floats_or_null(call.channel_scale, channel_scale)};
   check_launch("linear", kernels::cuda::launch_gemm_codes(args, current_stream()));
 }
 
@@ -172,7 +178,7 @@ void multiply_channels(const LayerCall& call, const EncodedWeight& weight, const
                     .m = m,
                     .n = n,
                     .terms = {weight.correction.const_data_ptr<int32_t>(),
-                              weight.scale.const_data_ptr<float>(), bias_data(call.bias, bias_holder)},
+                              weight.scale.const_data_ptr<float>(), floats_or_null(call.bias, bias_holder)},
                     .output = out.y.mutable_data_ptr<float>(),
                     .output_stride = n},
                    current_stream()));

@@ -20,11 +20,11 @@ constexpr char kOp[] = "linear_backward";
 /// One call's sizes and operands.
 struct Backward {
   const SavedLayer& saved;
-  const std::array<bool, 3>& wanted;
+  const WantedGradients& wanted;
   int64_t m, n, k;
   Tensor grad_y;  // [m, n], contiguous
   bool wants_x() const { return wanted[0]; }
-  bool wants_weight() const { return wanted[1]; }
+  bool wants_weight() const { return wanted[1] || wanted[3]; }  // a channel scale's comes of it
   bool wants_bias() const { return wanted[2]; }
 };
 
@@ -56,11 +56,19 @@ WeightOperand real_weight(const Backward& b) {
   return {weight, clip_mask, 1};
 }
 
+/// The same for grad_x: times the channels' factors.
+WeightOperand real_weight_to_x(const Backward& b) {
+  WeightOperand operand = real_weight(b);
+  if (b.saved.channel_scale.has_value())
+    operand.factor = operand.factor * b.saved.channel_scale->unsqueeze(1);
+  return operand;
+}
+
 /// Codes minus zero points in bfloat16, exact; with groups the real weight, rounded.
 WeightOperand bf16_weight(const Backward& b) {
   const WeightGrid& grid = b.saved.weight_grid;
   if (grid.group_size > 0) {
-    WeightOperand operand = real_weight(b);
+    WeightOperand operand = real_weight_to_x(b);
     operand.factor = operand.factor.to(at::kBFloat16);
     return operand;
   }
@@ -92,7 +100,7 @@ struct GradientOperands {
 GradientOperands gradient_operands(const Backward& b) {
   const WeightGrid& grid = b.saved.weight_grid;
   const bool is_grouped = grid.group_size > 0, to_bf16 = b.saved.backward != BackwardMode::kFloat32;
-  const Tensor scale = grid.scale.contiguous(), x_scale = b.saved.x_grid.scale.contiguous();
+  const Tensor scale = scale_to_x(b.saved), x_scale = b.saved.x_grid.scale.contiguous();
   const auto bf16 = b.grad_y.options().dtype(at::kBFloat16);
   GradientOperands out;
   if (to_bf16 && b.wants_x()) out.for_x = at::empty({b.m, b.n}, bf16);
@@ -127,18 +135,28 @@ Tensor bf16_input(const Backward& b) {
   return factor;
 }
 
+/// The weight's gradient of what grad_y as it is gave, and with a channel scale that one's (layer.h's
+/// finish_scaled_weight).
+void finish_weight(const Backward& b, const WeightOperand& weight, const Tensor& grad, LayerGradients& out) {
+  if (b.saved.channel_scale.has_value()) {
+    if (b.wanted[3]) out.channel_scale = (grad * real_weight(b).factor).sum(1);
+    grad.mul_(b.saved.channel_scale->unsqueeze(1));
+  }
+  out.weight = cleared(grad, weight.mask_rows, weight.clip_mask);
+}
+
 LayerGradients backward_f32(const Backward& b) {
   LayerGradients gradients;
   if (b.wants_bias()) gradients.bias = gradient_operands(b).sums;
   if (!b.wants_x() && !b.wants_weight()) return gradients;
-  const WeightOperand weight = real_weight(b);
+  const WeightOperand weight = real_weight_to_x(b);
   if (b.wants_x())
     gradients.x =
         cleared(at::mm(b.grad_y, weight.factor), 1, b.saved.clip_mask).view(b.saved.x_codes.sizes());
   if (b.wants_weight()) {
     const Tensor x =
         dequantize(b.saved.x_codes, b.saved.x_grid.scale, b.saved.x_grid.zero_point).view({b.m, b.k});
-    gradients.weight = cleared(at::mm(b.grad_y.t(), x), weight.mask_rows, weight.clip_mask);
+    finish_weight(b, weight, at::mm(b.grad_y.t(), x), gradients);
   }
   return gradients;
 }
@@ -153,8 +171,7 @@ LayerGradients backward_bf16(const Backward& b) {
     gradients.x = cleared(at::mm(gradient.for_x, weight.factor, at::kFloat), 1, b.saved.clip_mask)
                       .view(b.saved.x_codes.sizes());
   if (b.wants_weight())
-    gradients.weight = cleared(at::mm(gradient.for_weight.t(), bf16_input(b), at::kFloat), weight.mask_rows,
-                               weight.clip_mask);
+    finish_weight(b, weight, at::mm(gradient.for_weight.t(), bf16_input(b), at::kFloat), gradients);
   return gradients;
 }
 

@@ -7,7 +7,7 @@ namespace samebits::graph::ops {
 namespace {
 
 TensorType infer(const Node& node, const FloatConv2d& conv, Types inputs) {
-  check_float_layer(node, conv.weight, conv.bias, 4, "[out, in / groups, height, width]");
+  check_float_layer(node, conv.weight, channel_values(conv), 4, "[out, in / groups, height, width]");
   return convolution_type(node, conv, conv.weight.shape, inputs[0]);
 }
 

@@ -12,6 +12,7 @@ struct FloatConv2d {
   std::vector<float> bias;  // [out], or empty
   Pair stride = {1, 1}, padding = {0, 0}, dilation = {1, 1};
   std::int64_t groups = 1;
+  std::vector<float> channel_scale{};  // [out] factors of the sums (docs/numerics.md §13), or empty
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visit) {
@@ -21,6 +22,7 @@ struct FloatConv2d {
     visit("padding", self.padding);
     visit("dilation", self.dilation);
     visit("groups", self.groups);
+    visit.optional("channel_scale", self.channel_scale);
   }
   friend bool operator==(const FloatConv2d&, const FloatConv2d&) = default;
 };

@@ -6,7 +6,7 @@ namespace samebits::graph::ops {
 namespace {
 
 TensorType infer(const Node& node, const Linear& linear, Types inputs) {
-  check_layer(node, linear.input_grid, linear.weight, linear.bias, 2, "[out, in]");
+  check_layer(node, linear.input_grid, linear.weight, channel_values(linear), 2, "[out, in]");
   check_float(node, inputs[0]);
   const Sizes& weight = linear.weight.shape;
   const Shape& x = inputs[0].shape;

@@ -60,6 +60,14 @@ void check_arrays(const Node& node, const QuantizedTensor& weight, std::int64_t 
               int{*low < encoding.qmin ? *low : *high});
 }
 
+void check_channels(const Node& node, const ChannelValues& channels, std::int64_t count) {
+  if (!channels.bias.empty()) check_size(node, "bias", channels.bias.size(), count);
+  if (!channels.channel_scale.empty())
+    check_size(node, "channel_scale", channels.channel_scale.size(), count);
+  for (const float scale : channels.channel_scale)
+    if (!std::isfinite(scale)) fail_node(node, "channel_scale: expected finite values, got ", scale);
+}
+
 std::int64_t checked_depth(const Node& node, const Sizes& shape, std::size_t rank, const char* layout) {
   if (shape.size() != rank) fail_node(node, "weight: expected shape ", layout, ", got ", io::to_text(shape));
   element_count(node.name + ": weight", shape);
@@ -88,20 +96,20 @@ void check_encoding(const Node& node, const char* what, const Encoding& encoding
 }
 
 void check_layer(const Node& node, const kernels::AffineGrid& grid, const QuantizedTensor& weight,
-                 const std::vector<float>& bias, std::size_t rank, const char* layout) {
+                 const ChannelValues& channels, std::size_t rank, const char* layout) {
   check_input_grid(node, grid);
   check_encoding(node, "weight", weight.encoding);
   const std::int64_t depth = checked_depth(node, weight.shape, rank, layout);
   check_arrays(node, weight, depth);
-  if (!bias.empty()) check_size(node, "bias", bias.size(), weight.rows());
+  check_channels(node, channels, weight.rows());
   check_depth(node, grid, weight.encoding, depth);
 }
 
-void check_float_layer(const Node& node, const FloatTensor& weight, const std::vector<float>& bias,
+void check_float_layer(const Node& node, const FloatTensor& weight, const ChannelValues& channels,
                        std::size_t rank, const char* layout) {
   const std::int64_t depth = checked_depth(node, weight.shape, rank, layout);
   check_size(node, "weight", weight.values.size(), weight.shape[0] * depth);
-  if (!bias.empty()) check_size(node, "bias", bias.size(), weight.shape[0]);
+  check_channels(node, channels, weight.shape[0]);
 }
 
 }  // namespace samebits::graph

@@ -49,8 +49,11 @@ HWY_INLINE void store(Float value, float* to, std::int64_t count) {
 /// What the last block of a chain ends with.
 HWY_INLINE Float finished(const FloatGemmArgs& args, Float t, std::int64_t row, std::int64_t column,
                           std::int64_t count) {
-  if (args.bias != nullptr)
-    t = hn::Add(t, args.bias_of_rows ? hn::Set(Tag(), args.bias[row]) : load(args.bias + column, count));
+  const auto of_channels = [&](const float* terms) {
+    return args.channels_are_rows ? hn::Set(Tag(), terms[row]) : load(terms + column, count);
+  };
+  if (args.channel_scale != nullptr) t = hn::Mul(t, of_channels(args.channel_scale));
+  if (args.bias != nullptr) t = hn::Add(t, of_channels(args.bias));
   const hn::RebindToUnsigned<Tag> bits;
   return hn::IfThenElse(hn::IsNaN(t), hn::BitCast(Tag(), hn::Set(bits, 0x7FC00000u)), t);
 }

@@ -8,6 +8,7 @@
 
 #include "kernels/common/cuda/grids.cuh"
 #include "kernels/matmul/cuda/encode_rows.h"
+#include "kernels/matmul/epilogue.h"
 #include "kernels/observe/cuda/ranges.cuh"
 #include "kernels/quantize/cuda/octets.cuh"
 
@@ -82,7 +83,8 @@ struct ForwardRow {
       out.codes[row * out.stride + i] = 0;
     if (Team::own() != 0) return;
     out.correction[row] = __ldg(out.x_zero_point) * sum;
-    out.scale[row] = __ldg(out.x_scale) * grid.scale;
+    const float factor = out.channel_scale == nullptr ? 1.0f : __ldg(out.channel_scale + row);
+    out.scale[row] = sum_scale(__ldg(out.x_scale), grid.scale, factor);
   }
 };
 

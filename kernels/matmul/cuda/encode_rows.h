@@ -31,10 +31,11 @@ constexpr int kRowHoldsInfinity = 2;  // beside finds_grids only, and of a row w
 struct ForwardRows {
   std::int8_t* codes;
   std::int64_t stride, padded_rows;
-  const float* x_scale;              // 1 value
-  const std::int32_t* x_zero_point;  // 1 value
-  std::int32_t* correction;          // [rows]: x_zero_point * sum of the row's codes
-  float* scale;                      // [rows]: x_scale * weight scale, rounded once
+  const float* x_scale;                  // 1 value
+  const std::int32_t* x_zero_point;      // 1 value
+  std::int32_t* correction;              // [rows]: x_zero_point * sum of the row's codes
+  float* scale;                          // [rows]: sum_scale()
+  const float* channel_scale = nullptr;  // [rows]; null: none
 };
 
 /// What the backward takes.

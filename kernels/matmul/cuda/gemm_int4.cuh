@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/matmul/cuda/gemm_tile.cuh"
+#include "kernels/matmul/epilogue.h"
 
 namespace samebits::kernels::cuda {
 
@@ -32,11 +33,12 @@ struct CodeSums {
   }
 
   /// Takes the group's sums into the totals and starts anew. a_scale: null with groups.
-  __device__ void end_group(std::int32_t a_zero_point, const float* a_scale, const float (&scale)[4]) {
+  __device__ void end_group(std::int32_t a_zero_point, const float* a_scale, const float (&scale)[4],
+                            const float (&channel_scale)[4]) {
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
       const std::int32_t correction = a_zero_point * weights[j];
-      const float factor = a_scale == nullptr ? scale[j] : __ldg(a_scale) * scale[j];
+      const float factor = sum_scale(a_scale == nullptr ? 1.0f : __ldg(a_scale), scale[j], channel_scale[j]);
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const float term = static_cast<float>(products[i][j] - correction) * factor;
@@ -47,6 +49,16 @@ struct CodeSums {
     }
   }
 };
+
+/// Of columns [column, column + 4): 1 where there is none.
+__device__ inline void load_channel_scales(const GemmCodesArgs& args, std::int64_t column,
+                                           float (&scale)[4]) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    scale[i] = args.channel_scale == nullptr || column + i >= args.b.shape.n
+                   ? 1.0f
+                   : __ldg(args.channel_scale + column + i);
+}
 
 /// What a thread fetches: the lower half of the block codes of a, the upper half weights; two threads a line.
 template <CodeFormat format>
@@ -87,9 +99,10 @@ __global__ void __launch_bounds__(kThreads) gemm_codes(GemmCodesArgs args) {
       if (i + 1 < steps.count) fetched = fetch_codes<format>(args, row_begin, column_begin, steps.at(i + 1));
       sums.add_step(&rows[0][y], &columns[0][x]);
       if (!step.ends_group) continue;
-      float scale[4];
+      float scale[4], channel_scale[4];
       load_scales(args.b, column_begin + x, step.group, scale);
-      sums.end_group(__ldg(args.a_zero_point), folded_scale, scale);
+      load_channel_scales(args, column_begin + x, channel_scale);
+      sums.end_group(__ldg(args.a_zero_point), folded_scale, scale, channel_scale);
     }
 #pragma unroll
     for (int i = 0; i < 4; ++i) {

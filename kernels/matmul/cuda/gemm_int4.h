@@ -32,6 +32,7 @@ struct GemmCodesArgs {
   const std::int32_t* a_zero_point;  // 1 value
   RowMajorWeight b;
   Int4Output output;
+  const float* channel_scale = nullptr;  // [n] factors of the scales (sum_scale()); null: none
 };
 
 /// Any n, k and m; group_size a multiple of 4. The result is null or the launch's error text, as in

@@ -13,7 +13,9 @@ void float_gemm(const FloatGemmArgs& args, const GemmRegion& region) {
       const float* const b = args.b + column / kColumnBlock * kColumnBlock * args.k + column % kColumnBlock;
       float t = 0.0f;
       for (std::int64_t p = 0; p < args.k; ++p) t = std::fma(a[p], b[p * kColumnBlock], t);
-      if (args.bias != nullptr) t += args.bias[args.bias_of_rows ? row : column];
+      const std::int64_t channel = args.channels_are_rows ? row : column;
+      if (args.channel_scale != nullptr) t *= args.channel_scale[channel];
+      if (args.bias != nullptr) t += args.bias[channel];
       args.y[row * args.y_stride + column] = std::isnan(t) ? std::bit_cast<float>(0x7FC00000u) : t;
     }
   }

@@ -4,6 +4,7 @@
 
 #include "kernels/matmul/float_gemm.h"
 #include "runtime/evaluator.h"
+#include "runtime/packed_weights.h"
 
 namespace samebits::runtime::ops {
 namespace {
@@ -26,9 +27,10 @@ void run(const Call& call) {
                                     .b = static_cast<const Packed*>(call.packed)->data(),
                                     .n = n,
                                     .k = k,
-                                    .bias = linear.bias.empty() ? nullptr : linear.bias.data(),
+                                    .bias = data_or_null(linear.bias),
                                     .y = call.y().floats(),
-                                    .y_stride = n};
+                                    .y_stride = n,
+                                    .channel_scale = data_or_null(linear.channel_scale)};
   const std::int64_t parts = std::clamp<std::int64_t>(m * n * k / kGrain, 1, call.threads.threads());
   call.threads.parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t part = begin; part < end; ++part)

@@ -95,7 +95,7 @@ struct Layer {
   AffineGrid x_grid, y_grid;
   oracle::Weights weights;
   std::vector<std::int8_t> x_codes;
-  std::vector<float> bias;  // empty: none
+  std::vector<float> bias, channel_scale;  // empty: none
 
   Layer(Random& random, const Conv2dShape& shape, std::int64_t images) : images(images), shape(shape) {
     kind = kWeightKinds[random_int(random, 0, 5)];
@@ -105,6 +105,7 @@ struct Layer {
     x_codes = random_codes(random, images * shape.in_channels * shape.height * shape.width, x_grid.qmin,
                            x_grid.qmax);
     if (random_int(random, 0, 2) != 0) bias = random_floats(random, shape.out_channels, 3.0f);
+    if (random_int(random, 0, 1) != 0) channel_scale = random_channel_scales(random, shape.out_channels);
   }
   std::int64_t pixels() const { return shape.out_height() * shape.out_width(); }
   std::int64_t planes() const { return images * shape.out_channels; }
@@ -113,7 +114,7 @@ struct Layer {
 
   std::vector<float> expected() const {
     return oracle::conv2d(x_codes, images, to_oracle(shape), samebits::kernels::to_oracle(x_grid), weights,
-                          bias);
+                          bias, channel_scale);
   }
   Outputs expected(const OutputKind& output) const {
     Outputs outputs{.y = expected(), .codes = {}};
@@ -127,7 +128,8 @@ struct Layer {
   /// Work items [begin, end), into `data`.
   void run(const OutputKind& output, void* data, std::int64_t begin, std::int64_t end) const {
     const PackedWeight packed = pack(weights, WeightOrder::kRows);
-    const LayerTerms terms = layer_terms(packed, x_grid, bias.empty() ? nullptr : bias.data());
+    const LayerTerms terms = layer_terms(packed, x_grid, bias.empty() ? nullptr : bias.data(),
+                                         channel_scale.empty() ? nullptr : channel_scale.data());
     const Unaligned<std::int8_t> codes(x_codes, 1);  // AddressSanitizer watches its ends
     const bool saw_nan = conv2d(packed, terms, shape, x_grid, codes.data(),
                                 {output.type, data, output.relu, y_grid}, begin, end);
@@ -278,6 +280,7 @@ TEST_F(Conv2dTest, ReportsANaNWhoseCodeIsTheZeroPoint) {
   for (const std::int64_t groups : {1, 3}) {
     Layer layer(random, with(square(3, 8, 3, 3), 1, 1, 1, groups), 1);
     layer.bias = {1.0f, std::numeric_limits<float>::quiet_NaN(), 2.0f};
+    layer.channel_scale.clear();
     layer.y_grid = {.scale = 0.5f, .zero_point = 7};
     const PackedWeight packed = pack(layer.weights, WeightOrder::kRows);
     const LayerTerms terms = layer_terms(packed, layer.x_grid, layer.bias.data());
@@ -315,8 +318,8 @@ TEST_F(Conv2dTest, A1x1ConvolutionGivesTheBitsOfALinearLayerOnEachPixel) {
     for (std::int64_t c = 0; c < channels; ++c)
       rows[pixel * channels + c] = layer.x_codes[c * pixels + pixel];
   const PackedWeight packed = pack(layer.weights);
-  const LayerTerms terms =
-      layer_terms(packed, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
+  const LayerTerms terms = layer_terms(packed, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data(),
+                                       layer.channel_scale.empty() ? nullptr : layer.channel_scale.data());
   std::vector<float> y(layer.size()), by_rows(pixels * 11), expected;
   linear(packed, terms, rows.data(), by_rows.data(), {0, pixels, 0, 11});
   for (std::int64_t c = 0; c < 11; ++c)

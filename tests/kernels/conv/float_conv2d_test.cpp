@@ -40,14 +40,18 @@ TEST_F(FloatConv2d, GivesTheBitsOfTheContractWhateverTheSplit) {
     std::vector<float> x = random_floats(random, kImages * image, 2.0f);
     if (image > 4) x[3] = std::numeric_limits<float>::infinity(), x[image + 1] = std::nanf("");
     const std::vector<float> weight = random_floats(random, c.shape.out_channels * c.shape.depth(), 1.0f);
-    for (const bool has_bias : {false, true}) {
+    for (const auto& [has_bias, has_scale] :
+         {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {
       const std::vector<float> bias = random_floats(random, has_bias ? c.shape.out_channels : 0, 1.0f);
+      const std::vector<float> scale = random_floats(random, has_scale ? c.shape.out_channels : 0, 2.0f);
       Guarded<float> y(kImages * c.shape.out_channels * c.shape.out_height() * c.shape.out_width(), 1);
-      const FloatConv2dArgs args{x.data(), weight.data(), has_bias ? bias.data() : nullptr, y.data()};
+      const FloatConv2dArgs args{x.data(), weight.data(), has_bias ? bias.data() : nullptr, y.data(),
+                                 has_scale ? scale.data() : nullptr};
       auto pieces = random_pieces(random, float_conv2d_work_items(c.shape, kImages), 1);
       std::shuffle(pieces.begin(), pieces.end(), random);
       for (const auto& [begin, end] : pieces) float_conv2d(args, c.shape, begin, end);
-      EXPECT_EQ(first_difference(y.values(), oracle::float_conv2d(to_oracle(c.shape), x, weight, bias)), "");
+      EXPECT_EQ(
+          first_difference(y.values(), oracle::float_conv2d(to_oracle(c.shape), x, weight, bias, scale)), "");
       EXPECT_TRUE(y.guards_untouched());
     }
   }

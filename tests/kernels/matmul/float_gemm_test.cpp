@@ -16,23 +16,26 @@ class FloatGemm : public KernelTest {};
 
 struct Product {
   std::int64_t m, n, k;
-  std::vector<float> a, b, bias;  // b: [n][k]; bias: empty, n or m
-  bool bias_of_rows = false;
+  std::vector<float> a, b, bias, channel_scale;  // b: [n][k]; the others: empty, n or m
+  bool channels_are_rows = false;
 };
 
 Product random_product(Random& random, std::int64_t m, std::int64_t n, std::int64_t k,
                        float magnitude = 2.0f) {
-  Product product{m, n, k, random_floats(random, m * k, magnitude), random_floats(random, n * k, 1.0f), {}};
-  const std::int64_t kind = random_int(random, 0, 2);
-  product.bias_of_rows = kind == 2;
-  if (kind != 0) product.bias = random_floats(random, kind == 1 ? n : m, 3.0f);
+  Product product{m,  n, k, random_floats(random, m * k, magnitude), random_floats(random, n * k, 1.0f),
+                  {}, {}};
+  product.channels_are_rows = random_int(random, 0, 1) == 1;
+  const std::int64_t channels = product.channels_are_rows ? m : n;
+  if (random_int(random, 0, 2) != 0) product.bias = random_floats(random, channels, 3.0f);
+  if (random_int(random, 0, 1) != 0) product.channel_scale = random_floats(random, channels, 2.0f);
   return product;
 }
 
 std::vector<float> expected(const Product& p) {
-  if (!p.bias_of_rows || p.bias.empty()) return oracle::float_linear(p.a, p.b, p.n, p.k, p.bias);
+  if (!p.channels_are_rows) return oracle::float_linear(p.a, p.b, p.n, p.k, p.bias, p.channel_scale);
   std::vector<float> y = oracle::float_linear(p.a, p.b, p.n, p.k, {});
-  for (std::int64_t i = 0; i < p.m * p.n; ++i) y[i] = oracle::one_nan(oracle::add(y[i], p.bias[i / p.n]));
+  for (std::int64_t i = 0; i < p.m * p.n; ++i)
+    y[i] = oracle::float_epilogue(y[i], p.bias, p.channel_scale, i / p.n);
   return y;
 }
 
@@ -45,11 +48,18 @@ AlignedVector<float> packed_b(const Product& p) {
 template <class Entry>
 std::string difference(const Entry& entry, const Product& p, const std::vector<GemmRegion>& regions) {
   const AlignedVector<float> packed = packed_b(p);
-  const Unaligned<float> a(p.a, 1), bias(p.bias, 3);
+  const Unaligned<float> a(p.a, 1), bias(p.bias, 3), channel_scale(p.channel_scale, 1);
   Guarded<float> y(p.m * p.n, 1);
-  const FloatGemmArgs args{
-      a.data(), p.k, packed.data(), p.n, p.k, p.bias.empty() ? nullptr : bias.data(), p.bias_of_rows,
-      y.data(), p.n};
+  const FloatGemmArgs args{a.data(),
+                           p.k,
+                           packed.data(),
+                           p.n,
+                           p.k,
+                           p.bias.empty() ? nullptr : bias.data(),
+                           p.channels_are_rows,
+                           y.data(),
+                           p.n,
+                           p.channel_scale.empty() ? nullptr : channel_scale.data()};
   for (const GemmRegion& region : regions) entry.run(args, region);
   EXPECT_TRUE(y.guards_untouched());
   return first_difference(y.values(), expected(p));

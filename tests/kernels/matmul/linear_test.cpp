@@ -19,27 +19,33 @@ struct Layer {
   std::int64_t m;
   oracle::Weights weights;
   std::vector<std::int8_t> x_codes;
-  std::vector<float> bias;  // empty: none
+  std::vector<float> bias, channel_scale;  // empty: none
   AffineGrid x_grid;
 };
+LayerTerms terms_of(const Layer& layer, const PackedWeight& packed) {
+  const auto or_null = [](const std::vector<float>& values) {
+    return values.empty() ? nullptr : values.data();
+  };
+  return layer_terms(packed, layer.x_grid, or_null(layer.bias), or_null(layer.channel_scale));
+}
 Layer random_layer(Random& random, const WeightKind& kind, std::int64_t m, std::int64_t n, std::int64_t k) {
   const AffineGrid x_grid = kActivationGrids[random_int(random, 0, std::ssize(kActivationGrids) - 1)];
   Layer layer{.m = m, .weights = random_weights(random, kind, n, k), .x_grid = x_grid};
   layer.x_codes = random_codes(random, m * k, x_grid.qmin, x_grid.qmax);
   if (random_int(random, 0, 2) != 0) layer.bias = random_floats(random, n, 3.0f);
+  if (random_int(random, 0, 1) != 0) layer.channel_scale = random_channel_scales(random, n);
   return layer;
 }
 
 /// Runs the regions, which cover y, and compares all of it.
 void expect_oracle(const Layer& layer, const std::vector<GemmRegion>& regions) {
-  const std::vector<float> expected =
-      oracle::linear(layer.x_codes, layer.m, to_oracle(layer.x_grid), layer.weights, layer.bias);
+  const std::vector<float> expected = oracle::linear(layer.x_codes, layer.m, to_oracle(layer.x_grid),
+                                                     layer.weights, layer.bias, layer.channel_scale);
   const Unaligned<std::int8_t> x_codes(layer.x_codes, 1);
   for (const WeightOrder order : linear_orders(layer.weights)) {
     SCOPED_TRACE(order == WeightOrder::kInt4 ? "4 bits" : "a byte a code");
     const PackedWeight packed = pack(layer.weights, order);
-    const LayerTerms terms =
-        layer_terms(packed, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
+    const LayerTerms terms = terms_of(layer, packed);
     Guarded<float> y(layer.m * layer.weights.n, 1);
     for (const GemmRegion& region : regions) linear(packed, terms, x_codes.data(), y.data(), region);
     EXPECT_EQ(first_difference(y.values(), expected), "");
@@ -89,6 +95,28 @@ TEST_F(Linear, AnySplitIntoRegionsInAnyOrderGivesTheSameBits) {
   }
 }
 
+TEST_F(Linear, AnotherPlaceOfTheChannelScaleWouldShowInTheseTests) {
+  Random random(31);
+  std::int64_t folded_first = 0, after_the_sum = 0;
+  constexpr std::int64_t kChannels = 1000;
+  const Layer layer = random_layer(random, kWeightKinds[0], 1, kChannels, 8);
+  const std::vector<float> factors = random_floats(random, kChannels, 2.0f);
+  const std::vector<float> right =
+      oracle::linear(layer.x_codes, 1, to_oracle(layer.x_grid), layer.weights, {}, factors);
+  const std::vector<float> plain =
+      oracle::linear(layer.x_codes, 1, to_oracle(layer.x_grid), layer.weights, {});
+  for (std::int64_t c = 0; c < kChannels; ++c) {
+    const float into_weight = oracle::multiply(layer.weights.scale[c], factors[c]);
+    oracle::Weights scaled{.n = 1, .k = 8, .scale = {into_weight}};
+    scaled.codes.assign(layer.weights.codes.begin() + c * 8, layer.weights.codes.begin() + c * 8 + 8);
+    folded_first +=
+        bits(oracle::linear(layer.x_codes, 1, to_oracle(layer.x_grid), scaled, {})[0]) != bits(right[c]);
+    after_the_sum += bits(oracle::multiply(plain[c], factors[c])) != bits(right[c]);
+  }
+  EXPECT_GT(folded_first, 100);
+  EXPECT_GT(after_the_sum, 100);
+}
+
 TEST_F(Linear, WritesOnlyTheRowsThatAreAskedFor) {
   Random random(4);
   for (const WeightKind& kind : {kWeightKinds[0], kWeightKinds[6]}) {
@@ -114,8 +142,7 @@ TEST_F(Linear, AnInputOfZerosGivesTheBias) {
     layer.bias = random_floats(random, 20, 3.0f);
     const PackedWeight packed = pack(layer.weights);
     std::vector<float> y(20);
-    linear(packed, layer_terms(packed, layer.x_grid, layer.bias.data()), layer.x_codes.data(), y.data(),
-           {0, 1, 0, 20});
+    linear(packed, terms_of(layer, packed), layer.x_codes.data(), y.data(), {0, 1, 0, 20});
     EXPECT_EQ(first_difference(y, layer.bias), "");
   }
 }
@@ -125,8 +152,8 @@ TEST_F(Linear, ItsFusedReluAndCodesAreTheChainOfLinearReluAndQuantize) {
   for (const WeightKind& kind : kWeightKinds) {
     const std::int64_t m = 40, n = 37;
     const Layer layer = random_layer(random, kind, m, n, 90);
-    const std::vector<float> plain =
-        oracle::linear(layer.x_codes, m, to_oracle(layer.x_grid), layer.weights, layer.bias);
+    const std::vector<float> plain = oracle::linear(layer.x_codes, m, to_oracle(layer.x_grid), layer.weights,
+                                                    layer.bias, layer.channel_scale);
     const AffineGrid grid{.scale = 0.3f, .zero_point = -5};
     for (const bool relu : {false, true}) {
       SCOPED_TRACE(testing::Message() << kind.why << (relu ? ", relu" : ""));
@@ -138,8 +165,7 @@ TEST_F(Linear, ItsFusedReluAndCodesAreTheChainOfLinearReluAndQuantize) {
       }
       for (const WeightOrder order : linear_orders(layer.weights)) {
         const PackedWeight packed = pack(layer.weights, order);
-        const LayerTerms terms =
-            layer_terms(packed, layer.x_grid, layer.bias.empty() ? nullptr : layer.bias.data());
+        const LayerTerms terms = terms_of(layer, packed);
         Guarded<float> y(m * n);
         Guarded<std::int8_t> codes(m * n);
         linear(packed, terms, layer.x_codes.data(), y.data(), {0, m, 0, n}, relu);
@@ -236,6 +262,33 @@ TEST(LayerTermsTest, FoldTheActivationScaleInUnlessTheWeightsAreGrouped) {
       pack({.n = 2, .k = 2, .group_size = 4, .codes = {1, 2, 3, 4}, .scale = {0.1f, 0.3f}}), x_grid, nullptr);
   EXPECT_THAT(grouped.scale, testing::ElementsAre(0.1f, 0.3f));
   EXPECT_EQ(grouped.x_scale, 0.7f);
+}
+
+TEST(LayerTermsTest, MultiplyTheChannelScaleInAfterTheProductOfScales) {
+  const AffineGrid x_grid{.scale = 0.7f, .zero_point = -3};
+  const std::vector<float> channel_scale = {-1.3f, 0.9f};
+  const auto terms = [&](std::int64_t group_size, std::vector<float> scale, WeightOrder order) {
+    const PackedWeight packed =
+        pack({.n = 2, .k = 4, .group_size = group_size, .codes = {1, 2, 3, 4, 5, 6, 7, -8}, .scale = scale},
+             order);
+    return layer_terms(packed, x_grid, nullptr, channel_scale.data());
+  };
+  const auto with_x = [](float weight_scale, float factor) {
+    return oracle::multiply(oracle::multiply(0.7f, weight_scale), factor);
+  };
+  EXPECT_THAT(terms(0, {0.1f, 0.3f}, WeightOrder::kGemm).scale,
+              testing::ElementsAre(with_x(0.1f, -1.3f), with_x(0.3f, 0.9f)));
+  EXPECT_THAT(terms(0, {0.1f}, WeightOrder::kRows).scale,
+              testing::ElementsAre(with_x(0.1f, -1.3f), with_x(0.1f, 0.9f)));
+  const LayerTerms grouped = terms(4, {0.1f, 0.3f}, WeightOrder::kGemm);
+  EXPECT_THAT(grouped.scale,
+              testing::ElementsAre(oracle::multiply(0.1f, -1.3f), oracle::multiply(0.3f, 0.9f)));
+  EXPECT_EQ(grouped.x_scale, 0.7f);
+  const LayerTerms int4 = terms(0, {0.1f, 0.3f}, WeightOrder::kInt4);
+  EXPECT_EQ(int4.scale[0], with_x(0.1f, -1.3f));
+  EXPECT_EQ(int4.scale[1], with_x(0.3f, 0.9f));
+  EXPECT_EQ(int4.x_scale, 1.0f);  // multiplied by the product, which changes no bit
+  EXPECT_EQ(terms(4, {0.1f, 0.3f}, WeightOrder::kInt4).x_scale, 0.7f);
 }
 
 }  // namespace

@@ -24,8 +24,7 @@ void conv2d(const OnnxNode& out) {
   out.onnx.set("kernel_shape", std::array{shape[2], shape[3]});
   set_window(out.onnx, conv);
   out.onnx.set("group", conv.groups);
-  scale_and_bias(out.onnx, cast_sums(out.onnx, sums), channel_scales(conv.input_grid, conv.weight), conv.bias,
-                 {shape[0], 1, 1});
+  scale_and_bias(out.onnx, cast_sums(out.onnx, sums), channel_scales(conv), conv.bias, {shape[0], 1, 1});
 }
 
 }  // namespace samebits::onnx_forms

@@ -1,6 +1,8 @@
-// Gemm on rows, MatMul and Add on more dimensions: the engine chooses the order of the sums.
+// Gemm on rows, MatMul and Add on more dimensions, Mul and Add where channels have a factor: the engine
+// chooses the order of the sums.
 #include "graph/ops/layers/float_linear.h"
 
+#include "export/onnx/integer_layer.h"
 #include "export/onnx/onnx_node.h"
 
 namespace samebits::onnx_forms {
@@ -10,9 +12,12 @@ void write_gemm(const OnnxNode& out, const graph::FloatLinear& linear) {
   const graph::Sizes& shape = linear.weight.shape;
   std::vector<std::string> inputs = {out.node.inputs[0],
                                      out.onnx.constant("weight", linear.weight.values, shape)};
-  if (!linear.bias.empty()) inputs.push_back(out.onnx.constant("bias", linear.bias, {shape[0]}));
-  out.onnx.add("Gemm", inputs, "float");
+  const bool has_scale = !linear.channel_scale.empty();
+  if (!has_scale && !linear.bias.empty())
+    inputs.push_back(out.onnx.constant("bias", linear.bias, {shape[0]}));
+  const std::string y = out.onnx.add("Gemm", inputs, "float");
   out.onnx.set("transB", 1);
+  if (has_scale) scale_and_bias(out.onnx, y, linear.channel_scale, linear.bias, {shape[0]});
 }
 
 void write_matmul(const OnnxNode& out, const graph::FloatLinear& linear) {
@@ -22,7 +27,10 @@ void write_matmul(const OnnxNode& out, const graph::FloatLinear& linear) {
     for (std::int64_t c = 0; c < n; ++c) transposed.push_back(linear.weight.values[c * k + i]);
   const std::string y =
       out.onnx.add("MatMul", {out.node.inputs[0], out.onnx.constant("weight", transposed, {k, n})}, "float");
-  if (!linear.bias.empty()) out.onnx.add("Add", {y, out.onnx.constant("bias", linear.bias, {n})}, "biased");
+  if (!linear.channel_scale.empty())
+    scale_and_bias(out.onnx, y, linear.channel_scale, linear.bias, {n});
+  else if (!linear.bias.empty())
+    out.onnx.add("Add", {y, out.onnx.constant("bias", linear.bias, {n})}, "biased");
 }
 
 }  // namespace

@@ -30,18 +30,20 @@ void write_plain(const OnnxNode& out) {
   const auto& linear = out.node.as<graph::Linear>();
   const CodesOfInput x = quantize_input(out.onnx, out.node.inputs[0], linear.input_grid, true);
   const std::string sums = matmul(out, centered(linear.weight), x, x.codes, 0, linear.weight.shape[1]);
-  scale_and_bias(out.onnx, sums, channel_scales(linear.input_grid, linear.weight), linear.bias,
-                 {linear.weight.shape[0]});
+  scale_and_bias(out.onnx, sums, channel_scales(linear), linear.bias, {linear.weight.shape[0]});
 }
 
 std::string group_total(const OnnxNode& out, const CenteredCodes& weight, const CodesOfInput& x,
                         std::int64_t group, const std::string& codes) {
-  const quant::QuantizedTensor& tensor = out.node.as<graph::Linear>().weight;
+  const auto& linear = out.node.as<graph::Linear>();
+  const quant::QuantizedTensor& tensor = linear.weight;
   const std::int64_t out_features = tensor.shape[0], in_features = tensor.shape[1];
   const std::int64_t group_size = tensor.encoding.group_size;
   const std::int64_t groups = quant::groups_per_row(tensor.encoding, in_features);
   std::vector<float> scales(static_cast<std::size_t>(out_features));
-  for (std::int64_t c = 0; c < out_features; ++c) scales[c] = tensor.scale[c * groups + group];
+  for (std::int64_t c = 0; c < out_features; ++c)
+    scales[c] =
+        kernels::sum_scale(1.0f, tensor.scale[c * groups + group], factor_of(linear.channel_scale, c));
   const std::string sums =
       matmul(out, weight, x, codes, group * group_size, std::min((group + 1) * group_size, in_features));
   return out.onnx.add("Mul", {sums, out.onnx.constant("group_scale", scales, {out_features})}, "group");

@@ -8,14 +8,16 @@ namespace {
 
 std::any from_layer(const QATLayer& layer) {
   if (!is_integer(layer, "conv2d")) return {};
+  LayerChannels channels = channels_of(layer);
   const ops::Conv2dWindow& window = *layer.quantizer().product().window;
   return graph::Conv2d{.input_grid = layer.input().affine_grid(),
                        .weight = layer.quantized_weight(),
-                       .bias = bias_of(layer),
+                       .bias = std::move(channels.bias),
                        .stride = window.stride,
                        .padding = window.padding,
                        .dilation = window.dilation,
-                       .groups = window.groups};
+                       .groups = window.groups,
+                       .channel_scale = std::move(channels.channel_scale)};
 }
 
 }  // namespace

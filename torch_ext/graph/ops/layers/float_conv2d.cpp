@@ -8,13 +8,15 @@ namespace {
 
 std::any from_layer(const QATLayer& layer) {
   if (!is_float(layer, "conv2d")) return {};
+  LayerChannels channels = channels_of(layer);
   const ops::Conv2dWindow& window = *layer.quantizer().product().window;
   return graph::FloatConv2d{.weight = float_weight_of(layer),
-                            .bias = bias_of(layer),
+                            .bias = std::move(channels.bias),
                             .stride = window.stride,
                             .padding = window.padding,
                             .dilation = window.dilation,
-                            .groups = window.groups};
+                            .groups = window.groups,
+                            .channel_scale = std::move(channels.channel_scale)};
 }
 
 }  // namespace

@@ -7,7 +7,8 @@ namespace {
 
 std::any from_layer(const QATLayer& layer) {
   if (!is_float(layer, "linear")) return {};
-  return graph::FloatLinear{float_weight_of(layer), bias_of(layer)};
+  auto [bias, channel_scale] = channels_of(layer);
+  return graph::FloatLinear{float_weight_of(layer), std::move(bias), std::move(channel_scale)};
 }
 
 }  // namespace

@@ -8,7 +8,9 @@ namespace {
 
 std::any from_layer(const QATLayer& layer) {
   if (!is_integer(layer, "linear")) return {};
-  return graph::Linear{layer.input().affine_grid(), layer.quantized_weight(), bias_of(layer)};
+  auto [bias, channel_scale] = channels_of(layer);
+  return graph::Linear{layer.input().affine_grid(), layer.quantized_weight(), std::move(bias),
+                       std::move(channel_scale)};
 }
 
 }  // namespace
