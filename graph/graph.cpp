@@ -2,6 +2,7 @@
 // asking.
 #include "graph/graph.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -32,9 +33,12 @@ class Values {
   std::vector<TensorType> types_;
 };
 
-/// A value for one item: every symbol 1.
+/// A value for one item: every symbol 1. "sequence - 2" has no size then, and counts as 1.
 void check_elements(const std::string& name, const Shape& shape) {
-  if (!shape.empty()) element_count(name, sizes_at(shape, kOnes));
+  Sizes sizes = sizes_at(shape, kOnes);
+  for (std::size_t axis = 0; axis < sizes.size(); ++axis)
+    if (!shape[axis].is_number()) sizes[axis] = std::max<std::int64_t>(sizes[axis], 1);
+  element_count(name, sizes);
 }
 
 /// Every symbol of an input's shape is the size of some input's dimension, so that a call says what it is.
@@ -61,7 +65,9 @@ void check_inputs(const Graph& graph, Values& values) {
 }
 
 std::vector<TensorType> input_types(const Node& node, const Values& values) {
-  if (node.inputs.size() != node.op->inputs)
+  if (node.op->inputs == kAnyInputs && node.inputs.empty())
+    fail_node(node, "expected an input for op ", node.op->name, ", got none");
+  if (node.op->inputs != kAnyInputs && node.inputs.size() != node.op->inputs)
     fail_node(node, "expected ", node.op->inputs, " inputs for op ", node.op->name, ", got ",
               node.inputs.size());
   std::vector<TensorType> types;

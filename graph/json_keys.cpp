@@ -94,6 +94,25 @@ Pair JsonKeys::pair(const char* key) {
   return {values[0], values[1]};
 }
 
+Dimension JsonKeys::dimension_of(const Json& found, const char* key) const {
+  Dimension dimension;
+  if (found.is_number_integer() && found >= 0 && found <= kMaxElements)
+    dimension = found.get<std::int64_t>();
+  else if (!found.is_string() || !parse(found.get<std::string>(), dimension) || dimension.is_number())
+    fail_at(key, "sizes that are integers or like \"batch\" or \"2*batch + 1\"", found);
+  return dimension;
+}
+
+Dimension JsonKeys::dimension(const char* key) {
+  return dimension_of(value(key), key);
+}
+
+Shape JsonKeys::shape(const char* key) {
+  Shape shape;
+  for (const Json& size : list(key)) shape.push_back(dimension_of(size, key));
+  return shape;
+}
+
 void JsonKeys::end() const {
   for (const auto& [key, ignored] : object_.items())
     if (!read_.contains(key)) throw GraphError(io::join(place(key), ": unknown key"));

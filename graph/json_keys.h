@@ -36,6 +36,9 @@ class JsonKeys {
   }
   Sizes integers(const char* key);
   Pair pair(const char* key);
+  Dimension dimension(const char* key);
+  Shape shape(const char* key);
+  bool has(const char* key) const { return object_.contains(key); }
 
   /// Throws when a key was never asked for.
   void end() const;
@@ -44,6 +47,7 @@ class JsonKeys {
   std::string place(const std::string& key) const { return where_.empty() ? key : where_ + "." + key; }
 
  private:
+  Dimension dimension_of(const Json& found, const char* key) const;
   std::int64_t integer_of(const Json& found, const char* key, std::int64_t low, std::int64_t high) const;
 
   const Json& object_;

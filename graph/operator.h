@@ -17,6 +17,9 @@
 
 namespace samebits::graph {
 
+/// The names of an enumeration's values, in their order.
+using Names = std::span<const char* const>;
+
 /// Fills in the fields of attributes from where they were written to.
 class AttributeReader {
  public:
@@ -32,6 +35,30 @@ class AttributeReader {
   virtual void operator()(const char* key, std::vector<float>& value) = 0;
   /// The same of a field younger than the format: its key is there only where there are values.
   virtual void optional(const char* key, std::vector<float>& value) = 0;
+  virtual void operator()(const char* key, Sizes& value) = 0;
+  virtual void operator()(const char* key, Dimension& value) = 0;
+  virtual void operator()(const char* key, Shape& value) = 0;
+  virtual void operator()(const char* key, ConstantTensor& value) = 0;
+  /// A value that is the place of a name.
+  virtual void choose(const char* key, Names names, std::size_t& value) = 0;
+  template <class Enum>
+  void choice(const char* key, Enum& value, Names names) {
+    std::size_t index = 0;
+    choose(key, names, index);
+    value = static_cast<Enum>(index);
+  }
+  /// A field that is written only when it is not `usual`: what came after the version of the package.
+  template <class T>
+  void unless(const char* key, T& value, const T& usual) {
+    value = usual;
+    if (!has(key)) return;
+    (*this)(key, value);
+    if (value == usual) refuse_usual(key);
+  }
+
+ private:
+  virtual bool has(const char* key) = 0;
+  [[noreturn]] virtual void refuse_usual(const char* key) = 0;
 };
 
 /// Takes the fields of attributes, in the order in which visit() names them.
@@ -47,12 +74,37 @@ class AttributeWriter {
   virtual void operator()(const char* key, const FloatTensor& value) = 0;
   virtual void operator()(const char* key, const std::vector<float>& value) = 0;
   virtual void optional(const char* key, const std::vector<float>& value) = 0;
+  virtual void operator()(const char* key, const Sizes& value) = 0;
+  virtual void operator()(const char* key, const Dimension& value) = 0;
+  virtual void operator()(const char* key, const Shape& value) = 0;
+  virtual void operator()(const char* key, const ConstantTensor& value) = 0;
+  virtual void choose(const char* key, Names names, std::size_t value) = 0;
+  template <class Enum>
+  void choice(const char* key, const Enum& value, Names names) {
+    choose(key, names, static_cast<std::size_t>(value));
+  }
+  template <class T>
+  void unless(const char* key, const T& value, const T& usual) {
+    if (value != usual) (*this)(key, value);
+  }
 };
+
+/// The attributes of an operator that has none: `struct Sub : NoAttributes<Sub>`.
+template <class A>
+struct NoAttributes {
+  template <class Self, class Visitor>
+  static void visit(Self&, Visitor&) {}
+  friend bool operator==(const A&, const A&) { return true; }
+};
+
+/// Of an operator with one input or more.
+constexpr std::size_t kAnyInputs = SIZE_MAX;
 
 struct Operator {
   std::size_t inputs = 1;    // how many
   bool keeps_order = false;  // x <= y gives f(x) <= f(y), and the result is an element of x or a constant:
-                             // runs on codes as it does on reals
+                             // runs on codes as it does on reals. x is the first input, or with kAnyInputs
+                             // each of them
   // What define() adds.
   const char* name = "";  // in files and messages
   std::any (*attributes)() = nullptr;
@@ -129,6 +181,9 @@ void check_float(const Node& node, const TensorType& input);
 /// Throws GraphError unless the input is float32 of this rank; `layout` is for the message: "[batch,
 /// channels, …]".
 void check_rank(const Node& node, const TensorType& input, std::size_t rank, const char* layout);
+/// Throws GraphError when a shape has more than kMaxRank dimensions.
+void check_max_rank(const Node& node, const Shape& shape);
+constexpr std::size_t kMaxRank = 8;
 /// The size of a dimension that must not depend on a symbol.
 std::int64_t number(const Node& node, const TensorType& input, std::size_t axis);
 

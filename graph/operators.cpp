@@ -56,6 +56,11 @@ void check_rank(const Node& node, const TensorType& input, std::size_t rank, con
     fail_node(node, "expected an input of shape ", layout, ", got ", to_text(input.shape));
 }
 
+void check_max_rank(const Node& node, const Shape& shape) {
+  if (shape.size() > kMaxRank)
+    fail_node(node, "expected at most ", kMaxRank, " dimensions, got ", to_text(shape));
+}
+
 std::int64_t number(const Node& node, const TensorType& input, std::size_t axis) {
   if (!input.shape[axis].is_number())
     fail_node(node, "expected a number as size ", axis, " of its input, got ", to_text(input.shape));

@@ -32,15 +32,16 @@ std::vector<T> values_of(const std::vector<std::uint8_t>& bytes) {
   return values;
 }
 
-/// Takes the tensor out of the file.
-io::TensorData take(io::SafetensorsFile& file, const std::string& name, const char* dtype,
-                    const Sizes& shape) {
-  const std::string expected = std::string(dtype) + " " + (shape.empty() ? "[n]" : io::to_text(shape));
+/// Takes the tensor out of the file. An empty shape is any one of rank 1, unless it `is_exact`.
+io::TensorData take(io::SafetensorsFile& file, const std::string& name, const char* dtype, const Sizes& shape,
+                    bool is_exact = false) {
+  const bool is_any = shape.empty() && !is_exact;
+  const std::string expected = std::string(dtype) + " " + (is_any ? "[n]" : io::to_text(shape));
   const auto found = file.tensors.find(name);
   if (found == file.tensors.end()) throw ArraysError(io::join(name, ": expected ", expected, ", got none"));
   io::TensorData tensor = std::move(found->second);
   file.tensors.erase(found);
-  const bool fits = shape.empty() ? tensor.shape.size() == 1 : tensor.shape == shape;
+  const bool fits = is_any ? tensor.shape.size() == 1 : tensor.shape == shape;
   if (tensor.dtype != dtype || !fits)
     throw ArraysError(
         io::join(name, ": expected ", expected, ", got ", tensor.dtype, ' ', io::to_text(tensor.shape)));
@@ -97,6 +98,32 @@ void read_codes(const std::string& name, QuantizedTensor& tensor, io::Safetensor
   const std::vector<std::int8_t> narrow =
       values_of<std::int8_t>(take(file, name + "_zero_point", "I8", scale_shape(tensor)).bytes);
   tensor.zero_point.assign(narrow.begin(), narrow.end());
+}
+
+void write_constant(const std::string& name, const ConstantTensor& tensor, io::SafetensorsFile& file) {
+  switch (tensor.dtype) {
+    case Dtype::kFloat32:
+      return write_floats(name, tensor.shape, tensor.floats, file);
+    case Dtype::kInt64:
+      file.tensors[name] = {"I64", tensor.shape, bytes_of(tensor.integers)};
+      return;
+    case Dtype::kBool:
+      file.tensors[name] = {"BOOL", tensor.shape, tensor.flags};
+  }
+}
+
+void read_constant(const std::string& name, ConstantTensor& tensor, io::SafetensorsFile& file) {
+  const auto taken = [&](const char* dtype) { return take(file, name, dtype, tensor.shape, true).bytes; };
+  switch (tensor.dtype) {
+    case Dtype::kFloat32:
+      tensor.floats = values_of<float>(taken("F32"));
+      return;
+    case Dtype::kInt64:
+      tensor.integers = values_of<std::int64_t>(taken("I64"));
+      return;
+    case Dtype::kBool:
+      tensor.flags = taken("BOOL");
+  }
 }
 
 std::vector<float> read_floats(const std::string& name, const Sizes& shape, io::SafetensorsFile& file) {

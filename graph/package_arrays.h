@@ -22,6 +22,7 @@ class ArraySink {
   virtual ~ArraySink() = default;
   virtual void codes(const std::string& name, const quant::QuantizedTensor& tensor) = 0;
   virtual void floats(const std::string& name, const Sizes& shape, const std::vector<float>& values) = 0;
+  virtual void constant(const std::string& name, const ConstantTensor& tensor) = 0;
 };
 
 /// Gives the arrays of a graph. Throws ArraysError for one that is missing or has another dtype or shape.
@@ -33,6 +34,8 @@ class ArraySource {
   virtual void codes(const std::string& name, quant::QuantizedTensor& tensor) = 0;
   /// An empty `shape` is any one of rank 1.
   virtual std::vector<float> floats(const std::string& name, const Sizes& shape) = 0;
+  /// Fills in the values of a constant whose dtype and shape are there.
+  virtual void constant(const std::string& name, ConstantTensor& tensor) = 0;
   /// Throws when there is an array that was not asked for.
   virtual void end() = 0;
 };
@@ -48,7 +51,11 @@ void write_floats(const std::string& name, const Sizes& shape, const std::vector
 /// Fills in codes, scales and zero points of a tensor whose encoding and shape are there, and takes them out
 /// of the file. Throws ArraysError when they are not of the dtype and shape that these ask for.
 void read_codes(const std::string& name, quant::QuantizedTensor& tensor, io::SafetensorsFile& file);
-/// The same of one tensor; an empty `shape` is any one of rank 1.
+/// The same of a constant, whose dtype and shape are there.
+void write_constant(const std::string& name, const ConstantTensor& tensor, io::SafetensorsFile& file);
+void read_constant(const std::string& name, ConstantTensor& tensor, io::SafetensorsFile& file);
+
+/// The values of one tensor; an empty `shape` is any one of rank 1.
 std::vector<float> read_floats(const std::string& name, const Sizes& shape, io::SafetensorsFile& file);
 
 }  // namespace samebits::graph

@@ -29,6 +29,25 @@ constexpr GranularityName kGranularities[] = {{"per_tensor", Granularity::kPerTe
                                               {"per_channel", Granularity::kPerChannel},
                                               {"per_group", Granularity::kPerGroup}};
 
+Dtype read_dtype(JsonKeys& keys) {
+  const std::string dtype = keys.text("dtype");
+  const auto* found = std::find_if(std::begin(kDtypes), std::end(kDtypes),
+                                   [&](Dtype each) { return dtype == to_text(each); });
+  if (found == std::end(kDtypes)) keys.fail_at("dtype", "float32, int64 or bool", dtype);
+  return *found;
+}
+
+OrderedJson json_of(const Dimension& dimension) {
+  if (dimension.is_number()) return dimension.offset;
+  return to_text(dimension);
+}
+
+OrderedJson json_of(const Shape& shape) {
+  OrderedJson list = OrderedJson::array();
+  for (const Dimension& dimension : shape) list.push_back(json_of(dimension));
+  return list;
+}
+
 /// An operator's fields into a node's object and the arrays.
 class Writer : public AttributeWriter {
  public:
@@ -72,6 +91,14 @@ class Writer : public AttributeWriter {
   void optional(const char* key, const std::vector<float>& values) override {
     if (!values.empty()) (*this)(key, values);
   }
+  void operator()(const char* key, const Sizes& value) override { json_[key] = value; }
+  void operator()(const char* key, const Dimension& value) override { json_[key] = json_of(value); }
+  void operator()(const char* key, const Shape& value) override { json_[key] = json_of(value); }
+  void operator()(const char* key, const ConstantTensor& tensor) override {
+    json_[key] = {{"dtype", to_text(tensor.dtype)}, {"shape", tensor.shape}};
+    arrays_.constant(node_ + "." + key, tensor);
+  }
+  void choose(const char* key, Names names, std::size_t value) override { json_[key] = names[value]; }
 
  private:
   const std::string& node_;
@@ -137,8 +164,31 @@ class Reader : public AttributeReader {
     if (!keys_.flag(flag.c_str())) keys_.fail_at(flag, "true, or no such key", false);
     (*this)(key, values);
   }
+  void operator()(const char* key, Sizes& value) override { value = keys_.integers(key); }
+  void operator()(const char* key, Dimension& value) override { value = keys_.dimension(key); }
+  void operator()(const char* key, Shape& value) override { value = keys_.shape(key); }
+  void operator()(const char* key, ConstantTensor& tensor) override {
+    JsonKeys keys = keys_.object(key);
+    tensor.dtype = read_dtype(keys);
+    tensor.shape = keys.integers("shape");
+    keys.end();
+    element_count(keys_.place(key), tensor.shape);
+    arrays_.constant(node_ + "." + key, tensor);
+  }
+  void choose(const char* key, Names names, std::size_t& value) override {
+    const std::string name = keys_.text(key);
+    std::string all;
+    for (value = 0; value < names.size() && name != names[value]; ++value)
+      all += (value == 0 ? "" : value + 1 == names.size() ? " or " : ", ") + std::string(names[value]);
+    if (value == names.size()) keys_.fail_at(key, all, name);
+  }
 
  private:
+  bool has(const char* key) override { return keys_.has(key); }
+  [[noreturn]] void refuse_usual(const char* key) override {
+    keys_.fail_at(key, "another value than the one that a missing key means", keys_.value(key));
+  }
+
   const std::string& node_;
   JsonKeys& keys_;
   ArraySource& arrays_;
@@ -154,6 +204,9 @@ class TensorSink : public ArraySink {
   void floats(const std::string& name, const Sizes& shape, const std::vector<float>& values) override {
     write_floats(name, shape, values, file_);
   }
+  void constant(const std::string& name, const ConstantTensor& tensor) override {
+    write_constant(name, tensor, file_);
+  }
 
  private:
   io::SafetensorsFile& file_;
@@ -168,6 +221,9 @@ class TensorSource : public ArraySource {
   std::vector<float> floats(const std::string& name, const Sizes& shape) override {
     return read_floats(name, shape, file_);
   }
+  void constant(const std::string& name, ConstantTensor& tensor) override {
+    read_constant(name, tensor, file_);
+  }
   void end() override {
     if (!file_.tensors.empty())
       throw ArraysError(file_.tensors.begin()->first + ": expected no tensor that graph.json does not name");
@@ -177,29 +233,12 @@ class TensorSource : public ArraySource {
   io::SafetensorsFile& file_;
 };
 
-OrderedJson dimension_json(const Dimension& dimension) {
-  if (dimension.is_number()) return dimension.offset;
-  return to_text(dimension);
-}
-
 Input read_input(const Json& json, std::size_t index) {
   JsonKeys keys(json, io::join("inputs[", index, "]"));
   Input input;
   input.name = keys.text("name");
-  const std::string dtype = keys.text("dtype");
-  const auto* found = std::find_if(std::begin(kDtypes), std::end(kDtypes),
-                                   [&](Dtype each) { return dtype == to_text(each); });
-  if (found == std::end(kDtypes)) keys.fail_at("dtype", "float32, int64 or bool", dtype);
-  input.type.dtype = *found;
-  for (const Json& size : keys.list("shape")) {
-    Dimension dimension;
-    if (size.is_number_integer() && size >= 0 && size <= kMaxElements) {
-      dimension = size.get<std::int64_t>();
-    } else if (!size.is_string() || !parse(size.get<std::string>(), dimension) || dimension.is_number()) {
-      keys.fail_at("shape", "sizes that are integers or like \"batch\" or \"2*batch + 1\"", size);
-    }
-    input.type.shape.push_back(dimension);
-  }
+  input.type.dtype = read_dtype(keys);
+  input.type.shape = keys.shape("shape");
   keys.end();
   return input;
 }
@@ -234,9 +273,8 @@ std::string graph_json(const Graph& graph, ArraySink& arrays) {
   json["name"] = graph.name;
   json["inputs"] = OrderedJson::array();
   for (const Input& input : graph.inputs) {
-    OrderedJson shape = OrderedJson::array();
-    for (const Dimension& dimension : input.type.shape) shape.push_back(dimension_json(dimension));
-    json["inputs"].push_back({{"name", input.name}, {"dtype", to_text(input.type.dtype)}, {"shape", shape}});
+    json["inputs"].push_back(
+        {{"name", input.name}, {"dtype", to_text(input.type.dtype)}, {"shape", json_of(input.type.shape)}});
   }
   json["outputs"] = graph.outputs;
   json["nodes"] = OrderedJson::array();

@@ -1,6 +1,8 @@
 #include "graph/types.h"
 
 #include <charconv>
+#include <map>
+#include <optional>
 
 namespace samebits::graph {
 
@@ -32,11 +34,79 @@ std::int64_t Dimension::at(const SymbolValues& values) const {
   return size;
 }
 
+Dimension operator+(Dimension a, const Dimension& b) {
+  a.offset += b.offset;
+  for (std::size_t i = 0; i < kSymbols; ++i) a.factors[i] += b.factors[i];
+  return a;
+}
+
+Dimension operator*(Dimension a, std::int64_t factor) {
+  a.offset *= factor;
+  for (std::int64_t& each : a.factors) each *= factor;
+  return a;
+}
+
 Sizes sizes_at(const Shape& shape, const SymbolValues& values) {
   Sizes sizes;
   sizes.reserve(shape.size());
   for (const Dimension& dimension : shape) sizes.push_back(dimension.at(values));
   return sizes;
+}
+
+const void* ConstantTensor::data() const {
+  switch (dtype) {
+    case Dtype::kFloat32:
+      return floats.data();
+    case Dtype::kInt64:
+      return integers.data();
+    case Dtype::kBool:
+      return flags.data();
+  }
+  return nullptr;
+}
+
+std::size_t ConstantTensor::count() const {
+  return dtype == Dtype::kFloat32 ? floats.size() : dtype == Dtype::kInt64 ? integers.size() : flags.size();
+}
+
+namespace {
+
+/// A polynomial in the symbols: factors by the powers of each.
+using Powers = std::array<std::size_t, kSymbols>;
+using Polynomial = std::map<Powers, std::int64_t>;
+
+/// Adds value · factor at these powers. False when it overflows.
+bool add_product(Polynomial& sum, const Powers& powers, std::int64_t value, std::int64_t factor) {
+  std::int64_t product = 0;
+  if (factor == 0) return true;
+  return !__builtin_mul_overflow(value, factor, &product) &&
+         !__builtin_add_overflow(sum[powers], product, &sum[powers]);
+}
+
+/// The product of the sizes; none when a factor overflows.
+std::optional<Polynomial> elements_of(const Shape& shape) {
+  Polynomial product = {{Powers{}, 1}};
+  for (const Dimension& size : shape) {
+    Polynomial next;
+    for (const auto& [powers, value] : product) {
+      if (!add_product(next, powers, value, size.offset)) return std::nullopt;
+      for (std::size_t i = 0; i < kSymbols; ++i) {
+        Powers more = powers;
+        ++more[i];
+        if (!add_product(next, more, value, size.factors[i])) return std::nullopt;
+      }
+    }
+    std::erase_if(next, [](const auto& term) { return term.second == 0; });
+    product = std::move(next);
+  }
+  return product;
+}
+
+}  // namespace
+
+bool have_as_many_elements(const Shape& a, const Shape& b) {
+  const std::optional<Polynomial> of_a = elements_of(a), of_b = elements_of(b);
+  return of_a.has_value() && of_a == of_b;
 }
 
 std::string to_text(const Dimension& dimension) {

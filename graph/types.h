@@ -13,6 +13,8 @@ namespace samebits::graph {
 
 enum class Dtype { kFloat32, kInt64, kBool };
 
+/// In the order of Dtype.
+constexpr const char* kDtypeNames[] = {"float32", "int64", "bool"};
 /// "float32", "int64" or "bool".
 const char* to_text(Dtype dtype);
 
@@ -39,6 +41,9 @@ struct Dimension {
   std::size_t plain_symbol() const;
   std::int64_t at(const SymbolValues& values) const;
   friend bool operator==(const Dimension&, const Dimension&) = default;
+  friend Dimension operator+(Dimension a, const Dimension& b);
+  friend Dimension operator-(const Dimension& a, const Dimension& b) { return a + b * -1; }
+  friend Dimension operator*(Dimension a, std::int64_t factor);
 };
 
 using Shape = std::vector<Dimension>;
@@ -71,6 +76,28 @@ struct FloatTensor {
   std::vector<float> values;
   friend bool operator==(const FloatTensor&, const FloatTensor&) = default;
 };
+
+/// A constant of any dtype, row-major; its values are in the vector of its dtype, and the others are empty.
+struct ConstantTensor {
+  Dtype dtype = Dtype::kFloat32;
+  Sizes shape;
+  std::vector<float> floats;
+  std::vector<std::int64_t> integers;
+  std::vector<std::uint8_t> flags;  // 0 or 1
+
+  const void* data() const;
+  /// How many values the vector of its dtype has.
+  std::size_t count() const;
+  friend bool operator==(const ConstantTensor&, const ConstantTensor&) = default;
+};
+
+/// Bytes of an element in memory.
+constexpr std::int64_t element_bytes(Dtype dtype) {
+  return dtype == Dtype::kFloat32 ? 4 : dtype == Dtype::kInt64 ? 8 : 1;
+}
+
+/// Whether the shapes have the same number of elements whatever the symbols are.
+bool have_as_many_elements(const Shape& a, const Shape& b);
 
 /// {height, width}.
 using Pair = std::array<std::int64_t, 2>;

@@ -13,15 +13,20 @@
 
 namespace samebits::runtime {
 
-/// A value during a run: floats, or int8 codes on the input grid of the layer that reads them.
+/// A value during a run: of its dtype, or int8 codes on the input grid of the layer that reads them.
 struct View {
   graph::Sizes sizes;
   void* data = nullptr;
   const graph::Node* reader = nullptr;  // not null: codes
+  graph::Dtype dtype = graph::Dtype::kFloat32;
 
   bool is_codes() const { return reader != nullptr; }
   const float* floats() const { return static_cast<const float*>(data); }
   float* floats() { return static_cast<float*>(data); }
+  const std::int64_t* integers() const { return static_cast<const std::int64_t*>(data); }
+  std::int64_t* integers() { return static_cast<std::int64_t*>(data); }
+  const std::uint8_t* flags() const { return static_cast<const std::uint8_t*>(data); }
+  std::uint8_t* flags() { return static_cast<std::uint8_t*>(data); }
   const std::int8_t* codes() const { return static_cast<const std::int8_t*>(data); }
   std::int8_t* codes() { return static_cast<std::int8_t*>(data); }
   const kernels::AffineGrid& grid() const { return graph::input_grid(*reader); }
@@ -30,6 +35,7 @@ struct View {
     for (const std::int64_t size : sizes) product *= size;
     return product;
   }
+  std::int64_t element_bytes() const { return is_codes() ? 1 : graph::element_bytes(dtype); }
 };
 
 /// Memory that grows to the most that was asked for.
@@ -42,6 +48,7 @@ class Memory {
     }
     return bytes_.data();
   }
+  std::int64_t bytes() const { return static_cast<std::int64_t>(bytes_.size()); }
 
  private:
   kernels::AlignedVector<std::byte> bytes_;
@@ -54,6 +61,7 @@ struct Call {
   std::span<const View* const> inputs;  // codes only for operators that keep order, and for layers
   std::span<View* const> outputs;       // codes where the input is, and of layers
   bool relu;                            // layers: end in a relu
+  const graph::SymbolValues& symbols;   // of this run
   ThreadPool& threads;
   Memory& scratch;  // for the length of the call
 
@@ -61,10 +69,20 @@ struct Call {
   View& y() const { return *outputs[0]; }
 };
 
+/// Whether y may lie where the first input lies.
+enum class Sharing {
+  kNone,
+  kInPlace,  // where nobody reads x afterwards: an element of y depends on the same element of x alone
+  kView,     // always: y is x with other sizes, and run() has nothing to do
+};
+
 struct Evaluator {
-  void (*run)(const Call& call);
+  void (*run)(const Call& call);  // null where there is nothing to do
   /// What run() needs of the node, made once; it may point into the node. Null: nothing.
   std::shared_ptr<const void> (*pack)(const graph::Node& node) = nullptr;
+  Sharing sharing = Sharing::kNone;
+  /// An operator whose output the node holds: where. It has no run(). Null: it computes.
+  const void* (*held)(const graph::Node& node) = nullptr;
 };
 
 const Evaluator& evaluator_of(const graph::Operator& op);

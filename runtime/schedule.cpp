@@ -1,7 +1,5 @@
 #include "runtime/schedule.h"
 
-#include <algorithm>
-
 #include "graph/passes/code_chains.h"
 #include "graph/passes/dead_code.h"
 #include "graph/wiring.h"
@@ -41,31 +39,6 @@ std::vector<Step> plain_steps(const Graph& graph, const Wiring& wiring) {
   return steps;
 }
 
-/// Gives each step's outputs buffers, and takes them back behind the last step that reads them.
-void assign_buffers(const Wiring& wiring, Schedule& schedule) {
-  std::vector<std::size_t> last_use(wiring.writer.size(), 0), free;
-  for (std::size_t s = 0; s < schedule.steps.size(); ++s) {
-    for (const std::size_t value : schedule.steps[s].outputs) last_use[value] = s;  // when nobody reads it
-    for (const std::size_t value : schedule.steps[s].inputs) last_use[value] = s;
-  }
-  schedule.buffer.assign(wiring.writer.size(), 0);
-  for (std::size_t s = 0; s < schedule.steps.size(); ++s) {
-    const Step& step = schedule.steps[s];
-    for (const std::size_t value : step.outputs) {
-      if (free.empty()) free.push_back(schedule.buffers++);
-      schedule.buffer[value] = free.back();
-      free.pop_back();
-    }
-    std::vector<std::size_t> ending = step.inputs;
-    ending.insert(ending.end(), step.outputs.begin(), step.outputs.end());
-    std::sort(ending.begin(), ending.end());
-    ending.erase(std::unique(ending.begin(), ending.end()), ending.end());
-    for (const std::size_t value : ending)
-      if (wiring.writer[value].has_value() && !wiring.is_result[value] && last_use[value] == s)
-        free.push_back(schedule.buffer[value]);
-  }
-}
-
 }  // namespace
 
 Schedule make_schedule(const Graph& graph, bool fold) {
@@ -73,7 +46,8 @@ Schedule make_schedule(const Graph& graph, bool fold) {
   Schedule schedule;
   schedule.steps = fold ? folded_steps(graph, wiring) : plain_steps(graph, wiring);
   schedule.results = wiring.results;
-  assign_buffers(wiring, schedule);
+  schedule.values = wiring.writer.size();
+  schedule.inputs = graph.inputs.size();
   return schedule;
 }
 

@@ -1,6 +1,5 @@
-// In which steps a graph runs, and where its values lie: nodes in order, those folded into one step and put
-// on codes that graph/passes/code_chains.h allows, and buffers that values share when they do not live at the
-// same time.
+// In which steps a graph runs: nodes in order, those folded into one step and put on codes that
+// graph/passes/code_chains.h allows. Where the values lie is in memory_plan.h.
 #pragma once
 
 #include <cstddef>
@@ -22,9 +21,9 @@ struct Step {
 
 struct Schedule {
   std::vector<Step> steps;
-  std::vector<std::size_t> buffer;  // of each value that a step writes
-  std::size_t buffers = 0;
   std::vector<std::size_t> results;  // values
+  std::size_t values = 0;            // how many there are
+  std::size_t inputs = 0;            // how many of them come from outside: the first ones
 };
 
 /// With `fold` the fewest steps for the results; without, one step for every node. The graph is checked.

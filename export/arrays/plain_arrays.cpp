@@ -39,6 +39,9 @@ class Sink : public graph::ArraySink {
   void floats(const std::string& name, const graph::Sizes& shape, const std::vector<float>& values) override {
     file_.tensors[name] = {"F32", shape, bytes_of(values)};
   }
+  void constant(const std::string& name, const graph::ConstantTensor& tensor) override {
+    graph::write_constant(name, tensor, file_);
+  }
 
  private:
   io::SafetensorsFile& file_;
@@ -59,6 +62,9 @@ class Source : public graph::ArraySource {
   }
   std::vector<float> floats(const std::string& name, const graph::Sizes& shape) override {
     return values_of<float>(take(name, "F32", shape));
+  }
+  void constant(const std::string& name, graph::ConstantTensor& tensor) override {
+    graph::read_constant(name, tensor, file_);
   }
   void end() override {
     if (!file_.tensors.empty())

@@ -20,7 +20,7 @@ Span span_at(const PoolShape& shape, std::size_t axis, std::int64_t position, st
   return {unclipped + skipped * step, end, step};
 }
 
-/// y = finish(start folded with each element under the window, row by row).
+/// y = finish(start folded with each element under the window, row by row; the window's place).
 template <class T, class Fold, class Finish>
 void pool_plane(const PoolShape& shape, const std::array<std::int64_t, 2>& step, const T* x, T* y, T start,
                 Fold fold, Finish finish) {
@@ -32,7 +32,7 @@ void pool_plane(const PoolShape& shape, const std::array<std::int64_t, 2>& step,
       for (std::int64_t i = rows.begin; i < rows.end; i += rows.step)
         for (std::int64_t j = columns.begin; j < columns.end; j += columns.step)
           value = fold(value, x[i * shape.in[1] + j]);
-      y[row * shape.out[1] + column] = finish(value);
+      y[row * shape.out[1] + column] = finish(value, row, column);
     }
   }
 }
@@ -52,7 +52,7 @@ void max_pool_any(const PoolShape& shape, const float* x, float* y, std::int64_t
   };
   for_each_plane(shape, x, y, begin, end, [&](const float* from, float* to) {
     pool_plane(shape, shape.dilation, from, to, -std::numeric_limits<float>::infinity(), larger,
-               [](float best) { return best; });
+               [](float best, auto...) { return best; });
   });
 }
 
@@ -60,17 +60,26 @@ void max_pool_any_codes(const PoolShape& shape, std::int8_t lowest, const std::i
                         std::int64_t begin, std::int64_t end) {
   const auto larger = [](std::int8_t best, std::int8_t value) { return std::max(best, value); };
   for_each_plane(shape, x, y, begin, end, [&](const std::int8_t* from, std::int8_t* to) {
-    pool_plane(shape, shape.dilation, from, to, lowest, larger, [](std::int8_t best) { return best; });
+    pool_plane(shape, shape.dilation, from, to, lowest, larger, [](std::int8_t best, auto...) { return best; });
   });
 }
 
-void avg_pool(const PoolShape& shape, const float* x, float* y, std::int64_t begin, std::int64_t end) {
-  const auto divisor = static_cast<float>(shape.kernel[0] * shape.kernel[1]);
+void avg_pool(const PoolShape& shape, AvgPoolCount count, const float* x, float* y, std::int64_t begin,
+              std::int64_t end) {
+  const auto places_at = [&](std::size_t axis, std::int64_t position) {
+    const std::int64_t first = position * shape.stride[axis] - shape.padding[axis];
+    const bool has_padding = count == AvgPoolCount::kWithPadding;
+    const std::int64_t low = has_padding ? first : std::max<std::int64_t>(first, 0);
+    const std::int64_t limit = shape.in[axis] + (has_padding ? shape.padding[axis] : 0);
+    return std::min(first + shape.kernel[axis], limit) - low;
+  };
   for_each_plane(shape, x, y, begin, end, [&](const float* from, float* to) {
     // at::avg_pool2d adds the mean to a zeroed output: no mean is -0.
     pool_plane(
         shape, {1, 1}, from, to, 0.0f, [](float sum, float value) { return sum + value; },
-        [divisor](float sum) { return 0.0f + sum / divisor; });
+        [&](float sum, std::int64_t row, std::int64_t column) {
+          return 0.0f + sum / static_cast<float>(places_at(0, row) * places_at(1, column));
+        });
   });
 }
 

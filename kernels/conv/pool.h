@@ -21,8 +21,12 @@ void max_pool_any(const PoolShape& shape, const float* x, float* y, std::int64_t
 void max_pool_any_codes(const PoolShape& shape, std::int8_t lowest, const std::int8_t* x, std::int8_t* y,
                         std::int64_t begin, std::int64_t end);
 
+/// What a mean is divided by: the places of its window in the padded plane, or only those in the plane.
+enum class AvgPoolCount { kWithPadding, kWithoutPadding };
+
 /// Planes [begin, end): the mean under each window: elements added row by row in float32 from +0, divided by
-/// the size of the window, plus +0. Padding counts as zeros. dilation is not read.
-void avg_pool(const PoolShape& shape, const float* x, float* y, std::int64_t begin, std::int64_t end);
+/// their count, plus +0. Padding counts as zeros. dilation is not read.
+void avg_pool(const PoolShape& shape, AvgPoolCount count, const float* x, float* y, std::int64_t begin,
+              std::int64_t end);
 
 }  // namespace samebits::kernels

@@ -1,14 +1,12 @@
 #include "graph/ops/elementwise/add.h"
 
+#include "graph/ops/arithmetic/broadcast.h"
+
 namespace samebits::graph::ops {
 namespace {
 
 TensorType infer(const Node& node, const Add&, Types inputs) {
-  for (const TensorType& input : inputs) check_float(node, input);
-  if (inputs[0] != inputs[1])
-    fail_node(node, "expected two inputs of one shape, got ", to_text(inputs[0].shape), " and ",
-              to_text(inputs[1].shape));
-  return as_input(inputs);
+  return arithmetic_type(node, inputs, Takes::kIntegersToo);
 }
 
 }  // namespace

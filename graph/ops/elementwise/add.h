@@ -1,16 +1,12 @@
-// add: a + b of one shape, element by element, in float32.
+// add: a + b, element by element, of float32 or int64, shapes broadcast; integers wrap.
 #pragma once
 
 #include "graph/operator.h"
 
 namespace samebits::graph {
 
-struct Add {
+struct Add : NoAttributes<Add> {
   static constexpr const char* kName = "add";
-
-  template <class Self, class Visitor>
-  static void visit(Self&, Visitor&) {}
-  friend bool operator==(const Add&, const Add&) = default;
 };
 
 }  // namespace samebits::graph

@@ -7,8 +7,9 @@ namespace {
 
 TensorType infer(const Node& node, const Clamp& clamp, Types inputs) {
   check_float(node, inputs[0]);
-  if (!std::isfinite(clamp.low) || !std::isfinite(clamp.high) || clamp.low > clamp.high)
-    fail_node(node, "expected finite bounds with low <= high, got ", clamp.low, " and ", clamp.high);
+  const bool has_bound = std::isfinite(clamp.low) || std::isfinite(clamp.high);
+  if (!has_bound || clamp.low == kNoHigh || clamp.high == kNoLow || !(clamp.low <= clamp.high))
+    fail_node(node, "expected a finite bound or two with low <= high, got ", clamp.low, " and ", clamp.high);
   return as_input(inputs);
 }
 

@@ -7,7 +7,7 @@ namespace {
 
 TensorType infer(const Node& node, const AvgPool2d& pool, Types inputs) {
   check_rank(node, inputs[0], 4, "[batch, channels, height, width]");
-  const Window window{pool.kernel, pool.stride, pool.padding, {1, 1}};
+  const Window window{pool.kernel, pool.stride, pool.padding, {1, 1}, pool.ceil_mode};
   check_window(node, window);
   check_pool_padding(node, window);
   const Pair positions = window_positions(node, inputs[0], window);

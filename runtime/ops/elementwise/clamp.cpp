@@ -26,7 +26,7 @@ void run(const Call& call) {
 }  // namespace
 
 const Evaluator& clamp() {
-  static constexpr Evaluator kEvaluator{run};
+  static constexpr Evaluator kEvaluator{.run = run, .sharing = Sharing::kInPlace};
   return kEvaluator;
 }
 

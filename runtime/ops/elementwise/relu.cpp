@@ -31,7 +31,7 @@ void run(const Call& call) {
 }  // namespace
 
 const Evaluator& relu() {
-  static constexpr Evaluator kEvaluator{run};
+  static constexpr Evaluator kEvaluator{.run = run, .sharing = Sharing::kInPlace};
   return kEvaluator;
 }
 

@@ -1,0 +1,17 @@
+#include "runtime/arithmetic.h"
+
+namespace samebits::runtime::ops {
+namespace {
+
+void run(const Call& call) {
+  run_numbers(call, kernels::Arithmetic::kMul, kernels::IntegerKind::kMul);
+}
+
+}  // namespace
+
+const Evaluator& mul() {
+  static constexpr Evaluator kEvaluator{.run = run, .sharing = Sharing::kInPlace};
+  return kEvaluator;
+}
+
+}  // namespace samebits::runtime::ops
