@@ -115,17 +115,20 @@ struct FloatConv2dFunction : torch::autograd::Function<FloatConv2dFunction> {
     context->saved_data["padding"] = padding.vec();
     context->saved_data["dilation"] = dilation.vec();
     context->saved_data["groups"] = groups;
+    context->saved_data["has_bias"] = bias.has_value();
     return ops::float_conv2d(x, weight, bias, stride, padding, dilation, groups);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
     const auto pair = [&](const char* name) { return context->saved_data[name].toIntVector(); };
+    // The context counts tensors that are there: without a bias there is no third.
+    const bool wants_bias = context->saved_data["has_bias"].toBool() && context->needs_input_grad(2);
     const auto [grad_x, grad_weight, grad_bias] = at::convolution_backward(
         grads[0], saved[0], saved[1], /*bias_sizes=*/std::vector<int64_t>{saved[1].size(0)}, pair("stride"),
         pair("padding"), pair("dilation"), /*transposed=*/false,
         /*output_padding=*/std::vector<int64_t>{0, 0}, context->saved_data["groups"].toInt(),
-        {context->needs_input_grad(0), context->needs_input_grad(1), context->needs_input_grad(2)});
+        {context->needs_input_grad(0), context->needs_input_grad(1), wants_bias});
     return {grad_x, grad_weight, grad_bias, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };

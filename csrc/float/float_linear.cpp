@@ -74,6 +74,7 @@ struct FloatLinearFunction : torch::autograd::Function<FloatLinearFunction> {
                         const OptionalTensor& bias) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     context->save_for_backward({x, weight});
+    context->saved_data["has_bias"] = bias.has_value();
     return ops::float_linear(x, weight, bias);
   }
 
@@ -82,9 +83,11 @@ struct FloatLinearFunction : torch::autograd::Function<FloatLinearFunction> {
     const Tensor &x = saved[0], &weight = saved[1], &grad_y = grads[0];
     const Tensor rows = grad_y.dim() == 1 ? grad_y.unsqueeze(0) : grad_y.flatten(0, -2);
     const Tensor inputs = x.dim() == 1 ? x.unsqueeze(0) : x.flatten(0, -2);
+    // The context counts tensors that are there: without a bias there is no third.
+    const bool wants_bias = context->saved_data["has_bias"].toBool() && context->needs_input_grad(2);
     return {context->needs_input_grad(0) ? grad_y.matmul(weight) : Tensor(),
             context->needs_input_grad(1) ? rows.t().matmul(inputs) : Tensor(),
-            context->needs_input_grad(2) ? rows.sum(0) : Tensor()};
+            wants_bias ? rows.sum(0) : Tensor()};
   }
 };
 
