@@ -7,6 +7,7 @@ a failing input is kept as BUILD_DIR/crashes/NAME-*, with the report. Exit: 0 no
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -17,19 +18,35 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ISAS = ["reference", "avx2", "avx512", "avx512_vnni", "amx"]
 CHOOSES_ITSELF = {"conv2d"}  # its whole is compared with the oracle
-READS_FILES = {"package"}
+READS_FILES = {"package", "exports"}
 CASE_BYTES, FILE_BYTES = 128, 8192  # of one input: a case of a kernel takes few, its arrays are drawn from a seed
 MEMORY_MB = 2048
 
 
+def seeds_of(name):
+    """The files of tests/data as seeds of the readers; see the first byte in tests/fuzz/{package,exports}_fuzz.cpp."""
+    data = ROOT / "tests/data"
+    if name == "package":
+        package = data / "golden.samebits"
+        graph, tensors = (package / "graph.json").read_bytes(), (package / "codes.safetensors").read_bytes()
+        return {"graph": b"g" + graph, "tensors": b"s" + tensors, "package": b"p" + graph + b"\0" + tensors}
+    if name != "exports":
+        return {}
+    npz, gguf, plain = ((data / f"golden.{kind}").read_bytes() for kind in ("npz", "gguf", "safetensors"))
+    compressed = (data / "golden.compressed/model.safetensors").read_bytes()
+    header = json.loads(plain[8 : 8 + int.from_bytes(plain[:8], "little")])
+    graph = header.pop("__metadata__")["samebits.graph"]
+    bare = json.dumps(header).encode()
+    tensors = len(bare).to_bytes(8, "little") + bare + plain[8 + int.from_bytes(plain[:8], "little") :]
+    return {
+        "npz": b"n" + npz, "npy": b"y" + npz[npz.index(b"\x93NUMPY") : npz.index(b"PK", 4)], "gguf": b"u" + gguf,
+        "gguf-model": b"g" + gguf, "safetensors-model": b"s" + plain, "compressed-model": b"c" + compressed,
+        "plain-model": b"p" + graph.encode() + b"\0" + tensors,
+    }  # fmt: skip
+
+
 def write_seeds(name, corpus):
-    """The package of tests/data as seeds of the readers; see the first byte in tests/fuzz/package_fuzz.cpp."""
-    if name != "package":
-        return
-    package = ROOT / "tests/data/golden.samebits"
-    graph, tensors = (package / "graph.json").read_bytes(), (package / "codes.safetensors").read_bytes()
-    seeds = {"graph": b"g" + graph, "tensors": b"s" + tensors, "package": b"p" + graph + b"\0" + tensors}
-    for seed, contents in seeds.items():
+    for seed, contents in seeds_of(name).items():
         (corpus / f"seed-{seed}").write_bytes(contents)
 
 

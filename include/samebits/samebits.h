@@ -1,6 +1,7 @@
 // The whole library: QAT modules, prepare, convert, verify.
 #pragma once
 
+#include "export/formats.h"
 #include "torch_ext/config/qconfig.h"
 #include "torch_ext/config/qconfig_yaml.h"
 #include "torch_ext/convert.h"

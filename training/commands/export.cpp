@@ -1,4 +1,4 @@
-// samebits export: a run's model as package and ONNX file.
+// samebits export: a run's model as package, ONNX file, and in the other formats of export/.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
@@ -28,8 +28,7 @@ int export_model(const Arguments& arguments) {
       arguments.formats.empty() ? opened.config.exports : arguments.formats;
   export_run(opened.run, opened.trained, *opened.task, formats);
   for (const std::string& each : formats) {
-    const std::filesystem::path file = each == "onnx" ? opened.run.onnx() : opened.run.package();
-    std::printf("%s\n", printable_text(file.string()).c_str());
+    std::printf("%s\n", printable_text(exported_file(opened.run, each).string()).c_str());
   }
   return kDone;
 }
@@ -40,13 +39,14 @@ Command export_command() {
   const auto arguments = std::make_shared<Arguments>();
   return {.name = "export",
           .group = "Ship a run",
-          .summary = "Write a run's model as package and ONNX file",
+          .summary = "Write a run's model as package, ONNX file, C header, …",
           .example = "samebits export runs/fashion_mnist_cnn_int8/latest --format onnx",
           .add_options =
               [arguments](CLI::App& app) {
                 app.add_option("RUN", arguments->run, "folder of a run")->required();
-                app.add_option("--format", arguments->formats, "package, onnx; default: as configured")
-                    ->check(CLI::IsMember({"package", "onnx"}))
+                app.add_option("--format", arguments->formats,
+                               "docs/guides/ship_it.md; default: as configured")
+                    ->check(CLI::IsMember(format_names()))
                     ->allow_extra_args(false);
               },
           .run = [arguments] { return export_model(*arguments); }};

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "export/formats.h"
 #include "torch_ext/convert.h"
 #include "training/library_errors.h"
 #include "training/report/text.h"
@@ -24,13 +25,26 @@ BuiltModel load_trained(const RunDirectory& run, const Config& config, const Tas
   return trained;
 }
 
+std::vector<std::string> format_names() {
+  std::vector<std::string> names = {"package", "onnx"};
+  for (const ExportFormat& format : export_formats())
+    if (format.name != "package") names.emplace_back(format.name);
+  return names;
+}
+
+fs::path exported_file(const RunDirectory& run, std::string_view format) {
+  const ExportFormat* found = find_format(format);
+  return found == nullptr ? run.onnx() : run.package().replace_extension(found->extension);
+}
+
 void export_run(const RunDirectory& run, BuiltModel& trained, const Task& task,
                 const std::vector<std::string>& exports) {
   refusing([&] {
     const QuantizedModel quantized = convert(*trained.model, task.test().range(0, 2).x, run.config().name);
     for (const std::string& each : exports) {
-      if (each == "package") quantized.save(run.package());
-      if (each == "onnx") quantized.export_onnx(run.onnx());
+      const ExportFormat* format = find_format(each);
+      format == nullptr ? quantized.export_onnx(run.onnx())
+                        : format->save(quantized.graph(), exported_file(run, each));
     }
   });
 }
@@ -38,13 +52,17 @@ void export_run(const RunDirectory& run, BuiltModel& trained, const Task& task,
 std::vector<VerifyReport> verify_run(const RunDirectory& run, BuiltModel& trained, const Task& task) {
   const std::vector<torch::Tensor> batches = test_inputs(task, 500);
   std::vector<VerifyReport> reports;
-  for (const fs::path& file : {run.package(), run.onnx()})
+  std::vector<fs::path> files = {run.package(), run.onnx()};
+  for (const ExportFormat& format : export_formats())
+    if (format.load != nullptr && format.name != "package") files.push_back(exported_file(run, format.name));
+  for (const fs::path& file : files)
     if (fs::exists(file)) reports.push_back(refusing([&] { return verify(*trained.model, file, batches); }));
   return reports;
 }
 
 std::string target_name(const fs::path& file) {
-  return file.extension() == ".onnx" ? "onnx" : "package";
+  const ExportFormat* format = format_of_file(file);
+  return format == nullptr ? "onnx" : std::string(format->name);
 }
 
 ordered_json verify_json(const std::vector<VerifyReport>& reports) {

@@ -1,8 +1,10 @@
 // What follows training: export and proof. Each reads the run's folder, so that each can be done again later.
 #pragma once
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "torch_ext/verify.h"
@@ -15,7 +17,11 @@ namespace samebits::training {
 /// is there or it is of another configuration.
 BuiltModel load_trained(const RunDirectory& run, const Config& config, const Task& task);
 
-/// Writes the files that `exports` names ("package", "onnx") into the run's export folder. Throws UsageError
+/// "package", "onnx", and the others of export/formats.h; and where a run has each.
+std::vector<std::string> format_names();
+std::filesystem::path exported_file(const RunDirectory& run, std::string_view format);
+
+/// Writes the files that `exports` names, of format_names(), into the run's export folder. Throws UsageError
 /// when the model cannot be exported yet.
 void export_run(const RunDirectory& run, BuiltModel& trained, const Task& task,
                 const std::vector<std::string>& exports);
@@ -23,10 +29,10 @@ void export_run(const RunDirectory& run, BuiltModel& trained, const Task& task,
 /// Replays the whole test set through every exported file.
 std::vector<VerifyReport> verify_run(const RunDirectory& run, BuiltModel& trained, const Task& task);
 
-/// A package is a folder, an ONNX file a file.
+/// The format of an exported file: "package", "onnx", "npz", …
 std::string target_name(const std::filesystem::path& file);
 
-/// {"images", "logits", "differing": {"package": n, "onnx": n}}.
+/// {"images", "logits", "differing": {"package": n, "onnx": n, …}}.
 nlohmann::ordered_json verify_json(const std::vector<VerifyReport>& reports);
 
 /// Prints a line a file; whether none of them differs.
