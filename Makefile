@@ -21,6 +21,7 @@ build: setup
 
 ## make train  CONFIG=configs/x.yaml ARGS="--set qat.epochs=1"    the main job: train, export, verify, report
 train: build
+	@.venv/bin/python tools/datasets.py $(CONFIG)
 	@$(BUILD)/bin/samebits train $(CONFIG) $(ARGS)
 
 ## make test   PRESET=cpu|cuda|asan|tsan|aarch64    every test, C++ and Python; aarch64: kernels and runtime, by qemu

@@ -6,6 +6,18 @@ else()
   find_package(nlohmann_json REQUIRED)  # runtime, training: JSON
 endif()
 find_package(Threads REQUIRED)
+
+# A library without a CMake package, as samebits_NAME.
+function(samebits_find name header file package)
+  find_path(SAMEBITS_${name}_INCLUDE ${header})
+  find_library(SAMEBITS_${name}_LIBRARY ${file})
+  if(NOT SAMEBITS_${name}_INCLUDE OR NOT SAMEBITS_${name}_LIBRARY)
+    message(FATAL_ERROR "${header}: expected ${package}, found none; apt install ${package}")
+  endif()
+  add_library(samebits_${name} INTERFACE)
+  target_include_directories(samebits_${name} INTERFACE ${SAMEBITS_${name}_INCLUDE})
+  target_link_libraries(samebits_${name} INTERFACE ${SAMEBITS_${name}_LIBRARY})
+endfunction()
 if(SAMEBITS_TORCH)
   find_package(yaml-cpp REQUIRED)       # torch_ext, training: YAML
   find_package(Protobuf REQUIRED)       # ONNX and TensorBoard files
@@ -14,4 +26,7 @@ endif()
 if(SAMEBITS_TRAINING)
   find_package(CLI11 REQUIRED)
   find_package(spdlog REQUIRED)
+  find_package(PNG REQUIRED)            # training: images
+  samebits_find(csv csv.h csv libcsv-dev)                           # training: tables
+  samebits_find(jpeg turbojpeg.h turbojpeg libturbojpeg0-dev)       # training: images
 endif()

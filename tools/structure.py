@@ -135,6 +135,33 @@ def upward_includes(tree: Tree) -> list[str]:
     return found
 
 
+# The folders of training/, and what each may include besides itself and the files of training/ itself.
+TRAINING = {
+    "report": set(),
+    "readers": {"report"},
+    "data": {"readers"},
+    "models": set(),
+    "tasks": {"data", "readers", "models"},
+    "run": {"report"},
+    "loop": {"data", "models", "tasks", "run", "report"},
+    "ship": {"data", "models", "tasks", "loop", "run", "report"},
+    "commands": {"loop", "tasks", "run", "report", "ship"},
+}
+
+
+def circular_includes(tree: Tree) -> list[str]:
+    """Includes between the folders of training/ that go against their order."""
+    found = []
+    for path, source in tree.product().items():
+        if path.count("/") != 2 or not path.startswith("training/"):
+            continue
+        folder = path.split("/")[1]
+        for included in re.findall(r'^\s*#\s*include "training/(\w+)/', source, re.M):
+            if included != folder and included not in TRAINING[folder]:
+                found.append(f"{path} includes training/{included}/")
+    return found
+
+
 def facts(tree: Tree) -> dict:
     sources = tree.product()
     functions = [(path, *f) for path, source in sources.items() for f in functions_of(source)]

@@ -17,19 +17,40 @@ struct AugmentConfig {
   friend bool operator==(const AugmentConfig&, const AugmentConfig&) = default;
 };
 
+/// What is learned from, and how it is cut in parts. docs/guides/own_data.md has each source's form.
 struct DataConfig {
-  std::string name = "fashion_mnist";
-  std::string root = "/usr/share/datasets/fashion-mnist";  // folder of the IDX files
+  std::string source = "idx";  // the key that stands in YAML: idx, images, npy, csv, text or library
+  std::string path = "/usr/share/datasets/fashion-mnist";  // its value
+  std::string name;                                        // library: of its data set
+  std::int64_t classes = 10;                               // idx
+  std::int64_t size = 0;                                   // images: height and width; 0: as they are
+  std::int64_t channels = 3;                               // images: 1 or 3
+  std::vector<std::string> target;                         // csv: its columns; empty: the last one
+  bool header = true;                                      // csv
+  std::int64_t sequence = 64;                              // text: tokens of an example
+  double test_fraction = 0.2;                              // of the whole, where no test part is there
+  double validation_fraction = 0;                          // of the rest, where no validation part is there
+  std::uint64_t split_seed = 0;                            // < 2^63
   std::int64_t batch_size = 256;
-  std::int64_t train_limit = 0, test_limit = 0;  // the first N images; 0: all
+  std::int64_t train_limit = 0, test_limit = 0;  // the first N examples; 0: all
   AugmentConfig augment;                         // of training images
   friend bool operator==(const DataConfig&, const DataConfig&) = default;
 };
 
+/// What is learned. "auto": what the data ask for (tasks/choices.h).
+struct TaskConfig {
+  std::string loss = "auto";    // auto | cross_entropy | mse | bce | next_token
+  std::string metric = "auto";  // auto | accuracy | top5 | mse | perplexity | bits_per_byte
+  friend bool operator==(const TaskConfig&, const TaskConfig&) = default;
+};
+
 struct ModelConfig {
-  std::string name = "cnn";                       // of models/names.h
+  std::string name = "cnn";                       // of models/names.h; library: of its model
+  std::string library;                            // the file of a plug-in; empty: a built-in model
   std::vector<std::int64_t> channels = {32, 64};  // cnn: of conv1, conv2, …
-  std::vector<std::int64_t> hidden = {256};       // features of fc1, fc2, … before the classifier
+  std::vector<std::int64_t> hidden = {256};       // cnn, mlp: features of fc1, fc2, … before the classifier
+  std::int64_t width = 0, depth = 0;              // of the others; 0: the model's own
+  std::int64_t heads = 4;                         // transformer, gpt
   friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
 };
 
@@ -58,7 +79,7 @@ struct TrainConfig {
 
 /// The quantization-aware training that follows it.
 struct QatConfig {
-  std::int64_t epochs = 2;
+  std::int64_t epochs = 2;                // 0: the run trains in float alone, and exports nothing
   OptimizerConfig optimizer{.lr = 2e-4};  // in YAML, what is not named comes from train.optimizer, lr / 5
   ScheduleConfig schedule;                // in YAML, the name comes from train.schedule
   std::int64_t observe_steps = 200;       // steps in float, while ranges are observed
@@ -74,7 +95,9 @@ struct Config {
   std::int64_t threads = 0;           // 0: all cores
   std::int64_t checkpoint_every = 0;  // steps between checkpoints within an epoch; 0: at epoch ends only
   std::string output = "runs";        // the folder that holds the runs
+  std::string init;                   // weights to begin with, a safetensors file; empty: drawn
   DataConfig data;
+  TaskConfig task;
   ModelConfig model;
   TrainConfig train;
   QatConfig qat;
@@ -87,7 +110,7 @@ struct Config {
 Config load_config(const std::string& file, const std::vector<std::string>& assignments);
 
 /// All of `config` as YAML. load_config() of it gives an equal Config, provided that fields which the chosen
-/// names do not use (mlp: channels; adamw: momentum; sgd: beta1, beta2) hold what load_config() leaves there.
+/// names do not use (mlp: channels; adamw: momentum; csv: size) hold what load_config() leaves there.
 std::string to_yaml(const Config& config);
 
 /// The tables of docs/reference/configuration.md: every key with its type, range, default and meaning.

@@ -15,4 +15,10 @@ struct Metric {
   std::string text(double value) const;
 };
 
+/// On one set of examples.
+struct Evaluation {
+  double loss = 0;   // mean of the task's loss
+  double score = 0;  // the task's metric
+};
+
 }  // namespace samebits::training

@@ -68,10 +68,10 @@ struct QatFfn : torch::nn::Module {
   }
 };
 
-std::shared_ptr<training::Model> qat_mlp() {
+TrainableModel qat_mlp() {
   return training::make_model({.name = "mlp", .hidden = {2048, 2048}}, {{1, 28, 28}, 10});
 }
-std::shared_ptr<training::Model> qat_cnn() {
+TrainableModel qat_cnn() {
   return training::make_model({.name = "cnn", .channels = {32, 64}, .hidden = {256}}, {{1, 28, 28}, 10});
 }
 
@@ -115,32 +115,28 @@ Tensor under_autocast(const std::function<Tensor(const Tensor&)>& forward, const
   return y;
 }
 
-template <class Model>
-Trainee trainee(const std::string& variant, std::shared_ptr<Model> model, const Tensor& x,
+Trainee trainee(const std::string& variant, const TrainableModel& model, const Tensor& x,
                 bool autocast = false) {
-  Trainee made{.variant = variant, .model = model, .x = x};
-  made.forward = [model](const Tensor& input) { return model->forward(input); };
-  if (autocast)
-    made.forward = [model](const Tensor& input) {
-      return under_autocast([&](const Tensor& each) { return model->forward(each); }, input);
-    };
-  made.optimizer = std::make_unique<torch::optim::SGD>(model->parameters(), torch::optim::SGDOptions(1e-4));
+  Trainee made{.variant = variant, .model = model.module, .x = x};
+  made.forward = model.forward;
+  if (autocast) made.forward = [model](const Tensor& input) { return under_autocast(model.forward, input); };
+  made.optimizer =
+      std::make_unique<torch::optim::SGD>(model.module->parameters(), torch::optim::SGDOptions(1e-4));
   torch::NoGradGuard no_grad;
   made.grad_y = torch::randn_like(made.forward(x)) / static_cast<double>(x.size(0));
   return made;
 }
 
 /// The model that users get: prepared, observed, computing on integers, moving its scales.
-template <class Model>
-Trainee qat_trainee(const std::string& variant, std::shared_ptr<Model> model, const Tensor& x,
+Trainee qat_trainee(const std::string& variant, const TrainableModel& model, const Tensor& x,
                     BackwardMode backward) {
   QConfig config = QConfig::preset("int8");
   config.defaults.backward = backward;
-  prepare(*model, config, x, /*observe_steps=*/1);
-  model->train();
+  prepare(training::ref_of(model), config, x, /*observe_steps=*/1);
+  model.module->train();
   {
     torch::NoGradGuard no_grad;
-    model->forward(x);  // observed: from here on integers
+    model.forward(x);  // observed: from here on integers
   }
   return trainee(variant, model, x);
 }
@@ -149,8 +145,8 @@ template <class FloatModel, class MakeQat>
 void compare(Table& table, const std::string& name, MakeQat make_qat, const Tensor& x, int rounds) {
   torch::manual_seed(0);
   std::vector<Trainee> all;
-  all.push_back(trainee("fp32", std::make_shared<FloatModel>(), x));
-  all.push_back(trainee("bf16 autocast", std::make_shared<FloatModel>(), x, true));
+  all.push_back(trainee("fp32", trainable_model(std::make_shared<FloatModel>()), x));
+  all.push_back(trainee("bf16 autocast", trainable_model(std::make_shared<FloatModel>()), x, true));
   all.push_back(qat_trainee("qat int8, backward f32", make_qat(), x, BackwardMode::kFloat32));
   all.push_back(qat_trainee("qat int8, backward bf16", make_qat(), x, BackwardMode::kBfloat16));
   all.push_back(qat_trainee("qat int8, backward int8", make_qat(), x, BackwardMode::kInt8));
@@ -186,6 +182,6 @@ int main(int argc, char** argv) {
   benchmark::compare<benchmark::FloatCnn>(table, "CNN 32-64-fc256, batch 256", benchmark::qat_cnn,
                                           torch::randn({256, 1, 28, 28}), 12);
   benchmark::compare<benchmark::FloatFfn>(
-      table, "4 x FFN 768-3072-768, 1024 tokens", [] { return std::make_shared<benchmark::QatFfn>(); },
-      torch::randn({1024, 768}), 6);
+      table, "4 x FFN 768-3072-768, 1024 tokens",
+      [] { return trainable_model(std::make_shared<benchmark::QatFfn>()); }, torch::randn({1024, 768}), 6);
 }

@@ -54,7 +54,7 @@ def config_text(root, name="net", model=CNN, data="", train="", qat="", top=""):
     """An experiment of 2 + 2 epochs; the texts are added to its maps."""
     return (
         f"name: {name}\n{top or 'threads: 1'}\n"
-        f"data: {{root: {root}, batch_size: {TRAIN // STEPS}{data}}}\n"
+        f"data: {{idx: {root}, batch_size: {TRAIN // STEPS}{data}}}\n"
         f"model: {model}\n"
         f"train: {{epochs: 2, optimizer: {{lr: 5e-3}}{train}}}\n"
         f"qat: {{epochs: 2, observe_steps: 10{qat}}}\n"

@@ -111,7 +111,7 @@ def test_eval_gives_the_accuracy_of_training(samebits, run, option):
     assert result.returncode == 0, result.stderr
     last = [record for record in run.metrics() if record["kind"] == "epoch"][-1]
     accuracy, loss = last["accuracy"], last["test_loss"]
-    assert result.stdout == f"accuracy  {accuracy:.2f}%\nloss      {loss:.4f}\nimages    100\n"
+    assert result.stdout == f"accuracy  {accuracy:.2f}%\nloss      {loss:.4f}\nexamples  100\n"
 
 
 def test_eval_of_a_package_that_is_not_there(samebits, run):

@@ -265,6 +265,19 @@ def test_a_damaged_line_of_metrics_is_named(samebits, run):
     )
 
 
+@pytest.mark.parametrize("name", ["metrics.jsonl", "status.json"])
+def test_a_pipe_in_the_place_of_a_file_of_the_run_is_not_waited_for(samebits, run, name):
+    path = run.path / name
+    path.unlink()
+    os.mkfifo(path)
+    result = samebits("train", "--resume", run.path)
+    if name == "metrics.jsonl":
+        assert error_of(result, 2) == f"error: [run] {path}: expected a regular file, got a pipe\n"
+    else:  # written anew
+        assert result.returncode == 0, result.stderr
+        assert run.status()["state"] == "done"
+
+
 def test_only_one_process_writes_into_a_run(samebits, run):
     folder = os.open(run.path, os.O_RDONLY)
     try:

@@ -164,7 +164,7 @@ def large_label(root):
 DATA = {
     "missing": (
         lambda root: (root / IMAGES).unlink(), IMAGES,
-        'expected an IDX file, got no such file; run "apt install dataset-fashion-mnist" or set data.root to the '
+        'expected an IDX file, got no such file; run "apt install dataset-fashion-mnist" or set data.idx to the '
         "folder that has it",
     ),
     "truncated": (
@@ -193,10 +193,11 @@ DATA = {
         lambda root: write_idx(root / LABELS, np.zeros(TRAIN - 1)), LABELS,
         f"expected {TRAIN} labels, one an image, got {TRAIN - 1}; the two files belong to different sets",
     ),
-    "large label": (large_label, LABELS, "expected labels in 0..9, got 10 at image 17"),
+    "large label": (large_label, LABELS, "expected labels in 0..9, got 10 at image 17; is data.classes 10 right?"),
     "test images of another size": (
         lambda root: write_idx(root / "t10k-images-idx3-ubyte.gz", np.zeros((100, 8, 9))), "",
-        "expected test images of 12 x 12 pixels like the training images, got 8 x 9",
+        "expected test images of 12 x 12 pixels like the training images, got 8 x 9 pixels; both are shown "
+        "to one model",
     ),
 }  # fmt: skip
 

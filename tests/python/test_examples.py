@@ -94,6 +94,16 @@ def test_the_c_interface_gives_the_same_bits_without_the_cpp_library(package, bu
     assert "libsamebits_runtime.so" in libraries
     assert not any(name in libraries for name in ("libstdc++", "libhwy", "libtorch"))
 
+def test_the_plugin_is_trained_by_the_installed_executable(prefix, build_dir, build_example):
+    """Model and data are those of examples/plugin: built, trained on integers, exported, verified."""
+    library = build_example("plugin", cached(build_dir, "SAMEBITS_TORCH_DIR")).parent / "libmynet.so"
+    assert library.is_file()
+    shutil.copy(EXAMPLES / "plugin" / "rings.yaml", library.parent)
+    lines = run(prefix / "bin" / "samebits", "train", "rings.yaml", "--set", "export=[package]", cwd=library.parent).splitlines()
+    assert float(re.match(r"fp32 +([\d.]+)%", lines[0])[1]) > 95
+    assert lines[2].split()[1] == lines[3].split()[1]  # qat and exported
+    assert lines[4] == "model.samebits: 0 of 256 logits differ (128 images)"
+
 
 def test_the_runtime_example_says_how_to_call_it(build_example):
     run(build_example("runtime_only"), status=2)

@@ -26,6 +26,10 @@ def test_an_include_that_goes_up_is_found():
     assert structure.upward_includes(Fake()) == ["kernels/a.h includes csrc/"]
 
 
+def test_the_folders_of_training_include_one_another_one_way():
+    assert structure.circular_includes(TREE) == []
+
+
 @pytest.mark.parametrize(
     ("name", "limit"),
     [("argument lists over 8", 0), ("files over 400 lines", 0), ("files in the fullest folder", 25), ("lines over 110 columns", 0), ("lines of README.md", 170)],

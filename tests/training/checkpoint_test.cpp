@@ -1,5 +1,5 @@
-// training/run/checkpoint.h: a checkpoint gives everything back bit for bit, and says what does not fit.
-#include "training/run/checkpoint.h"
+// training/loop/checkpoint.h: a checkpoint gives everything back bit for bit, and says what does not fit.
+#include "training/loop/checkpoint.h"
 
 #include <cmath>
 #include <functional>
@@ -22,18 +22,18 @@ const TrainingPosition kPosition{
 
 /// A small model in QAT, with an optimizer that has done steps.
 struct Training {
-  std::shared_ptr<Model> model;
+  TrainableModel model;
   Prepared prepared;
   std::unique_ptr<torch::optim::Optimizer> optimizer;
 
   explicit Training(std::uint64_t seed, const OptimizerConfig& config = {}, const QConfig& scheme = {})
       : model((torch::manual_seed(seed), make_model({.name = "mlp", .hidden = {5}}, {{1, 2, 3}, 4}))),
-        prepared(prepare(*model, scheme, torch::zeros({1, 1, 2, 3}), 1)),
-        optimizer(make_optimizer(config, *model)) {}
+        prepared(prepare(ref_of(model), scheme, torch::zeros({1, 1, 2, 3}), 1)),
+        optimizer(make_optimizer(config, *model.module)) {}
 
   void step() {
     optimizer->zero_grad();
-    model->forward(torch::randn({8, 1, 2, 3})).square().mean().backward();
+    model.forward(torch::randn({8, 1, 2, 3})).square().mean().backward();
     optimizer->step();
   }
 };
@@ -47,7 +47,7 @@ class CheckpointTest : public testing::Test {
     Training training(1, config);
     training.step();
     training.step();
-    save_checkpoint(path_, *training.model, *training.optimizer, kPosition);
+    save_checkpoint(path_, *training.model.module, *training.optimizer, kPosition);
     return training;
   }
 
@@ -61,8 +61,8 @@ class CheckpointTest : public testing::Test {
   std::string error_of_loading(const Training& other) {
     return error_of([&] {
       const Checkpoint checkpoint = Checkpoint::read(path_);
-      checkpoint.load_model(*other.model);
-      checkpoint.load_optimizer(*other.model, *other.optimizer);
+      checkpoint.load_model(*other.model.module);
+      checkpoint.load_optimizer(*other.model.module, *other.optimizer);
     });
   }
 
@@ -76,8 +76,8 @@ void expect_same(const Training& a, const Training& b) {
     for (std::size_t i = 0; i < left.size(); ++i)
       EXPECT_TRUE(same_bits(left[i].value(), right[i].value())) << left[i].key();
   };
-  compare(a.model->named_parameters(), b.model->named_parameters());
-  compare(a.model->named_buffers(), b.model->named_buffers());
+  compare(a.model.module->named_parameters(), b.model.module->named_parameters());
+  compare(a.model.module->named_buffers(), b.model.module->named_buffers());
 }
 
 TEST_F(CheckpointTest, GoesOnBitForBit) {
@@ -85,11 +85,11 @@ TEST_F(CheckpointTest, GoesOnBitForBit) {
     const OptimizerConfig config{.name = name};
     Training resumed(2, config);
     Training trained = save(config);  // seeds the generator again
-    Checkpoint::read(path_).load_model(*resumed.model);
+    Checkpoint::read(path_).load_model(*resumed.model.module);
     expect_same(trained, resumed);
     EXPECT_EQ(resumed.prepared.state(), QuantizerState::kQuantizing);
     trained.step();  // draws its batch from the generator, which the checkpoint has
-    Checkpoint::read(path_).load_optimizer(*resumed.model, *resumed.optimizer);
+    Checkpoint::read(path_).load_optimizer(*resumed.model.module, *resumed.optimizer);
     resumed.step();
     expect_same(trained, resumed);
     EXPECT_EQ(Checkpoint::read(path_).position(), kPosition);
@@ -336,9 +336,9 @@ TEST_F(CheckpointTest, NeedsTheOptimizersStateOnceStepsWereDone) {
 
 TEST_F(CheckpointTest, ThatCannotBeWrittenIsAWriteError) {
   Training training(1);
-  EXPECT_THROW(
-      save_checkpoint(folder_ / "none" / "a.safetensors", *training.model, *training.optimizer, kPosition),
-      io::WriteError);
+  EXPECT_THROW(save_checkpoint(folder_ / "none" / "a.safetensors", *training.model.module,
+                               *training.optimizer, kPosition),
+               io::WriteError);
 }
 
 }  // namespace

@@ -82,7 +82,10 @@ threads: 3
 checkpoint_every: 50
 output: /tmp/elsewhere
 data:
-  root: ../data
+  idx: ../data
+  classes: 12
+  validation_fraction: 0.125
+  split_seed: 4
   batch_size: 7
   train_limit: 100
   test_limit: 10
@@ -107,7 +110,10 @@ export: [onnx]
   EXPECT_EQ(c.threads, 3);
   EXPECT_EQ(c.checkpoint_every, 50);
   EXPECT_EQ(c.output, "/tmp/elsewhere");
-  EXPECT_EQ(c.data, (DataConfig{.root = "../data",
+  EXPECT_EQ(c.data, (DataConfig{.path = "../data",
+                                .classes = 12,
+                                .validation_fraction = 0.125,
+                                .split_seed = 4,
                                 .batch_size = 7,
                                 .train_limit = 100,
                                 .test_limit = 10,
@@ -149,6 +155,34 @@ TEST_F(ConfigFile, AssignmentsWinInTheirOrder) {
   EXPECT_TRUE(c.qat.qconfig.layer("fc.1").skip);
 }
 
+TEST_F(ConfigFile, ReadsTheKeysOfEarlierVersions) {
+  EXPECT_EQ(load("name: a\ndata: {name: fashion_mnist, root: ../data}\n"),
+            load("name: a\ndata: {idx: ../data}\n"));
+}
+
+TEST_F(ConfigFile, ReadsTheKeysOfEachSource) {
+  const std::string rest = "\nmodel: {library: m.so, name: net}\n";
+  const auto data = [&](const std::string& keys) {
+    return load("name: a\ndata: {" + keys + "}" + rest).data;
+  };
+  EXPECT_EQ(data("images: a, size: 32, channels: 1"),
+            (DataConfig{.source = "images", .path = "a", .size = 32, .channels = 1}));
+  EXPECT_EQ(data("npy: a"), (DataConfig{.source = "npy", .path = "a"}));
+  EXPECT_EQ(data("csv: a.csv, target: class, header: false"),
+            (DataConfig{.source = "csv", .path = "a.csv", .target = {"class"}, .header = false}));
+  EXPECT_EQ(data("csv: a.csv, target: [x, y]"),
+            (DataConfig{.source = "csv", .path = "a.csv", .target = {"x", "y"}}));
+  EXPECT_EQ(data("text: a.txt, sequence: 16"),
+            (DataConfig{.source = "text", .path = "a.txt", .sequence = 16}));
+  EXPECT_EQ(data("library: l.so, name: n"), (DataConfig{.source = "library", .path = "l.so", .name = "n"}));
+  const Config gpt = load(
+      "name: a\ninit: w\ndata: {text: t}\ntask: {loss: next_token, metric: perplexity}\n"
+      "model: {name: gpt, width: 8, depth: 3, heads: 2}\nqat: {epochs: 0}\n");
+  EXPECT_EQ(gpt.init, "w");
+  EXPECT_EQ(gpt.task, (TaskConfig{.loss = "next_token", .metric = "perplexity"}));
+  EXPECT_EQ(gpt.model, (ModelConfig{.name = "gpt", .width = 8, .depth = 3, .heads = 2}));
+}
+
 struct BadFile {
   const char* text;
   Assignments assignments;
@@ -178,8 +212,8 @@ const BadFile kBadFiles[] = {
     {"name: a\nbatch_size: 1\n",
      {},
      "[config] c.yaml:2: batch_size: unknown key; expected name, seed, threads, checkpoint_every, output, "
-     "data, "
-     "model, train, qat or export\n  2 | batch_size: 1\n      ^"},
+     "init, "
+     "data, task, model, train, qat or export\n  2 | batch_size: 1\n      ^"},
     {"name: a\nqat:\n  activaton: {bits: 8}\n",
      {},
      "[config] c.yaml:3: qat.activaton: unknown key; did you mean \"activation\"?\n"
@@ -204,12 +238,78 @@ const BadFile kBadFiles[] = {
      "  2 | data: {batch_size: 0}\n                         ^"},
     {"name: a\ndata: {name: mnist}\n",
      {},
-     "[config] c.yaml:2: data.name: expected fashion_mnist, got \"mnist\"\n"
+     "[config] c.yaml:2: data.name: expected fashion_mnist, got \"mnist\"; name data by idx, images, npy, "
+     "csv, "
+     "text or library\n"
      "  2 | data: {name: mnist}\n                   ^"},
     {"name: a\ndata: {augment: {crop_padding: 29}}\n",
      {},
      "[config] c.yaml:2: data.augment.crop_padding: expected an integer in 0..28, got 29\n"
      "  2 | data: {augment: {crop_padding: 29}}\n                                     ^"},
+    {"name: a\ndata: {csv: a.csv, npy: b}\n",
+     {},
+     "[config] c.yaml:2: data.csv: expected npy or csv, got \"a.csv\"; keep one of them\n"
+     "  2 | data: {csv: a.csv, npy: b}\n                  ^"},
+    {"name: a\ndata: {root: a, idx: b}\n",
+     {},
+     "[config] c.yaml:2: data.root: expected no root beside idx, got \"a\"; remove it\n"
+     "  2 | data: {root: a, idx: b}\n                   ^"},
+    {"name: a\ndata: {csv: a.csv, sequence: 8}\nmodel: {name: mlp}\n",
+     {},
+     "[config] c.yaml:2: data.sequence: expected no sequence with data csv, got 8; remove the key\n"
+     "  2 | data: {csv: a.csv, sequence: 8}\n                                   ^"},
+    {"name: a\ndata: {csv: a.csv, augment: {flip: true}}\nmodel: {name: mlp}\n",
+     {},
+     "[config] c.yaml:2: data.augment: expected no augment with data csv, got a map; remove the key\n"
+     "  2 | data: {csv: a.csv, augment: {flip: true}}\n                                  ^"},
+    {"name: a\ndata: {images: a, channels: 2}\n",
+     {},
+     "[config] c.yaml:2: data.channels: expected 1 or 3, got 2\n"
+     "  2 | data: {images: a, channels: 2}\n                                  ^"},
+    {"name: a\ndata: {csv: a.csv, target: []}\nmodel: {name: mlp}\n",
+     {},
+     "[config] c.yaml:2: data.target: expected at least one text, got a list\n"
+     "  2 | data: {csv: a.csv, target: []}\n                                 ^"},
+    {"name: a\ndata: {test_fraction: 1}\n",
+     {},
+     "[config] c.yaml:2: data.test_fraction: expected a number > 0 and < 1, got 1\n"
+     "  2 | data: {test_fraction: 1}\n                            ^"},
+    {"name: a\ntask: {loss: mse}\n",
+     {},
+     "[config] c.yaml:2: task.loss: expected cross_entropy with data idx, got \"mse\"\n"
+     "  2 | task: {loss: mse}\n                   ^"},
+    {"name: a\ntask: {metric: mse}\n",
+     {},
+     "[config] c.yaml:2: task.metric: expected accuracy or top5 with loss cross_entropy, got \"mse\"\n"
+     "  2 | task: {metric: mse}\n                     ^"},
+    {"name: a\ndata: {text: a.txt}\nmodel: {name: gpt}\nqat: {epochs: 0}\ntask: {metric: top5}\n",
+     {},
+     "[config] c.yaml:5: task.metric: expected bits_per_byte, perplexity or accuracy with loss next_token, "
+     "got "
+     "\"top5\"\n  5 | task: {metric: top5}\n                     ^"},
+    {"name: a\ndata: {text: a.txt}\n",
+     {},
+     "[config] c.yaml: model.name: expected lstm, gru or gpt with data text, got cnn"},
+    {"name: a\ndata: {csv: a.csv}\nmodel: {name: resnet20}\n",
+     {},
+     "[config] c.yaml:3: model.name: expected mlp with data csv, got \"resnet20\"\n"
+     "  3 | model: {name: resnet20}\n                    ^"},
+    {"name: a\nmodel: {name: resnet20}\n",
+     {},
+     "[config] c.yaml: qat.epochs: expected 0 with model resnet20, got 2; its layers are torch's own, which "
+     "train in "
+     "float"},
+    {"name: a\nmodel: {name: transformer, width: 30}\nqat: {epochs: 0}\n",
+     {},
+     "[config] c.yaml: model.heads: expected a divisor of the width 30, got 4"},
+    {"name: a\nqat: {epochs: 0}\nexport: [onnx]\n",
+     {},
+     "[config] c.yaml:3: export: expected no export with qat.epochs 0, got a list; remove the key\n"
+     "  3 | export: [onnx]\n              ^"},
+    {"name: a\nmodel: {library: a.so, name: net, hidden: 3}\n",
+     {},
+     "[config] c.yaml:2: model.hidden: expected no hidden with a library, got 3; remove the key\n"
+     "  2 | model: {library: a.so, name: net, hidden: 3}\n                                                ^"},
     {"name: a\nmodel: {channels: []}\n",
      {},
      "[config] c.yaml:2: model.channels: expected at least one size, got a list; for example [64]\n"
@@ -296,7 +396,7 @@ const BadFile kBadFiles[] = {
      "[config] --set name.first=b: name: expected a map, got \"a\"; assign the whole value"},
     {"name: a\n",
      {"qat.epochs=1e3"},
-     "[config] --set qat.epochs=1e3: qat.epochs: expected an integer >= 1, got 1e3"},
+     "[config] --set qat.epochs=1e3: qat.epochs: expected an integer >= 0, got 1e3"},
     {"name: a\n", {"name="}, "[config] --set name=: name: expected a text, got nothing"},
 };
 
@@ -425,6 +525,8 @@ TEST_F(ConfigFile, EveryKeyThatIsWrittenHasARow) {
     config.train.optimizer.name = optimizer;
     expect_rows(YamlValue::parse(to_yaml(config), "resolved.yaml"));
   }
+  RandomConfig random(11);
+  for (int i = 0; i < 50; ++i) expect_rows(YamlValue::parse(to_yaml(random.draw()), "resolved.yaml"));
 }
 
 TEST_F(ConfigFile, EveryConfigIsReadBackEqualFromItsText) {

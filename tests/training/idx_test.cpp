@@ -1,5 +1,5 @@
 // Every way in which an IDX file can be wrong, with the whole message, and the real data set.
-#include "training/data/idx.h"
+#include "training/readers/idx.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -202,7 +202,7 @@ TEST_F(Idx, SaysHowToGetAMissingFile) {
   EXPECT_EQ(message_of([&] { read_idx_images(path_); }),
             "[data] " + path_.string() +
                 ": expected an IDX file, got no such file; run \"apt install dataset-fashion-mnist\" or set "
-                "data.root "
+                "data.idx "
                 "to the folder that has it");
 }
 

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "training/config.h"
+#include "training/models/names.h"
+#include "training/tasks/choices.h"
 
 namespace samebits::training {
 
@@ -23,15 +25,9 @@ class RandomConfig {
     c.threads = below(9);
     c.checkpoint_every = below(1000);
     c.output = text();
-    c.data = {.name = "fashion_mnist",
-              .root = text(),
-              .batch_size = 1 + below(512),
-              .train_limit = below(100),
-              .test_limit = below(100),
-              .augment = {.flip = below(2) == 0, .crop_padding = below(29)}};
-    c.model.name = pick({"cnn", "mlp"});
-    if (c.model.name == "cnn") c.model.channels = sizes();
-    c.model.hidden = sizes();
+    if (below(2) == 0) c.init = text();
+    c.data = data();
+    c.model = model(c.data.source);
     c.train.epochs = 1 + below(100);
     c.train.optimizer = optimizer(OptimizerConfig());
     c.train.schedule = schedule();
@@ -44,7 +40,9 @@ class RandomConfig {
     c.qat.qconfig.defaults.weight.bits = 2 + static_cast<int>(below(7));
     c.qat.qconfig.defaults.activation.averaging = 1 - fraction();
     c.qat.qconfig.layers = {{text(), {}}};
-    if (below(2) == 0) c.exports = {pick({"package", "onnx"})};
+    if (below(4) == 0 || !is_quantizable(c.model.name)) c.qat.epochs = 0;
+    if (c.qat.epochs > 0 && below(2) == 0) c.exports = {pick({"package", "onnx"})};
+    c.task = task(c.data.source);
     return c;
   }
 
@@ -78,6 +76,52 @@ class RandomConfig {
       o.beta2 = fraction();
     }
     return o;
+  }
+  DataConfig data() {
+    DataConfig d{.source = pick({"idx", "images", "npy", "csv", "text", "library"}), .path = text()};
+    if (d.source == "idx") d.classes = 2 + below(255);
+    if (d.source == "images") {
+      d.size = below(100);
+      d.channels = 1 + 2 * below(2);
+    }
+    if (d.source == "csv") {
+      for (std::int64_t i = below(3); i > 0; --i) d.target.push_back(text());
+      d.header = below(2) == 0;
+    }
+    if (d.source == "text") d.sequence = 2 + below(100);
+    if (d.source == "library") d.name = text();
+    d.test_fraction = 0.001 + 0.99 * fraction();
+    d.validation_fraction = fraction();
+    d.split_seed = random_() >> 1;
+    d.batch_size = 1 + below(512);
+    d.train_limit = below(100);
+    d.test_limit = below(100);
+    if (d.source != "csv" && d.source != "text")
+      d.augment = {.flip = below(2) == 0, .crop_padding = below(29)};
+    return d;
+  }
+  TaskConfig task(const std::string& source) {
+    if (below(2) == 0) return {};
+    const std::string loss = pick(losses_of(source));
+    return {.loss = loss, .metric = below(2) == 0 ? "auto" : pick(metrics_of(loss))};
+  }
+  ModelConfig model(const std::string& source) {
+    ModelConfig m;
+    if (below(5) == 0) {
+      m.library = text();
+      m.name = text();
+      return m;
+    }
+    m.name = pick(models_for(source));
+    if (m.name == "cnn") m.channels = sizes();
+    if (m.name == "cnn" || m.name == "mlp") {
+      m.hidden = sizes();
+      return m;
+    }
+    m.depth = below(65);
+    m.heads = m.name == "transformer" || m.name == "gpt" ? 1 + below(256) : 4;
+    m.width = m.heads * (1 + below(200));
+    return m;
   }
   ScheduleConfig schedule() { return {.name = pick({"cosine", "constant"}), .warmup_steps = below(500)}; }
 

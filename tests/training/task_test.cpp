@@ -9,8 +9,8 @@
 #include "training/loop/evaluate.h"
 #include "training/loop/trainer.h"
 #include "training/models/models.h"
-#include "training/report/run_report.h"
-#include "training/run/run_exports.h"
+#include "training/ship/run_exports.h"
+#include "training/ship/run_report.h"
 
 namespace samebits::training {
 namespace {
@@ -39,7 +39,7 @@ class Regression : public Task {
   const Examples& train() const override { return train_; }
   const Examples& test() const override { return test_; }
   void augment(Batch&, const StepPlace&) const override {}
-  std::shared_ptr<Model> make_model() const override {
+  TrainableModel make_model() const override {
     return make_mlp({.name = "mlp", .channels = {}, .hidden = {16}}, {{6}, 2});
   }
   Tensor loss(const Tensor& output, const Tensor& target) const override {
@@ -112,10 +112,10 @@ TEST_F(TaskTest, TestInputsCoverTheTestSetInOrder) {
 TEST_F(TaskTest, EvaluationDoesNotDependOnTheBatches) {
   set_up_process(config_);
   const auto model = task_.make_model();
-  const Evaluation one = evaluate(*model, task_, 1), all = evaluate(*model, task_, 1000);
+  const Evaluation one = evaluate(model, task_, 1), all = evaluate(model, task_, 1000);
   EXPECT_NEAR(one.loss, all.loss, 1e-6);
   EXPECT_NEAR(one.score, all.score, 1e-6);
-  EXPECT_TRUE(model->is_training());
+  EXPECT_TRUE(model.module->is_training());
 }
 
 }  // namespace

@@ -16,7 +16,7 @@
 #include <stdexcept>
 
 #include "tests/training/output_folder.h"
-#include "training/run/crc32c.h"
+#include "training/crc32c.h"
 
 namespace samebits::training {
 namespace {

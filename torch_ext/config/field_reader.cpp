@@ -32,6 +32,30 @@ void FieldReader::text(const std::string& key, std::string& field, const std::st
   if (field.empty()) value.fail("a text that is not empty");
 }
 
+void FieldReader::texts(const std::string& key, std::vector<std::string>& field, const std::string&) {
+  if (!map_.has(key)) return;
+  const YamlValue value = map_.at(key);
+  const std::vector<YamlValue> items = value.is_list() ? value.items() : std::vector{value};
+  if (items.empty()) value.fail("at least one text");
+  field.clear();
+  for (const YamlValue& item : items) {
+    field.push_back(item.text());
+    if (field.back().empty()) item.fail("a text that is not empty");
+  }
+}
+
+void FieldReader::one_of(std::string& key, std::string& field, const KeyMeanings& keys) {
+  std::vector<std::string> names, found;
+  for (const auto& [name, meaning] : keys) {
+    names.push_back(name);
+    if (map_.has(name)) found.push_back(name);
+  }
+  if (found.size() > 1) map_.at(found[1]).fail(found[0] + " or " + found[1], "keep one of them");
+  if (found.empty()) return;
+  key = found[0];
+  text(key, field, "");
+}
+
 void FieldReader::flag(const std::string& key, bool& field, const std::string&) {
   if (map_.has(key)) field = map_.at(key).boolean();
 }

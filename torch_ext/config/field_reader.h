@@ -14,6 +14,14 @@ class FieldReader {
   /// Required, and fit to name a folder.
   void folder_name(const std::string& key, std::string& field, const std::string& meaning);
   void text(const std::string& key, std::string& field, const std::string& meaning);
+  /// A text that may be missing: the field is empty then.
+  void optional_text(const std::string& key, std::string& field, const std::string& meaning) {
+    text(key, field, meaning);
+  }
+  /// One text, or a list of at least one; empty when it is missing.
+  void texts(const std::string& key, std::vector<std::string>& field, const std::string& meaning);
+  /// One of several keys, each a text: `key` is which, `field` what it says.
+  void one_of(std::string& key, std::string& field, const KeyMeanings& keys);
   void flag(const std::string& key, bool& field, const std::string& meaning);
   void choice(const std::string& key, std::string& field, const std::vector<std::string>& names,
               const std::string& meaning);
@@ -98,12 +106,32 @@ class FieldRefuser {
   void member(const std::string& key, std::int64_t, const std::vector<std::string>&, const std::string&) {
     reader_.refuse(key, reason_);
   }
+  void optional_text(const std::string& key, const std::string&, const std::string&) {
+    reader_.refuse(key, reason_);
+  }
+  void flag(const std::string& key, bool, const std::string&) { reader_.refuse(key, reason_); }
+  template <class... Rest>
+  void texts(const std::string& key, Rest&&...) {
+    reader_.refuse(key, reason_);
+  }
+  template <class... Rest>
+  void integer(const std::string& key, Rest&&...) {
+    reader_.refuse(key, reason_);
+  }
   template <class... Rest>
   void number(const std::string& key, Rest&&...) {
     reader_.refuse(key, reason_);
   }
   template <class... Rest>
   void sizes(const std::string& key, Rest&&...) {
+    reader_.refuse(key, reason_);
+  }
+  void choices(const std::string& key, const std::vector<std::string>&, const std::vector<std::string>&,
+               const std::string&) {
+    reader_.refuse(key, reason_);
+  }
+  template <class... Rest>
+  void map(const std::string& key, Rest&&...) {
     reader_.refuse(key, reason_);
   }
 

@@ -13,6 +13,16 @@ class FieldTable {
 
   void folder_name(const std::string& key, const std::string&, const std::string& meaning);
   void text(const std::string& key, const std::string& field, const std::string& meaning);
+  void optional_text(const std::string& key, const std::string&, const std::string& meaning) {
+    row({key, "text", "not empty", "none", meaning});
+  }
+  void texts(const std::string& key, const std::vector<std::string>&, const std::string& meaning) {
+    row({key, "text or list", "not empty", "none", meaning});
+  }
+  void one_of(const std::string& key, const std::string& field, const KeyMeanings& keys) {
+    for (const auto& [name, meaning] : keys)
+      row({name, "text", "not empty", name == key ? "`" + field + "`" : "none", meaning});
+  }
   void flag(const std::string& key, bool field, const std::string& meaning);
   void choice(const std::string& key, const std::string& field, const std::vector<std::string>& names,
               const std::string& meaning);

@@ -17,6 +17,13 @@ class FieldWriter {
 
   void folder_name(const std::string& key, const std::string& field, const std::string&) { pair(key, field); }
   void text(const std::string& key, const std::string& field, const std::string&) { pair(key, field); }
+  void optional_text(const std::string& key, const std::string& field, const std::string&) {
+    if (!field.empty()) pair(key, field);
+  }
+  void texts(const std::string& key, const std::vector<std::string>& field, const std::string&) {
+    if (!field.empty()) out_ << YAML::Key << key << YAML::Value << YAML::Flow << field;
+  }
+  void one_of(const std::string& key, const std::string& field, const KeyMeanings&) { pair(key, field); }
   void flag(const std::string& key, bool field, const std::string&) { pair(key, field); }
   void choice(const std::string& key, const std::string& field, const std::vector<std::string>&,
               const std::string&) {

@@ -56,6 +56,9 @@ struct NumberRange {
   double low, high = kAnyNumber;
 };
 
+/// Keys of which one stands for the others, and what each means.
+using KeyMeanings = std::vector<std::pair<std::string, std::string>>;
+
 /// What is said of a map besides its keys.
 struct MapText {
   std::string title = {};  // of its section in the documentation; empty: its rows stand in its parent's

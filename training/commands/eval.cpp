@@ -22,9 +22,9 @@ int eval(const Arguments& arguments) {
   const std::int64_t batch_size = opened.config.data.batch_size;
   const Evaluation result = arguments.package
                                 ? evaluate_package(opened.run.package(), *opened.task, batch_size)
-                                : evaluate(*opened.trained.model, *opened.task, batch_size);
+                                : evaluate(opened.trained.model, *opened.task, batch_size);
   const Metric metric = opened.task->metric();
-  std::printf("%-10s%s\nloss      %.4f\nimages    %s\n", metric.name, metric.text(result.score).c_str(),
+  std::printf("%-10s%s\nloss      %.4f\nexamples  %s\n", metric.name, metric.text(result.score).c_str(),
               result.loss, thousands_text(opened.task->test().size()).c_str());
   return kDone;
 }

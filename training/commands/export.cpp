@@ -7,7 +7,7 @@
 #include "training/commands/exit_codes.h"
 #include "training/commands/opened_run.h"
 #include "training/report/text.h"
-#include "training/run/run_exports.h"
+#include "training/ship/run_exports.h"
 
 namespace samebits::training {
 namespace {
@@ -21,9 +21,9 @@ int export_model(const Arguments& arguments) {
   OpenedRun opened = open_run(arguments.run, RunAccess::kWrite);
   if (!opened.trained.qat.has_value())
     throw UsageError("[export] " + arguments.run +
-                     ": expected a run that reached its QAT epochs, got one in its float epochs; go on with "
-                     "samebits train --resume " +
-                     arguments.run);
+                     ": expected a run that reached its QAT epochs, got one in its float epochs; " +
+                     (opened.config.qat.epochs == 0 ? "train it with qat.epochs > 0"
+                                                    : "go on with samebits train --resume " + arguments.run));
   const std::vector<std::string>& formats =
       arguments.formats.empty() ? opened.config.exports : arguments.formats;
   export_run(opened.run, opened.trained, *opened.task, formats);

@@ -1,6 +1,6 @@
 #include "training/commands/opened_run.h"
 
-#include "training/run/run_exports.h"
+#include "training/ship/run_exports.h"
 
 namespace samebits::training {
 

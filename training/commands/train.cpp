@@ -11,9 +11,9 @@
 #include "training/log.h"
 #include "training/loop/interrupt.h"
 #include "training/loop/trainer.h"
-#include "training/report/run_report.h"
 #include "training/report/text.h"
-#include "training/run/run_exports.h"
+#include "training/ship/run_exports.h"
+#include "training/ship/run_report.h"
 
 namespace samebits::training {
 namespace {
@@ -34,10 +34,13 @@ void print_scores(const RunDirectory& run, const Metric& metric) {
 
 /// Export, proof and report of a trained run.
 int finish(RunDirectory& run, const Config& config, BuiltModel& trained, const Task& task) {
-  log_info("exporting");
-  export_run(run, trained, task, config.exports);
-  log_info("verifying on " + thousands_text(task.test().size()) + " test images");
-  const std::vector<VerifyReport> verification = verify_run(run, trained, task);
+  std::vector<VerifyReport> verification;
+  if (trained.qat.has_value()) {
+    log_info("exporting");
+    export_run(run, trained, task, config.exports);
+    log_info("verifying on " + thousands_text(task.test().size()) + " test examples");
+    verification = verify_run(run, trained, task);
+  }
   write_report(run, config, trained, task, verification);
   print_scores(run, task.metric());
   const bool is_same = print_verification(verification);
@@ -56,7 +59,7 @@ int train_in(RunDirectory& run, const Config& config, const Task& task, bool res
                 printable_text(run.path().string()).c_str());
     return kInterrupted;
   }
-  log_info(trainer.result().qat->report());
+  if (trainer.result().qat.has_value()) log_info(trainer.result().qat->report());
   return finish(run, config, trainer.result(), task);
 }
 

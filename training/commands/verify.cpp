@@ -6,7 +6,7 @@
 #include "training/commands/commands.h"
 #include "training/commands/exit_codes.h"
 #include "training/commands/opened_run.h"
-#include "training/run/run_exports.h"
+#include "training/ship/run_exports.h"
 
 namespace samebits::training {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "kernels/common/isa.h"
 #include "training/library_errors.h"
+#include "training/loop/initial_weights.h"
 
 namespace samebits::training {
 
@@ -16,12 +17,16 @@ BuiltModel build_model(const Config& config, const Task& task, bool is_qat) {
 }
 
 void start_qat(BuiltModel& built, const Config& config, const Task& task) {
-  built.qat = refusing(
-      [&] { return prepare(*built.model, config.qat.qconfig, task.example(), config.qat.observe_steps); });
+  built.qat = refusing([&] {
+    return prepare(ref_of(built.model), config.qat.qconfig, task.example(), config.qat.observe_steps);
+  });
 }
 
 void check_trainable(const Config& config, const Task& task) {
-  build_model(config, task, /*is_qat=*/true);
+  BuiltModel built = build_model(config, task, /*is_qat=*/false);
+  if (!config.init.empty()) load_initial_weights(*built.model.module, config.init);
+  if (config.qat.epochs == 0) return;
+  start_qat(built, config, task);
   const std::int64_t qat_steps = config.qat.epochs * steps_per_epoch(task, config.data.batch_size);
   if (config.qat.observe_steps >= qat_steps)
     throw UsageError("[config] qat.observe_steps: expected less than the " + std::to_string(qat_steps) +

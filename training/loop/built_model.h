@@ -12,19 +12,20 @@ namespace samebits::training {
 
 /// A model, and its quantized layers once its QAT epochs began.
 struct BuiltModel {
-  std::shared_ptr<Model> model;
+  TrainableModel model;
   std::optional<Prepared> qat;
 };
 
-/// A new model as a configuration describes it. Throws UsageError when a layer refuses its scheme.
+/// A new model as a configuration describes it, its weights drawn. Throws UsageError when a layer refuses its
+/// scheme.
 BuiltModel build_model(const Config& config, const Task& task, bool is_qat);
 
 /// Sets up the layers of a model in float for its QAT epochs.
 void start_qat(BuiltModel& built, const Config& config, const Task& task);
 
-/// Throws UsageError when the model does not fit the data, a layer refuses its scheme, a layer's name matches
-/// none, or the QAT epochs end before they quantize: before a run begins, not after its float epochs. Draws
-/// from torch's default generator.
+/// Throws UsageError when the model or `init` does not fit, a layer refuses its scheme, a layer's name
+/// matches none, or the QAT epochs end before they quantize: before a run begins, not after its float epochs.
+/// Draws from torch's default generator.
 void check_trainable(const Config& config, const Task& task);
 
 /// Sets threads, deterministic algorithms and torch's seed as the configuration says.

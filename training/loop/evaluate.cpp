@@ -14,12 +14,11 @@ namespace samebits::training {
 namespace {
 
 Evaluation evaluate_outputs(const std::function<torch::Tensor(const torch::Tensor&)>& forward,
-                            const Task& task, std::int64_t batch_size) {
+                            const Examples& examples, const Task& task, std::int64_t batch_size) {
   const torch::NoGradGuard no_grad;
-  const Examples& test = task.test();
   Totals totals;
-  for (std::int64_t begin = 0; begin < test.size(); begin += batch_size) {
-    const Batch batch = test.range(begin, begin + batch_size);
+  for (std::int64_t begin = 0; begin < examples.size(); begin += batch_size) {
+    const Batch batch = examples.range(begin, begin + batch_size);
     task.add_up(totals, forward(batch.x), batch.target);
   }
   return {totals.loss / static_cast<double>(totals.examples), task.metric_value(totals)};
@@ -27,9 +26,14 @@ Evaluation evaluate_outputs(const std::function<torch::Tensor(const torch::Tenso
 
 }  // namespace
 
-Evaluation evaluate(Model& model, const Task& task, std::int64_t batch_size) {
-  const EvalGuard eval(model);
-  return evaluate_outputs([&](const torch::Tensor& x) { return model.forward(x); }, task, batch_size);
+Evaluation evaluate_on(const Examples& examples, const TrainableModel& model, const Task& task,
+                       std::int64_t batch_size) {
+  const EvalGuard eval(*model.module);
+  return evaluate_outputs(model.forward, examples, task, batch_size);
+}
+
+Evaluation evaluate(const TrainableModel& model, const Task& task, std::int64_t batch_size) {
+  return evaluate_on(task.test(), model, task, batch_size);
 }
 
 Evaluation evaluate_package(const std::filesystem::path& package, const Task& task, std::int64_t batch_size) {
@@ -41,7 +45,7 @@ Evaluation evaluate_package(const std::filesystem::path& package, const Task& ta
           {x.sizes().vec(), {x.const_data_ptr<float>(), x.const_data_ptr<float>() + x.numel()}});
       return torch::tensor(y.values).reshape(y.shape);
     };
-    return evaluate_outputs(forward, task, batch_size);
+    return evaluate_outputs(forward, task.test(), task, batch_size);
   });
 }
 

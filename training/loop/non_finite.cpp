@@ -16,10 +16,10 @@ bool is_finite(const torch::Tensor& tensor) {
 
 }  // namespace
 
-std::string first_non_finite(Model& model, const Batch& batch) {
+std::string first_non_finite(const TrainableModel& model, const Batch& batch) {
   const torch::NoGradGuard no_grad;
   std::map<const torch::nn::Module*, std::string> names;
-  for (const auto& module : model.named_modules()) names[module.value().get()] = module.key();
+  for (const auto& module : model.module->named_modules()) names[module.value().get()] = module.key();
   std::string where;
   const auto note = [&](const torch::Tensor& tensor, const std::string& text) {
     if (where.empty() && !is_finite(tensor)) where = text;

@@ -8,11 +8,22 @@
 #include <vector>
 
 #include "training/library_errors.h"
+#include "training/loop/initial_weights.h"
 #include "training/loop/interrupt.h"
 #include "training/loop/non_finite.h"
 #include "training/loop/optimizer.h"
 
 namespace samebits::training {
+namespace {
+
+/// Parameters and buffers of one model into another of the same configuration.
+void copy_tensors(const torch::nn::Module& from, torch::nn::Module& to) {
+  const auto parameters = from.named_parameters(), buffers = from.named_buffers();
+  for (auto& each : to.named_parameters()) each.value().copy_(parameters[each.key()]);
+  for (auto& each : to.named_buffers()) each.value().copy_(buffers[each.key()]);
+}
+
+}  // namespace
 
 /// One phase as numbers.
 struct Trainer::Phase {
@@ -33,7 +44,8 @@ Trainer::Trainer(const Config& config, RunDirectory& run, const Task& task, bool
     resume_from(Checkpoint::read(last));
   } else {
     built_ = build_model(config, task, /*is_qat=*/false);
-    optimizer_ = make_optimizer(config.train.optimizer, *built_.model);
+    if (!config.init.empty()) load_initial_weights(*built_.model.module, config.init);
+    optimizer_ = make_optimizer(config.train.optimizer, *built_.model.module);
   }
   if (resume) run_.keep_metrics_until(global_step(), /*with_ptq=*/is_qat());
   log_.emplace(run, task.metric());
@@ -43,9 +55,9 @@ void Trainer::resume_from(const Checkpoint& checkpoint) {
   position_ = checkpoint.position();
   checkpoint.check_position(phase().epochs, steps_per_epoch_);
   built_ = build_model(config_, task_, is_qat());
-  optimizer_ = make_optimizer(phase().optimizer, *built_.model);
-  checkpoint.load_model(*built_.model);
-  checkpoint.load_optimizer(*built_.model, *optimizer_);
+  optimizer_ = make_optimizer(phase().optimizer, *built_.model.module);
+  checkpoint.load_model(*built_.model.module);
+  checkpoint.load_optimizer(*built_.model.module, *optimizer_);
 }
 
 std::int64_t Trainer::global_step() const {
@@ -91,6 +103,10 @@ bool Trainer::run_phases() {
   if (!is_qat()) {
     if (!run_phase()) return false;
     save("fp32");
+    if (config_.qat.epochs == 0) {
+      save("final");
+      return true;
+    }
     switch_to_qat();
   }
   if (!run_phase()) return false;
@@ -110,7 +126,7 @@ bool Trainer::run_epoch(const Phase& phase) {
   const torch::Tensor order =
       epoch_order(task_.train().size(), config_.seed, earlier_epochs() + position_.epoch);
   times_.start_epoch();
-  built_.model->train();
+  built_.model.module->train();
   while (position_.step_in_epoch < steps_per_epoch_) {
     train_step(phase, order);
     if (position_.step_in_epoch == steps_per_epoch_) break;
@@ -156,17 +172,19 @@ void Trainer::train_step(const Phase& phase, const torch::Tensor& order) {
 }
 
 torch::Tensor Trainer::forward_loss(const Batch& batch) {
-  const torch::Tensor loss = task_.loss(built_.model->forward(batch.x), batch.target);
+  const torch::Tensor loss = task_.loss(built_.model.forward(batch.x), batch.target);
   if (!std::isfinite(loss.item<double>()))
-    fail("expected finite numbers, got NaN or infinity first in " + first_non_finite(*built_.model, batch) +
+    fail("expected finite numbers, got NaN or infinity first in " + first_non_finite(built_.model, batch) +
          "; lower the learning rate or look at the data");
   return loss;
 }
 
 void Trainer::finish_epoch(const Phase& phase) {
   EpochRecord record{.seconds = times_.epoch_seconds(), .step_ms = times_.median_ms()};
-  record.test = evaluate(*built_.model, task_, config_.data.batch_size);
-  score_ = record.test.score;
+  record.test = evaluate(built_.model, task_, config_.data.batch_size);
+  if (task_.validation() != nullptr)
+    record.validation = evaluate_on(*task_.validation(), built_.model, task_, config_.data.batch_size);
+  score_ = record.validation.value_or(record.test).score;
   record.train_loss = position_.loss_sum / static_cast<double>(std::max<std::int64_t>(position_.samples, 1));
   ++position_.epoch;
   position_.step_in_epoch = position_.samples = 0;
@@ -187,30 +205,30 @@ void Trainer::switch_to_qat() {
   measure_ptq();
   position_ = {.phase = "qat"};
   start_qat(built_, config_, task_);
-  optimizer_ = make_optimizer(config_.qat.optimizer, *built_.model);
+  optimizer_ = make_optimizer(config_.qat.optimizer, *built_.model.module);
   save("last");
 }
 
 /// The float model, quantized after training only: what the QAT epochs are compared with. A copy is used.
 void Trainer::measure_ptq() {
   const torch::NoGradGuard no_grad;
-  BuiltModel copy = build_model(config_, task_, /*is_qat=*/true);
-  const auto from = built_.model->named_parameters();
-  for (auto& parameter : copy.model->named_parameters()) parameter.value().copy_(from[parameter.key()]);
+  BuiltModel copy = build_model(config_, task_, /*is_qat=*/false);
+  copy_tensors(*built_.model.module, *copy.model.module);
+  start_qat(copy, config_, task_);
   std::vector<torch::Tensor> batches;
   const std::int64_t size = config_.data.batch_size, count = task_.train().size();
   const torch::Tensor order = epoch_order(count, config_.seed, /*epoch=*/0);
   for (std::int64_t i = 0; i < std::min(config_.qat.calibration_batches, steps_per_epoch_); ++i)
     batches.push_back(task_.train().batch(order.narrow(0, i * size, std::min(size, count - i * size))).x);
-  calibrate(*copy.model, *copy.qat, batches);
-  log_->ptq(global_step(), evaluate(*copy.model, task_, size));
+  calibrate(ref_of(copy.model), *copy.qat, batches);
+  log_->ptq(global_step(), evaluate(copy.model, task_, size));
 }
 
 void Trainer::save(const std::string& name) {
-  const std::string parameter = first_non_finite_parameter(*built_.model);
+  const std::string parameter = first_non_finite_parameter(*built_.model.module);
   if (!parameter.empty())
     fail("expected finite numbers, got NaN or infinity in " + parameter + "; lower the learning rate");
-  save_checkpoint(run_.checkpoint(name), *built_.model, *optimizer_, position_);
+  save_checkpoint(run_.checkpoint(name), *built_.model.module, *optimizer_, position_);
 }
 
 ProgressState Trainer::progress_state(const Phase& phase, double loss) const {

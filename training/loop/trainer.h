@@ -1,5 +1,5 @@
 // The main job: float training, then quantization-aware training, with checkpoints, metrics and a clean end
-// on SIGINT. What comes after (export, verify, report) is in run_exports.h and report/run_report.h.
+// on SIGINT. What comes after (export, verify, report) is in ship/.
 #pragma once
 
 #include <memory>
@@ -7,9 +7,10 @@
 #include <string>
 
 #include "training/loop/built_model.h"
+#include "training/loop/checkpoint.h"
+#include "training/loop/evaluate.h"
 #include "training/loop/step_times.h"
 #include "training/report/progress.h"
-#include "training/run/checkpoint.h"
 #include "training/run/metrics_log.h"
 #include "training/run/run_directory.h"
 

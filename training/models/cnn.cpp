@@ -20,10 +20,10 @@ void check_pools(std::size_t convs, std::int64_t height, std::int64_t width) {
                      std::to_string(convs) + "; each one halves them");
 }
 
-class Cnn : public Model {
+class Cnn : public torch::nn::Module {
  public:
-  Cnn(const ModelConfig& config, const ExampleShape& shape) {
-    std::int64_t channels = shape.input[0], height = shape.input[1], width = shape.input[2];
+  Cnn(const ModelConfig& config, const ModelRequest& request) {
+    std::int64_t channels = request.input[0], height = request.input[1], width = request.input[2];
     check_pools(config.channels.size(), height, width);
     for (const std::int64_t out_channels : config.channels) {
       const auto options = QATConv2dOptions(channels, out_channels, 3).padding(1).relu_input(!convs_.empty());
@@ -33,10 +33,10 @@ class Cnn : public Model {
       width /= 2;
     }
     std::vector<std::int64_t> sizes = config.hidden;
-    sizes.push_back(shape.outputs);
+    sizes.push_back(request.outputs);
     linears_.add(*this, channels * height * width, sizes, /*is_input_relu=*/!convs_.empty());
   }
-  torch::Tensor forward(const torch::Tensor& images) override {
+  torch::Tensor forward(const torch::Tensor& images) {
     torch::Tensor x = images;
     // relu(pool(x)) is pool(relu(x)): the next layer's quantizer applies it to a quarter of the elements.
     for (QATConv2d& conv : convs_) x = samebits::max_pool2d(conv->forward(x), 2);
@@ -50,8 +50,8 @@ class Cnn : public Model {
 
 }  // namespace
 
-std::shared_ptr<Model> make_cnn(const ModelConfig& config, const ExampleShape& shape) {
-  return std::make_shared<Cnn>(config, shape);
+TrainableModel make_cnn(const ModelConfig& config, const ModelRequest& request) {
+  return trainable_model(std::make_shared<Cnn>(config, request));
 }
 
 }  // namespace samebits::training

@@ -7,16 +7,16 @@
 namespace samebits::training {
 namespace {
 
-class Mlp : public Model {
+class Mlp : public torch::nn::Module {
  public:
-  Mlp(const ModelConfig& config, const ExampleShape& shape) {
+  Mlp(const ModelConfig& config, const ModelRequest& request) {
     const std::int64_t in_features =
-        std::accumulate(shape.input.begin(), shape.input.end(), std::int64_t{1}, std::multiplies<>());
+        std::accumulate(request.input.begin(), request.input.end(), std::int64_t{1}, std::multiplies<>());
     std::vector<std::int64_t> sizes = config.hidden;
-    sizes.push_back(shape.outputs);
+    sizes.push_back(request.outputs);
     linears_.add(*this, in_features, sizes, /*is_input_relu=*/false);
   }
-  torch::Tensor forward(const torch::Tensor& x) override { return linears_.forward(x); }
+  torch::Tensor forward(const torch::Tensor& x) { return linears_.forward(x); }
 
  private:
   Linears linears_;
@@ -24,8 +24,8 @@ class Mlp : public Model {
 
 }  // namespace
 
-std::shared_ptr<Model> make_mlp(const ModelConfig& config, const ExampleShape& shape) {
-  return std::make_shared<Mlp>(config, shape);
+TrainableModel make_mlp(const ModelConfig& config, const ModelRequest& request) {
+  return trainable_model(std::make_shared<Mlp>(config, request));
 }
 
 }  // namespace samebits::training

@@ -1,24 +1,26 @@
-// What every trainable model is: a module with one tensor in and one out.
+// What every trainable model is: a module with one tensor in and one out, built here or by a plug-in.
 #pragma once
 
-#include <torch/nn.h>
-
-#include <cstdint>
+#include <functional>
 #include <vector>
+
+#include "samebits/plugin.h"
+#include "torch_ext/forward.h"
 
 namespace samebits::training {
 
-/// x [n, …] to outputs [n, …].
-class Model : public torch::nn::Module {
- public:
-  virtual torch::Tensor forward(const torch::Tensor& x) = 0;
+/// A forward of one tensor, which may be called with a list of one too.
+struct OneTensorForward {
+  std::function<torch::Tensor(const torch::Tensor&)> forward;
+  torch::Tensor operator()(const torch::Tensor& x) const { return forward(x); }
+  std::vector<torch::Tensor> operator()(const std::vector<torch::Tensor>& inputs) const {
+    return {forward(inputs.at(0))};
+  }
 };
 
-/// What the data ask of a model: one input without its batch, {channels, height, width} of images, and how
-/// many outputs.
-struct ExampleShape {
-  std::vector<std::int64_t> input;
-  std::int64_t outputs;
-};
+/// How the library calls a model. Valid as long as the model is.
+inline ModelRef ref_of(const TrainableModel& model) {
+  return {*model.module, OneTensorForward{model.forward}};
+}
 
 }  // namespace samebits::training

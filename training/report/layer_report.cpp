@@ -66,11 +66,11 @@ std::vector<std::int64_t> code_counts(const QATLayer& layer) {
   return counts;
 }
 
-std::vector<LayerRow> layer_rows(Model& model, const std::vector<std::shared_ptr<QATLayer>>& layers,
+std::vector<LayerRow> layer_rows(const ModelRef& model, const std::vector<std::shared_ptr<QATLayer>>& layers,
                                  const std::vector<torch::Tensor>& batches) {
   std::map<const QATLayer*, Totals> totals;
   {
-    const EvalGuard eval(model);
+    const EvalGuard eval(model.module);
     const torch::NoGradGuard no_grad;
     const LayerWatch watch([&](const QATLayer& layer, const torch::Tensor& x, const torch::Tensor& y) {
       add(totals[&layer], layer, x, y);

@@ -64,6 +64,11 @@ std::string verdict_html(const char* css_class, const std::string& count, const 
          html_escaped(count) + "</p><p class=\"what\">" + html_escaped(what) + "</p></div>\n";
 }
 
+/// What an engine may do otherwise.
+std::string float_text(std::int64_t differing) {
+  return differing == 0 ? "" : ", " + thousands_text(differing) + " more by how the engine sums float layers";
+}
+
 std::string verification_html(const std::optional<Verification>& verification) {
   std::string html = "<div class=\"verdicts\">\n";
   if (!verification || verification->targets.empty()) {
@@ -77,7 +82,7 @@ std::string verification_html(const std::optional<Verification>& verification) {
         target.differing == 0 ? "same" : "differs",
         thousands_text(target.differing) + " of " + thousands_text(verification->logits) + " logits differ",
         target.name + " against the training forward, bit for bit, on " +
-            thousands_text(verification->images) + " images");
+            thousands_text(verification->images) + " images" + float_text(target.differing_float));
   }
   return html + "</div>\n";
 }

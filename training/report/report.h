@@ -62,6 +62,7 @@ struct Verification {
   struct Target {
     std::string name;  // "package", "onnx"
     std::int64_t differing = 0;
+    std::int64_t differing_float = 0;  // more, where an engine sums float layers in an order of its own
   };
   std::int64_t images = 0, logits = 0;
   std::vector<Target> targets;

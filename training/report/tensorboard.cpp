@@ -9,7 +9,7 @@
 
 #include "io/atomic_file.h"
 #include "tensorboard_event.pb.h"
-#include "training/run/crc32c.h"
+#include "training/crc32c.h"
 
 namespace samebits::training {
 namespace {

@@ -11,15 +11,22 @@ void MetricsLog::step(std::int64_t step, const std::string& phase, double loss, 
 }
 
 void MetricsLog::epoch(const EpochRecord& record, const std::vector<std::shared_ptr<QATLayer>>& layers) {
-  run_.append_metric({{"kind", "epoch"},
-                      {"step", record.step},
-                      {"epoch", record.epoch},
-                      {"phase", record.phase},
-                      {"train_loss", record.train_loss},
-                      {"test_loss", record.test.loss},
-                      {metric_.name, record.test.score},
-                      {"seconds", record.seconds},
-                      {"step_ms", record.step_ms}});
+  nlohmann::ordered_json line = {{"kind", "epoch"},
+                                 {"step", record.step},
+                                 {"epoch", record.epoch},
+                                 {"phase", record.phase},
+                                 {"train_loss", record.train_loss},
+                                 {"test_loss", record.test.loss},
+                                 {metric_.name, record.test.score},
+                                 {"seconds", record.seconds},
+                                 {"step_ms", record.step_ms}};
+  if (record.validation) {
+    line["validation_loss"] = record.validation->loss;
+    line[std::string("validation_") + metric_.name] = record.validation->score;
+    events_.scalar("validation/loss", record.step, record.validation->loss);
+    events_.scalar(std::string("validation/") + metric_.name, record.step, record.validation->score);
+  }
+  run_.append_metric(line);
   events_.scalar("train/epoch_loss", record.step, record.train_loss);
   events_.scalar("test/loss", record.step, record.test.loss);
   events_.scalar(std::string("test/") + metric_.name, record.step, record.test.score);

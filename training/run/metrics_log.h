@@ -3,11 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "torch_ext/modules/qat_layer.h"
-#include "training/loop/evaluate.h"
+#include "training/metric.h"
 #include "training/report/tensorboard.h"
 #include "training/run/run_directory.h"
 
@@ -22,6 +23,7 @@ struct EpochRecord {
   std::string phase;
   double train_loss = 0;
   Evaluation test;
+  std::optional<Evaluation> validation;
   double seconds = 0, step_ms = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <torch/version.h>
 #include <unistd.h>
 
@@ -14,9 +15,12 @@
 
 #include "io/atomic_file.h"
 #include "io/error.h"
+#include "io/posix.h"
+#include "io/regular_file.h"
 #include "kernels/common/isa.h"
 #include "kernels/common/kernel.h"
 #include "training/errors.h"
+#include "training/library_errors.h"
 
 namespace samebits::training {
 namespace {
@@ -58,6 +62,9 @@ void link_latest(const fs::path& run) {
   fs::create_directory_symlink(run.filename(), temporary, ignored);
   fs::rename(temporary, link, ignored);
 }
+
+/// A run of 10^9 steps that writes a record every ten has less.
+constexpr std::uint64_t kLargestText = std::uint64_t{1} << 34;
 
 /// Of io::temporary_beside().
 constexpr char kTemporaryPrefix[] = ".samebits-";
@@ -134,16 +141,23 @@ Config RunDirectory::config() const {
 }
 
 void RunDirectory::append_metric(const ordered_json& record) {
-  std::ofstream file(path_ / "metrics.jsonl", std::ios::app);
-  file << record.dump() << '\n';
-  file.flush();
-  if (!file)
-    throw io::WriteError("[write] " + (path_ / "metrics.jsonl").string() + ": " + std::strerror(errno));
+  const fs::path path = path_ / "metrics.jsonl";
+  io::Descriptor file(
+      ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666), path);
+  struct stat status = {};
+  if (::fstat(file.get(), &status) != 0) io::fail_write(path, errno);
+  if (!S_ISREG(status.st_mode))
+    throw io::WriteError("[write] " + path.string() + ": expected a regular file, got another; remove it");
+  const std::string line = record.dump() + "\n";
+  const ssize_t written = ::write(file.get(), line.data(), line.size());
+  if (written < 0) io::fail_write(path, errno);
+  if (static_cast<std::size_t>(written) != line.size()) io::fail_write(path, ENOSPC);
+  if (!file.close()) io::fail_write(path, errno);
 }
 
 std::vector<ordered_json> RunDirectory::metrics() const {
   std::vector<ordered_json> records;
-  std::ifstream file(path_ / "metrics.jsonl");
+  std::istringstream file(read_file("metrics.jsonl"));
   std::int64_t number = 0, wrong = 0;
   std::string wrong_text;
   for (std::string line; std::getline(file, line);) {
@@ -177,10 +191,14 @@ void RunDirectory::write_json(const std::string& name, const ordered_json& value
 }
 
 ordered_json RunDirectory::read_json(const std::string& name) const {
-  std::ifstream file(path_ / name);
-  ordered_json value = ordered_json::parse(file, nullptr, /*allow_exceptions=*/false);
+  ordered_json value = ordered_json::parse(read_file(name), nullptr, /*allow_exceptions=*/false);
   if (value.is_discarded()) throw UsageError("[run] " + (path_ / name).string() + ": expected JSON");
   return value;
+}
+
+std::string RunDirectory::read_file(const std::string& name) const {
+  if (!fs::exists(path_ / name)) return "";
+  return refusing([&] { return io::RegularFile(path_ / name, "run").read_all(kLargestText); });
 }
 
 void RunDirectory::write_text(const std::string& name, const std::string& text) const {

@@ -65,6 +65,8 @@ class RunDirectory {
 
  private:
   explicit RunDirectory(std::filesystem::path path) : path_(std::move(path)) {}
+  /// A regular file's text; empty when there is none.
+  std::string read_file(const std::string& name) const;
   std::filesystem::path path_;
   std::optional<RunLock> lock_;
 };

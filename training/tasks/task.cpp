@@ -2,7 +2,7 @@
 
 #include <torch/torch.h>
 
-#include "training/tasks/image_classification.h"
+#include "training/tasks/data_task.h"
 
 namespace samebits::training {
 
@@ -10,9 +10,8 @@ torch::Tensor Task::example() const {
   return torch::zeros_like(train().range(0, 1).x);
 }
 
-/// The one place that knows what kinds of data there are: data.name is one of idx images today.
 std::unique_ptr<Task> make_task(const Config& config) {
-  return make_image_classification(config);
+  return make_data_task(config);
 }
 
 std::int64_t steps_per_epoch(const Task& task, std::int64_t batch_size) {

@@ -1,6 +1,5 @@
 // What is learned: examples, model, loss and metric. Trainer, evaluation, export, verify and report know a
-// Task and nothing of images; another kind of data is another file beside image_classification.cpp and a line
-// in task.cpp.
+// Task and nothing of images or texts; data_task.h makes the one of a configuration.
 #pragma once
 
 #include <torch/types.h>
@@ -12,16 +11,10 @@
 #include "training/config.h"
 #include "training/data/examples.h"
 #include "training/data/random.h"
-#include "training/metric.h"
 #include "training/models/model.h"
+#include "training/tasks/objective.h"
 
 namespace samebits::training {
-
-/// Sums over examples, of which mean loss and metric are made.
-struct Totals {
-  double loss = 0, score = 0;
-  std::int64_t examples = 0;
-};
 
 class Task {
  public:
@@ -29,12 +22,14 @@ class Task {
 
   virtual const Examples& train() const = 0;
   virtual const Examples& test() const = 0;
+  /// What is looked at after each epoch besides the test set; null: nothing.
+  virtual const Examples* validation() const { return nullptr; }
   /// Changes training examples by chance. Draws depend on `place` alone.
   virtual void augment(Batch& batch, const StepPlace& place) const = 0;
 
   /// A new model; parameters are drawn from torch's default generator. Throws UsageError when it does not fit
   /// the data.
-  virtual std::shared_ptr<Model> make_model() const = 0;
+  virtual TrainableModel make_model() const = 0;
 
   /// What training minimizes: the mean over the batch, with gradient.
   virtual torch::Tensor loss(const torch::Tensor& output, const torch::Tensor& target) const = 0;

@@ -1,0 +1,113 @@
+"""samebits train with the built-in models that are torch's own modules, and runs that stay in float."""
+
+import json
+
+import pytest
+from cli_runs import MLP, Run, config_text, error_of, write_data
+
+FLOAT = ", epochs: 0"  # behind the qat epochs of config_text()
+
+
+@pytest.fixture(scope="module")
+def text_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("text") / "a.txt"
+    path.write_text("To be, or not to be, that is the question. " * 30)
+    return path
+
+
+@pytest.fixture(scope="module")
+def small_images(tmp_path_factory):
+    return write_data(tmp_path_factory.mktemp("small"), size=8, train=120, test=40)
+
+
+def float_config(data, model, name="net"):
+    return (
+        f"name: {name}\nthreads: 1\ndata: {data}\nmodel: {model}\n"
+        "train: {epochs: 2, optimizer: {lr: 5e-3}}\nqat: {epochs: 0}\n"
+    )
+
+
+# (model, whether it learns a text, a score that it reaches: accuracy, or bits per byte)
+MODELS = {
+    "resnet20": ("{name: resnet20, width: 4, depth: 1}", False, 60),
+    "mobilenet": ("{name: mobilenet, width: 4, depth: 1}", False, 25),
+    "lstm": ("{name: lstm, width: 32}", False, 25),
+    "gru": ("{name: gru, width: 32}", False, 25),
+    "transformer": ("{name: transformer, width: 32, depth: 1}", False, 25),
+    "lstm_of_tokens": ("{name: lstm, width: 32}", True, 5),
+    "gru_of_tokens": ("{name: gru, width: 32}", True, 5),
+    "gpt": ("{name: gpt, width: 32, depth: 1}", True, 5),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_network_of_torchs_own_layers_trains_in_float(samebits, small_images, text_file, name):
+    model, is_text, goal = MODELS[name]
+    data = f"{{text: {text_file}, sequence: 16, batch_size: 4}}" if is_text else f"{{idx: {small_images}, batch_size: 10}}"
+    run = samebits.train(float_config(data, model))
+    status = run.status()
+    metric = "bits_per_byte" if is_text else "accuracy"
+    assert status == {"state": "done", metric: {"fp32": status[metric]["fp32"], "ptq": None, "qat": None, "exported": None}}
+    assert (status[metric]["fp32"] < goal) if is_text else (status[metric]["fp32"] > goal)
+    assert [record["phase"] for record in run.metrics() if record["kind"] == "epoch"] == ["fp32", "fp32"]
+    assert not list((run.path / "export").iterdir())
+    page = (run.path / "report.html").read_text()
+    assert "not verified" in page and "QAT" not in page.replace("quantization", "")
+    evaluated = samebits("eval", run.path)
+    assert evaluated.stdout.startswith(metric) and evaluated.returncode == 0
+    before = run.checkpoint("final").read_bytes()
+    samebits.resume(run)
+    assert run.checkpoint("final").read_bytes() == before
+
+
+def test_a_float_run_cannot_be_exported(samebits, small_images):
+    run = samebits.train(float_config(f"{{idx: {small_images}, batch_size: 20}}", MLP))
+    assert error_of(samebits("export", run.path), 2) == (
+        f"error: [export] {run.path}: expected a run that reached its QAT epochs, got one in its float epochs; train it "
+        "with qat.epochs > 0\n"
+    )
+
+
+def test_a_run_begins_with_the_weights_of_another(samebits, data):
+    first = samebits.train(config_text(data, model=MLP, name="first").replace("epochs: 2", "epochs: 1"), *(["--set", "name=net"]))
+    weights = first.checkpoint("fp32")
+    config = samebits.write_config(config_text(data, model=MLP, top=f"threads: 1\ninit: {weights}"), "second.yaml")
+    result = samebits("train", config, "--set", "name=second", "--set", "train.epochs=1", "--set", "qat.epochs=1")
+    assert result.returncode == 0, result.stderr
+    second = Run(samebits.folder / "runs/second/latest")
+    loss = [next(record["loss"] for record in run.metrics() if record["kind"] == "step") for run in (first, second)]
+    assert loss[1] < 0.7 * loss[0]
+    wrong = samebits.write_config(config_text(data, top=f"threads: 1\ninit: {weights}"), "wrong.yaml")
+    assert error_of(samebits("train", wrong), 2) == (
+        f"error: [init] {weights}: conv1.bias: expected F32 [4], got none; is it of another model?\n"
+    )
+
+
+def test_layers_left_in_float_are_trained_exported_verified_and_reported(samebits, data):
+    run = samebits.train(
+        config_text(data, qat=", layers: {conv1: {skip: true}, fc1: {skip: true}}").replace("epochs: 2", "epochs: 1")
+    )
+    status = run.status()
+    assert status["verify"]["differing"] == {"package": 0, "onnx": 0}
+    result = samebits("verify", run.path, "--json", "verify.json")
+    assert result.returncode == 0, result.stdout
+    counts = json.loads((samebits.folder / "verify.json").read_text())
+    assert counts == status["verify"]
+    more = counts.get("differing_float", {}).get("onnx", 0)
+    sentence = f", {more:,} more by how the engine sums float layers" if more else ""
+    assert f"model.onnx: 0 of 1,000 logits differ (100 images){sentence}\n" in result.stdout
+    page = (run.path / "report.html").read_text()
+    assert ("by how the engine sums float layers" in page) == (more > 0)
+    assert "<td>conv2</td>" in page and "<td>conv1</td>" not in page
+    graph = json.loads((run.path / "export/model.samebits/graph.json").read_text())
+    operators = {node["name"]: node["op"] for node in graph["nodes"] if node["name"] in ("conv1", "conv2", "fc1", "fc2")}
+    assert operators == {"conv1": "float_conv2d", "conv2": "conv2d", "fc1": "float_linear", "fc2": "linear"}
+
+
+def test_a_validation_part_is_looked_at_after_each_epoch(samebits, data):
+    text = config_text(data, model=MLP, data=", validation_fraction: 0.25").replace("epochs: 2", "epochs: 1")
+    run = samebits.train(text)
+    epochs = [record for record in run.metrics() if record["kind"] == "epoch"]
+    assert all({"test_loss", "accuracy", "validation_loss", "validation_accuracy"} <= set(record) for record in epochs)
+    whole = samebits.train(text.replace(", validation_fraction: 0.25", ""))
+    assert all("validation_loss" not in record for record in whole.metrics())
