@@ -8,6 +8,8 @@
 #include <map>
 
 #include "tests/graph/cases/functions.h"
+#include "tests/graph/cases/normalize.h"
+#include "tests/graph/cases/reduce.h"
 #include "tests/graph/op_case.h"
 
 namespace samebits::graph {
@@ -155,7 +157,7 @@ inline const std::vector<OpRow>& op_rows() {
   };
   static const std::vector<OpRow> kAll = [] {
     std::vector<OpRow> rows = kRows;
-    for (const auto& theme : {function_rows()})
+    for (const auto& theme : {function_rows(), normalize_rows(), reduce_rows()})
       rows.insert(rows.end(), theme.begin(), theme.end());
     return rows;
   }();
