@@ -28,8 +28,26 @@ void in_float32(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 }  // namespace
 
 TORCH_LIBRARY_IMPL(samebits, AutocastCPU, library) {
-  for (const char* name : {"conv2d", "conv2d.encoded", "float_conv2d", "float_linear", "linear",
-                           "linear.encoded", "max_pool2d", "relu"})
+  for (const char* name : {"adaptive_avg_pool2d",
+                           "amax",
+                           "apply_function",
+                           "argmax",
+                           "conv2d",
+                           "conv2d.encoded",
+                           "eval_batch_norm",
+                           "float_conv2d",
+                           "float_linear",
+                           "linear",
+                           "linear.encoded",
+                           "log_softmax",
+                           "max_pool2d",
+                           "mean",
+                           "native_group_norm",
+                           "native_layer_norm",
+                           "relu",
+                           "rms_norm",
+                           "softmax",
+                           "sum"})
     library.impl(name, torch::CppFunction::makeFromBoxedFunction<&in_float32>());
 }
 

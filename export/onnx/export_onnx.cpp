@@ -60,7 +60,9 @@ void write(const Graph& graph, const std::vector<graph::TensorType>& types, onnx
   OnnxBuilder builder(proto, value_names(graph));
   for (const Node& node : graph.nodes) {
     builder.start_layer(node.name);
-    onnx_form_of (*node.op)({node, types[value], builder});
+    std::vector<graph::TensorType> inputs;
+    for (const std::string& input : node.inputs) inputs.push_back(*by_name.at(input));
+    onnx_form_of (*node.op)({node, types[value], builder, inputs});
     builder.write_to(node.outputs[0]);
     for (const std::string& output : node.outputs) by_name[output] = &types[value++];
   }

@@ -38,6 +38,18 @@ void OnnxBuilder::set(const char* name, std::int64_t value) {
   proto.set_i(value);
 }
 
+void OnnxBuilder::set(const char* name, const char* value) {
+  onnx::AttributeProto& proto = attribute(name);
+  proto.set_type(onnx::AttributeProto::STRING);
+  proto.set_s(value);
+}
+
+void OnnxBuilder::set_float(const char* name, float value) {
+  onnx::AttributeProto& proto = attribute(name);
+  proto.set_type(onnx::AttributeProto::FLOAT);
+  proto.set_f(value);
+}
+
 void OnnxBuilder::set(const char* name, std::span<const std::int64_t> values) {
   onnx::AttributeProto& proto = attribute(name);
   proto.set_type(onnx::AttributeProto::INTS);

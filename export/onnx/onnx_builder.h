@@ -31,7 +31,9 @@ class OnnxBuilder {
   std::string fresh(const std::string& what);
 
   void set(const char* attribute, std::int64_t value);
+  void set(const char* attribute, const char* value);
   void set(const char* attribute, std::span<const std::int64_t> values);
+  void set_float(const char* attribute, float value);
 
   /// Constants "LAYER/what"; an empty shape is a scalar.
   std::string constant(const std::string& what, std::span<const float> values, const graph::Sizes& shape);

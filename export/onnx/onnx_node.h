@@ -12,6 +12,7 @@ struct OnnxNode {
   const graph::Node& node;
   const graph::TensorType& output;
   OnnxBuilder& onnx;
+  graph::Types inputs = {};  // types of them
 };
 
 using OnnxForm = void(const OnnxNode& out);
@@ -19,6 +20,11 @@ using OnnxForm = void(const OnnxNode& out);
 OnnxForm& onnx_form_of(const graph::Operator& op);
 
 // What several forms share.
+
+/// A constant of one float.
+inline std::string scalar(const OnnxNode& out, const char* what, float value) {
+  return out.onnx.constant(what, {&value, 1}, {});
+}
 
 /// y + 0, which is y but for the sign of a zero. As an Add of one 0 it would be optimized away.
 std::string add_zero(OnnxBuilder& onnx, const std::string& y);

@@ -1,30 +1,18 @@
 // The operators under test, a row each: what they compute, and nodes that show it. The tests of every layer
 // read this table: tests/graph (a package gives back what was saved, docs/reference/package.md names every
 // key), tests/runtime (the oracle's bits at any batch and thread count), tests/export (onnxruntime gives
-// them). A row that is missing is found.
+// them). A row that is missing is found. Themes of many operators have their rows in cases/.
 #pragma once
 
 #include <algorithm>
 #include <map>
 
-#include "tests/graph/graphs.h"
-#include "tests/graph/op_oracle.h"
+#include "tests/graph/cases/functions.h"
+#include "tests/graph/cases/normalize.h"
+#include "tests/graph/cases/reduce.h"
+#include "tests/graph/op_case.h"
 
 namespace samebits::graph {
-
-/// A node on inputs "x", "z", … of these sizes for one item, behind the batch.
-struct OpCase {
-  std::string name;
-  std::any attributes;
-  std::vector<Sizes> inputs;
-};
-
-struct OpRow {
-  const char* op;
-  oracle::FloatTensor (*run)(const Node&, const oracle::Tensors&);
-  bool is_exact_in_onnx;  // false: engines compute it their own way
-  std::vector<OpCase> cases;
-};
 
 /// Windows that pools are tried with.
 inline std::vector<MaxPool2d> pool_windows() {
@@ -189,27 +177,13 @@ inline const std::vector<OpRow>& op_rows() {
         {"one value", Clamp{0.3f, 0.3f}, {{11}}}}},
       {"add", oracle::run_add, true, {{"images", Add{}, {{2, 3, 5}, {2, 3, 5}}}}},
   };
-  return kRows;
-}
-
-/// A graph of one node "op" that makes "y".
-inline Graph graph_of(const OpRow& row, const OpCase& c) {
-  Graph graph{.name = row.op, .inputs = {}, .outputs = {"y"}, .nodes = {}};
-  Node node{.op = find_operator(row.op),
-            .name = "op",
-            .scope = {},
-            .inputs = {},
-            .outputs = {"y"},
-            .attributes = c.attributes};
-  for (std::size_t i = 0; i < c.inputs.size(); ++i) {
-    const char* kNames[] = {"x", "z"};
-    TensorType type{Dtype::kFloat32, {kBatch}};
-    type.shape.insert(type.shape.end(), c.inputs[i].begin(), c.inputs[i].end());
-    graph.inputs.push_back({kNames[i], type});
-    node.inputs.push_back(kNames[i]);
-  }
-  graph.nodes = {std::move(node)};
-  return graph;
+  static const std::vector<OpRow> kAll = [] {
+    std::vector<OpRow> rows = kRows;
+    for (const auto& theme : {function_rows(), normalize_rows(), reduce_rows()})
+      rows.insert(rows.end(), theme.begin(), theme.end());
+    return rows;
+  }();
+  return kAll;
 }
 
 }  // namespace samebits::graph

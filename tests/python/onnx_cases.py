@@ -33,9 +33,12 @@ def differing(folder: Path, optimize: bool, threads: int) -> dict[str, int | str
 
 
 def wrong(got, expected, is_float: bool):
+    """Which elements differ. A NaN is one: sign and payload are the engine's."""
+    both_nan = numpy.isnan(got) & numpy.isnan(expected)
     if is_float:
-        return ~numpy.isclose(got, expected, rtol=1e-4, atol=1e-4 * max(float(numpy.abs(expected).max(initial=0)), 1))
-    return got.view(numpy.uint32) != expected.view(numpy.uint32)
+        largest = float(numpy.abs(expected[numpy.isfinite(expected)]).max(initial=0))
+        return ~numpy.isclose(got, expected, rtol=1e-4, atol=1e-4 * max(largest, 1)) & ~both_nan
+    return (got.view(numpy.uint32) != expected.view(numpy.uint32)) & ~both_nan
 
 
 if __name__ == "__main__":

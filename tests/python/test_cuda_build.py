@@ -20,7 +20,10 @@ def test_every_architecture_has_machine_code(kernels):
 
 
 OPERATORS = (
+    "amax",
+    "apply_function",
     "dequantize",
+    "eval_batch_norm",
     "fake_quantize",
     "fake_quantize_backward",
     "fake_quantize_codebook",
@@ -34,7 +37,11 @@ OPERATORS = (
     "linear_backward",
     "linear_int4",
     "linear_weight_only",
+    "log_softmax",
+    "mean",
     "min_max",
+    "native_group_norm",
+    "native_layer_norm",
     "observe",
     "observe_fake_quantize",
     "observe_histogram",
@@ -44,6 +51,9 @@ OPERATORS = (
     "quantize",
     "quantize_stochastic",
     "relu",
+    "rms_norm",
+    "softmax",
+    "sum",
     "unpack_int4",
 )
 

@@ -62,6 +62,28 @@ def opcheck_cases():
         ("linear_int4", (codes, scale, zero_point, *packed, 5)),
         ("linear_weight_only", (torch.randn(2, 12), *grouped, 5, 8, torch.randn(5), True)),
     ]
+    plain = ("exp", "tanh", "sigmoid", "erf", "silu", "gelu", "elu", "leaky_relu", "hardsigmoid", "hardswish")
+    cases += [(name, (leaf(4, 8),)) for name in plain]
+    cases += [(name, (torch.rand(4, 8).add(0.1).requires_grad_(),)) for name in ("log", "sqrt", "rsqrt")]
+    cases += [
+        ("apply_function", (leaf(4, 8), "gelu_tanh", [1.0, 1.0, 1.0])),
+        ("softmax", (leaf(4, 8, 3), 1)),
+        ("log_softmax", (leaf(4, 8, 3), -1)),
+        ("layer_norm", (leaf(4, 8), [8], leaf(8), leaf(8))),
+        ("native_layer_norm", (leaf(4, 3, 8), [3, 8], None, None, 1e-5)),
+        ("native_layer_norm", (leaf(4, 8), [8], leaf(8), None, 1e-5)),
+        ("group_norm", (leaf(4, 6, 3), 2, leaf(6), leaf(6))),
+        ("native_group_norm", (leaf(4, 6, 3), 3, None, leaf(6), 1e-5)),
+        ("rms_norm", (leaf(4, 8), [8], leaf(8))),
+        ("rms_norm", (leaf(4, 8), [4, 8])),
+        ("batch_norm", (leaf(4, 6, 3), leaf(6), leaf(6), torch.randn(6), torch.rand(6), False, 0.1, 1e-5)),
+        ("eval_batch_norm", (leaf(4, 6), None, leaf(6), torch.randn(6), torch.rand(6), 1e-5)),
+        ("sum", (leaf(4, 8, 3), [0, 2], True)),
+        ("mean", (leaf(4, 8, 3),)),
+        ("amax", (leaf(4, 8, 3), [1])),
+        ("argmax", (torch.randn(4, 8, 3), 1)),
+        ("adaptive_avg_pool2d", (leaf(2, 3, 5, 6), [2, 4])),
+    ]
     in_place = [
         ("observe_quantize", (x, *moving_grid(), 0.1, -8, 7)),
         ("observe_fake_quantize", (leaf(4, 8), *moving_grid(), 0.1, -8, 7)),

@@ -79,8 +79,10 @@ TracedModel trace(const ModelRef& model, const torch::Tensor& example) {
   }
   traced.input = traced.graph->inputs()[0];
   traced.output = traced.graph->outputs()[0];
-  for (std::size_t i = 0; i < inputs.paths.size(); ++i)
+  for (std::size_t i = 0; i < inputs.paths.size(); ++i) {
     traced.parameters[traced.graph->inputs()[i + 1]] = inputs.paths[i];
+    traced.tensors[traced.graph->inputs()[i + 1]] = inputs.values[i + 1].toTensor();
+  }
   const std::map<std::size_t, const jit::Value*> values = values_by_number(*traced.graph);
   for (const RecordedCall& call : calls)
     if (values.contains(call.input) && values.contains(call.output))

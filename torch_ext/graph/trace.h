@@ -28,6 +28,7 @@ struct TracedModel {
   const torch::jit::Value* input = nullptr;
   const torch::jit::Value* output = nullptr;
   std::map<const torch::jit::Value*, std::string> parameters;  // parameters and buffers, by path
+  std::map<const torch::jit::Value*, torch::Tensor> tensors;   // and what they hold
   std::map<const torch::jit::Value*, LayerCall> calls;         // by their output
   std::set<const torch::jit::Node*> within_calls;              // what layers compute inside
   torch::Tensor result;                                        // of the example

@@ -57,6 +57,8 @@ class TraceWalk {
   /// Strides, which are the kernel's sizes when the list is empty.
   graph::Pair strides(const Node* node, std::size_t input, const graph::Pair& kernel) const;
   std::vector<std::int64_t> sizes_of(const Value* value) const;
+  /// A parameter, a buffer or a constant; `what` it is, for the message. Undefined where the input is None.
+  torch::Tensor tensor(const Node* node, std::size_t input, const char* what) const;
   /// Whether the value is computed from the model's input.
   bool is_from_input(const Value* value) const { return from_input_.count(value) != 0; }
 

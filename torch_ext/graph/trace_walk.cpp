@@ -217,6 +217,15 @@ graph::Pair TraceWalk::strides(const Node* node, std::size_t input, const graph:
   return integers(node, input, "strides").empty() ? kernel : pair(node, input, "strides");
 }
 
+torch::Tensor TraceWalk::tensor(const Node* node, std::size_t input, const char* what) const {
+  const auto parameter = traced_.tensors.find(node->input(input));
+  if (parameter != traced_.tensors.end()) return parameter->second;
+  const auto constant = jit::toIValue(node->input(input));
+  TORCH_CHECK(constant.has_value(), "[export] after ", previous(), ": expected ", what, " of ",
+              node->kind().toQualString(), " to be a parameter or a constant, got a computed one");
+  return constant->isNone() ? torch::Tensor() : constant->toTensor();
+}
+
 std::vector<std::int64_t> TraceWalk::sizes_of(const Value* value) const {
   const auto type = value->type()->cast<c10::TensorType>();
   const auto sizes = type == nullptr ? std::nullopt : type->sizes().concrete_sizes();

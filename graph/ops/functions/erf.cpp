@@ -1,0 +1,10 @@
+#include "graph/ops/functions/plain_function.h"
+
+namespace samebits::graph::ops {
+
+const Operator& erf() {
+  static const Operator kOperator = define<Erf, infer_function<Erf>>({});
+  return kOperator;
+}
+
+}  // namespace samebits::graph::ops

@@ -1,0 +1,10 @@
+#include "graph/ops/functions/plain_function.h"
+
+namespace samebits::graph::ops {
+
+const Operator& log() {
+  static const Operator kOperator = define<Log, infer_function<Log>>({});
+  return kOperator;
+}
+
+}  // namespace samebits::graph::ops

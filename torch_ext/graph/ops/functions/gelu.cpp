@@ -1,0 +1,20 @@
+#include "graph/ops/functions/gelu.h"
+
+#include "torch_ext/graph/trace_reader.h"
+
+namespace samebits::trace_ops {
+namespace {
+
+void read(TraceWalk& walk, const torch::jit::Node* node) {
+  const auto approximate = walk.constant<std::string>(node, 1, "approximation");
+  walk.add(graph::Gelu{approximate == "tanh"}, {node->input(0)}, node->output(0));
+}
+
+}  // namespace
+
+const TraceReader& gelu() {
+  static const TraceReader kReader{{"samebits::gelu"}, read};
+  return kReader;
+}
+
+}  // namespace samebits::trace_ops
