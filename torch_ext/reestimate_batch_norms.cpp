@@ -55,6 +55,7 @@ class Estimation {
   ~Estimation() {
     for (const End& end : ends_) end();
   }
+  bool is_empty() const { return ends_.empty(); }
   Estimation(const Estimation&) = delete;
   Estimation& operator=(const Estimation&) = delete;
 
@@ -69,6 +70,7 @@ void reestimate_batch_norms(const ModelRef& model, const std::vector<torch::Tens
   const EvalGuard eval(model.module);
   const torch::NoGradGuard no_grad;
   const Estimation estimation(model.module);
+  if (estimation.is_empty()) return;
   for (const torch::Tensor& batch : batches) model.forward(batch.clone());
 }
 

@@ -194,6 +194,12 @@ void visit_qat(Visitor& visitor, Part& qat) {
                   "steps in float at the start, while activation ranges are observed");
   visitor.number("freeze_at", qat.freeze_at, NumberRange{0, 1},
                  "fraction of the steps after which activation scales stay");
+  visitor.number("freeze_bn_at", qat.freeze_bn_at, NumberRange{0, 1},
+                 "fraction of the steps after which batch norms of layers keep their statistics, not before "
+                 "`observe_steps`; training computes from there on what ships");
+  visitor.integer("bn_reestimate_batches", qat.bn_reestimate_batches, at_least(0, kMostSteps),
+                  "training batches over which statistics are averaged anew, on the layers as they are "
+                  "quantized, before each evaluation and when they are frozen; 0: none");
   visitor.integer("calibration_batches", qat.calibration_batches, at_least(1, kMostSteps),
                   "training batches that calibrate the post-training quantization of the report");
   visit_qconfig(visitor, qat.qconfig);

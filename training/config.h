@@ -79,13 +79,15 @@ struct TrainConfig {
 
 /// The quantization-aware training that follows it.
 struct QatConfig {
-  std::int64_t epochs = 2;                // 0: the run trains in float alone, and exports nothing
-  OptimizerConfig optimizer{.lr = 2e-4};  // in YAML, what is not named comes from train.optimizer, lr / 5
-  ScheduleConfig schedule;                // in YAML, the name comes from train.schedule
-  std::int64_t observe_steps = 200;       // steps in float, while ranges are observed
-  double freeze_at = 0.75;                // fraction of the steps after which activation scales stay
-  std::int64_t calibration_batches = 16;  // of post-training quantization, the report's comparison
-  QConfig qconfig;                        // the keys weight, activation, skip, layers
+  std::int64_t epochs = 2;                 // 0: the run trains in float alone, and exports nothing
+  OptimizerConfig optimizer{.lr = 2e-4};   // in YAML, what is not named comes from train.optimizer, lr / 5
+  ScheduleConfig schedule;                 // in YAML, the name comes from train.schedule
+  std::int64_t observe_steps = 200;        // steps in float, while ranges are observed
+  double freeze_at = 0.75;                 // fraction of the steps after which activation scales stay
+  double freeze_bn_at = 0.5;               // fraction after which batch norms keep their statistics
+  std::int64_t bn_reestimate_batches = 0;  // that make statistics anew before an evaluation; 0: none do
+  std::int64_t calibration_batches = 16;   // of post-training quantization, the report's comparison
+  QConfig qconfig;                         // the keys weight, activation, skip, layers
   friend bool operator==(const QatConfig&, const QatConfig&) = default;
 };
 

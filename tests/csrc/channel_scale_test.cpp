@@ -60,7 +60,8 @@ class ChannelScale : public OpTest {
 TEST_F(ChannelScale, GivesTheOraclesBitsForEveryKindOfWeight) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.why);
-    EXPECT_EQ(first_difference(values_of<float>(c.run(c.layer, c.channel_scale).y), c.expected()), "");
+    const Tensor y = c.run(c.layer, c.channel_scale).y;
+    EXPECT_EQ(first_difference(y, tensor_of(c.expected(), y.sizes())), "");
   }
 }
 

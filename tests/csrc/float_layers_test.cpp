@@ -9,7 +9,8 @@ namespace samebits::ops {
 namespace {
 
 class FloatLayers : public OpTest {};
-using Pair = std::vector<std::int64_t>;
+using OptionalTensor = std::optional<Tensor>;
+using Pair = std::array<std::int64_t, 2>;
 
 /// A leaf whose memory is not in order.
 Tensor strided(std::vector<std::int64_t> shape) {
@@ -19,6 +20,16 @@ Tensor strided(std::vector<std::int64_t> shape) {
 void expect_close(const Tensor& got, const Tensor& expected) {
   EXPECT_EQ(got.sizes(), expected.sizes());
   EXPECT_LT((got - expected).abs().max().item<float>(), 1e-4f);
+}
+
+/// Of the first order, and of a sum over those.
+std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& inputs) {
+  auto first = torch::autograd::grad({y.sin()}, inputs, {at::ones_like(y)}, true, /*create_graph=*/true);
+  Tensor sum = at::zeros({});
+  for (const Tensor& each : first) sum = sum + each.square().sum();
+  const auto second = torch::autograd::grad({sum}, inputs);
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
 }
 
 TEST_F(FloatLayers, LinearGivesTheOraclesBitsForRowsOfEveryRank) {
@@ -46,11 +57,56 @@ TEST_F(FloatLayers, Conv2dGivesTheOraclesBits) {
       oracle::float_conv2d(shape, values_of<float>(x), values_of<float>(weight), values_of<float>(bias));
   EXPECT_EQ(y.sizes(), (std::vector<std::int64_t>{2, 4, shape.out_height(), shape.out_width()}));
   EXPECT_EQ(first_difference(y, tensor_of(expected, y.sizes())), "");
-  expect_same_description(float_conv2d(x.to(at::kMeta), weight.to(at::kMeta), bias.to(at::kMeta), Pair{2, 1},
-                                       Pair{1, 2}, Pair{1, 2}, 2),
+  expect_same_description(float_conv2d(x.to(at::kMeta), weight.to(at::kMeta), bias.to(at::kMeta),
+                                       Conv2dWindow{{2, 1}, {1, 2}, {1, 2}, 2}),
                           y);
   EXPECT_EQ(float_conv2d(x.narrow(0, 0, 0), weight, bias, Conv2dWindow{{1, 1}, {0, 0}, {1, 1}, 2}).size(0),
             0);
+}
+
+TEST_F(FloatLayers, MultiplyByTheFactorsOfTheirChannelsBeforeTheBias) {
+  const Tensor x = strided({2, 6, 8, 7}), kernel = strided({4, 3, 3, 2}),
+               scale = at::tensor({-1.3f, 0.0f, 2.1f, 1e-20f});
+  const oracle::Conv2d shape{6, 8, 7, 4, 3, 2, 2, 1, 1, 2, 1, 2, 2};
+  for (const OptionalTensor& bias : {OptionalTensor(at::randn({4})), OptionalTensor()}) {
+    const std::vector<float> bias_values = bias.has_value() ? values_of<float>(*bias) : std::vector<float>();
+    const Tensor y = float_conv2d(x, kernel, bias, Conv2dWindow{{2, 1}, {1, 2}, {1, 2}, 2}, scale);
+    EXPECT_EQ(first_difference(
+                  y, tensor_of(oracle::float_conv2d(shape, values_of<float>(x), values_of<float>(kernel),
+                                                    bias_values, values_of<float>(scale)),
+                               y.sizes())),
+              "");
+    const Tensor rows = strided({5, 7}), weight = strided({4, 7});
+    EXPECT_EQ(
+        first_difference(float_linear(rows, weight, bias, scale),
+                         tensor_of(oracle::float_linear(values_of<float>(rows), values_of<float>(weight), 4,
+                                                        7, bias_values, values_of<float>(scale)),
+                                   {5, 4})),
+        "");
+  }
+}
+
+TEST_F(FloatLayers, HaveTheGradientsOfTheirChannelsFactors) {
+  const Tensor scale = at::tensor({-1.3f, 0.0f, 2.1f, 0.5f}).requires_grad_();
+  for (const bool has_bias : {true, false}) {
+    const auto leaf = [](at::IntArrayRef sizes) { return at::randn(sizes).requires_grad_(); };
+    const Tensor x = leaf({2, 3, 7}), weight = leaf({4, 7}), bias = leaf({4}), image = leaf({2, 4, 6, 5}),
+                 kernel = leaf({4, 2, 3, 3});
+    std::vector<Tensor> of_linear = {x, weight, scale}, of_conv = {image, kernel, scale};
+    const OptionalTensor given = has_bias ? OptionalTensor(bias) : OptionalTensor();
+    Tensor linear = at::matmul(x, weight.t()) * scale,
+           conv = at::conv2d(image, kernel, {}, {2, 1}, {1, 0}, {1, 1}, 2) * scale.view({4, 1, 1});
+    if (has_bias) {
+      linear = linear + bias, conv = conv + bias.view({4, 1, 1});
+      of_linear.push_back(bias), of_conv.push_back(bias);
+    }
+    const auto expect = [&](const Tensor& got, const Tensor& expected, const std::vector<Tensor>& inputs) {
+      const auto ours = gradients(got, inputs), aten = gradients(expected, inputs);
+      for (std::size_t i = 0; i < ours.size(); ++i) expect_close(ours[i], aten[i]);
+    };
+    expect(float_linear(x, weight, given, scale), linear, of_linear);
+    expect(float_conv2d(image, kernel, given, Conv2dWindow{{2, 1}, {1, 0}, {1, 1}, 2}, scale), conv, of_conv);
+  }
 }
 
 TEST_F(FloatLayers, GiveTheSameBitsWith1And2Threads) {
@@ -69,14 +125,6 @@ TEST_F(FloatLayers, HaveAtensGradientsAlsoOfSecondOrder) {
   const Tensor x = strided({2, 3, 5}), weight = strided({4, 5}), bias = at::randn({4}).requires_grad_(true);
   const Tensor image = strided({2, 4, 6, 5}), kernel = strided({6, 2, 3, 3}),
                channel = at::randn({6}).requires_grad_(true);
-  const auto gradients = [](const Tensor& y, const std::vector<Tensor>& inputs) {
-    auto first = torch::autograd::grad({y.sin()}, inputs, {at::ones_like(y)}, true, /*create_graph=*/true);
-    Tensor sum = at::zeros({});
-    for (const Tensor& each : first) sum = sum + each.square().sum();
-    const auto second = torch::autograd::grad({sum}, inputs);
-    first.insert(first.end(), second.begin(), second.end());
-    return first;
-  };
   const auto ours = gradients(float_linear(x, weight, bias), {x, weight, bias});
   const auto theirs = gradients(at::linear(x, weight, bias), {x, weight, bias});
   for (std::size_t i = 0; i < ours.size(); ++i) expect_close(ours[i], theirs[i]);
@@ -117,6 +165,12 @@ TEST_F(FloatLayers, SayWhichArgumentIsWrong) {
        [&] {
          float_conv2d(image, at::zeros({4, 2, 3, 0}), std::nullopt, Conv2dWindow{{1, 1}, {0, 0}, {1, 1}, 1});
        }},
+      {"[float_linear] channel_scale: expected [4], got shape [4, 1]",
+       [&] {
+         float_linear(x, weight, std::nullopt, at::zeros({4, 1}));
+       }},
+      {"[float_conv2d] channel_scale: expected float32, got float64; call .to(torch::kFloat)",
+       [&] { float_conv2d(image, kernel, std::nullopt, {}, at::zeros({4}, at::kDouble)); }},
       {"[float_conv2d] bias: expected [4], got shape [2]",
        [&] {
          float_conv2d(image, kernel, at::zeros({2}), Conv2dWindow{{1, 1}, {0, 0}, {1, 1}, 1});

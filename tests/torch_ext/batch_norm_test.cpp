@@ -43,7 +43,7 @@ void scatter(nn::Module& model) {
   }
   for (const auto& parameter : model.named_parameters())
     if (parameter.key().ends_with(".weight") && parameter.value().dim() == 1)
-      parameter.value().index_put_({1}, 0.0f);
+      torch::Tensor(parameter.value())[1] = 0.0f;
 }
 
 Prepared prepared_cnn(nn::Sequential& model, const QConfig& config = QConfig()) {

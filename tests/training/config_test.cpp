@@ -101,6 +101,8 @@ qat:
   schedule: {name: cosine, warmup_steps: 6}
   observe_steps: 1
   freeze_at: 1
+  freeze_bn_at: 0.25
+  bn_reestimate_batches: 3
   calibration_batches: 2
   activation: {bits: 6}
 export: [onnx]
@@ -128,6 +130,8 @@ export: [onnx]
                 .schedule = {.name = "cosine", .warmup_steps = 6},
                 .observe_steps = 1,
                 .freeze_at = 1,
+                .freeze_bn_at = 0.25,
+                .bn_reestimate_batches = 3,
                 .calibration_batches = 2};
   qat.qconfig.defaults.activation.bits = 6;
   EXPECT_EQ(c.qat, qat);
@@ -360,6 +364,10 @@ const BadFile kBadFiles[] = {
      {},
      "[config] c.yaml:2: qat.freeze_at: expected a number in 0..1, got 1.5\n"
      "  2 | qat: {freeze_at: 1.5}\n                       ^"},
+    {"name: a\nqat: {freeze_bn_at: -1}\n",
+     {},
+     "[config] c.yaml:2: qat.freeze_bn_at: expected a number in 0..1, got -1\n"
+     "  2 | qat: {freeze_bn_at: -1}\n                          ^"},
     {"name: a\nqat: {weight: {bits: 9}}\n",
      {},
      "[config] c.yaml:2: qat.weight.bits: expected an integer in 2..8, got 9\n"

@@ -36,6 +36,8 @@ class RandomConfig {
     c.qat.schedule = schedule();
     c.qat.observe_steps = 1 + below(1000);
     c.qat.freeze_at = fraction();
+    c.qat.freeze_bn_at = fraction();
+    c.qat.bn_reestimate_batches = below(100);
     c.qat.calibration_batches = 1 + below(100);
     c.qat.qconfig.defaults.weight.bits = 2 + static_cast<int>(below(7));
     c.qat.qconfig.defaults.activation.averaging = 1 - fraction();

@@ -16,13 +16,15 @@ JoinedBatchNormImpl::JoinedBatchNormImpl(const torch::nn::BatchNormOptions& opti
       options.track_running_stats() && statistics.mean.defined() && statistics.variance.defined(),
       "[batch_norm] expected one that tracks running statistics, got track_running_stats false; a layer "
       "cannot join it");
+  TORCH_INTERNAL_ASSERT(statistics.batches.defined() || options.momentum().has_value());
   const auto trains = [](const Tensor& tensor) { return tensor.defined() && tensor.requires_grad(); };
   const bool trains_weight = trains(parameters.weight), trains_bias = trains(parameters.bias);
   weight = register_parameter("weight", std::move(parameters.weight), trains_weight);
   bias = register_parameter("bias", std::move(parameters.bias), trains_bias);
   running_mean = register_buffer("running_mean", std::move(statistics.mean));
   running_var = register_buffer("running_var", std::move(statistics.variance));
-  num_batches_tracked = register_buffer("num_batches_tracked", std::move(statistics.batches));
+  if (statistics.batches.defined())
+    num_batches_tracked = register_buffer("num_batches_tracked", std::move(statistics.batches));
 }
 
 bool JoinedBatchNormImpl::uses_batch_statistics(bool layer_is_training) const {
@@ -34,7 +36,7 @@ Tensor JoinedBatchNormImpl::normalize_by_batch(const Tensor& y) {
   if (estimated_batches_.has_value()) {
     momentum = 1.0 / static_cast<double>(++*estimated_batches_);
   } else {
-    num_batches_tracked.add_(1);
+    if (num_batches_tracked.defined()) num_batches_tracked.add_(1);
     // Without a momentum it is the average of all batches, as torch::nn::BatchNorm has it.
     if (!options_.momentum().has_value()) momentum = 1.0 / num_batches_tracked.item<double>();
   }

@@ -25,6 +25,16 @@ class JoinedBatchNormImpl : public torch::nn::Module {
       : JoinedBatchNormImpl(source.options, {source.weight, source.bias},
                             {source.running_mean, source.running_var, source.num_batches_tracked}) {}
 
+  struct Parameters {
+    torch::Tensor weight, bias;
+  };
+  struct Statistics {
+    torch::Tensor mean, variance, batches;
+  };
+  /// Shares these. `batches` may be undefined where a momentum is given: then somebody else counts them.
+  JoinedBatchNormImpl(const torch::nn::BatchNormOptions& options, Parameters parameters,
+                      Statistics statistics);
+
   torch::Tensor weight, bias;  // [channels], or undefined without affine
   torch::Tensor running_mean, running_var, num_batches_tracked;
 
@@ -60,14 +70,6 @@ class JoinedBatchNormImpl : public torch::nn::Module {
   std::shared_ptr<JoinedBatchNormImpl> clone_for_layer(const std::optional<torch::Device>& device) const;
 
  private:
-  struct Parameters {
-    torch::Tensor weight, bias;
-  };
-  struct Statistics {
-    torch::Tensor mean, variance, batches;
-  };
-  JoinedBatchNormImpl(const torch::nn::BatchNormOptions& options, Parameters parameters,
-                      Statistics statistics);
   std::shared_ptr<JoinedBatchNormImpl> copy(const std::optional<torch::Device>& device) const;
 
   torch::nn::BatchNormOptions options_;

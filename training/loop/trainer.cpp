@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "torch_ext/reestimate_batch_norms.h"
 #include "training/library_errors.h"
 #include "training/loop/initial_weights.h"
 #include "training/loop/interrupt.h"
@@ -30,8 +31,9 @@ struct Trainer::Phase {
   const OptimizerConfig& optimizer;
   const ScheduleConfig& schedule;
   std::int64_t epochs;
-  std::int64_t steps;      // of all epochs
-  std::int64_t freeze_at;  // qat: the step from which activation scales stay
+  std::int64_t steps;         // of all epochs
+  std::int64_t freeze_at;     // qat: the step from which activation scales stay
+  std::int64_t freeze_bn_at;  // qat: the step from which batch norms keep their statistics
 };
 
 Trainer::Trainer(const Config& config, RunDirectory& run, const Task& task, bool resume)
@@ -71,10 +73,16 @@ std::string Trainer::phase_text() const {
 Trainer::Phase Trainer::phase() const {
   const std::int64_t epochs = is_qat() ? config_.qat.epochs : config_.train.epochs;
   const std::int64_t steps = epochs * steps_per_epoch_;
-  const auto freeze = static_cast<std::int64_t>(config_.qat.freeze_at * static_cast<double>(steps));
+  const auto step_at = [&](double fraction) {
+    return std::max(static_cast<std::int64_t>(fraction * static_cast<double>(steps)),
+                    config_.qat.observe_steps);
+  };
   return {is_qat() ? config_.qat.optimizer : config_.train.optimizer,
-          is_qat() ? config_.qat.schedule : config_.train.schedule, epochs, steps,
-          std::max(freeze, config_.qat.observe_steps)};
+          is_qat() ? config_.qat.schedule : config_.train.schedule,
+          epochs,
+          steps,
+          step_at(config_.qat.freeze_at),
+          step_at(config_.qat.freeze_bn_at)};
 }
 
 bool Trainer::run() {
@@ -111,6 +119,7 @@ bool Trainer::run_phases() {
   }
   if (!run_phase()) return false;
   if (built_.qat->state() != QuantizerState::kFrozen) built_.qat->freeze();
+  built_.qat->freeze_bn();
   save("final");
   return true;
 }
@@ -152,8 +161,7 @@ void Trainer::train_step(const Phase& phase, const torch::Tensor& order) {
   const Batch batch = training_batch(order);
   const std::int64_t phase_step = position_.epoch * steps_per_epoch_ + position_.step_in_epoch;
   ++position_.step_in_epoch;  // from here on global_step() is this step's number, which messages name
-  if (is_qat() && phase_step >= phase.freeze_at && built_.qat->state() == QuantizerState::kQuantizing)
-    built_.qat->freeze();
+  if (is_qat()) freeze_what_is_due(phase, phase_step);
 
   const auto start = StepTimes::Clock::now();
   const double lr = learning_rate(phase.optimizer, phase.schedule, phase_step, phase.steps);
@@ -171,6 +179,30 @@ void Trainer::train_step(const Phase& phase, const torch::Tensor& order) {
   progress_.update(progress_state(phase, loss_value));
 }
 
+void Trainer::freeze_what_is_due(const Phase& phase, std::int64_t phase_step) {
+  if (phase_step >= phase.freeze_at && built_.qat->state() == QuantizerState::kQuantizing)
+    built_.qat->freeze();
+  if (batch_norms_frozen_ || phase_step < phase.freeze_bn_at) return;
+  // A run that is resumed behind this step has the statistics.
+  if (phase_step == phase.freeze_bn_at) reestimate_batch_norms();
+  built_.qat->freeze_bn();
+  batch_norms_frozen_ = true;
+}
+
+void Trainer::reestimate_batch_norms() {
+  samebits::reestimate_batch_norms(ref_of(built_.model), first_batches(config_.qat.bn_reestimate_batches));
+}
+
+/// As many of an epoch's first batches, not augmented.
+std::vector<torch::Tensor> Trainer::first_batches(std::int64_t most) const {
+  std::vector<torch::Tensor> batches;
+  const std::int64_t size = config_.data.batch_size, count = task_.train().size();
+  const torch::Tensor order = epoch_order(count, config_.seed, /*epoch=*/0);
+  for (std::int64_t i = 0; i < std::min(most, steps_per_epoch_); ++i)
+    batches.push_back(task_.train().batch(order.narrow(0, i * size, std::min(size, count - i * size))).x);
+  return batches;
+}
+
 torch::Tensor Trainer::forward_loss(const Batch& batch) {
   const torch::Tensor loss = task_.loss(built_.model.forward(batch.x), batch.target);
   if (!std::isfinite(loss.item<double>()))
@@ -181,6 +213,7 @@ torch::Tensor Trainer::forward_loss(const Batch& batch) {
 
 void Trainer::finish_epoch(const Phase& phase) {
   EpochRecord record{.seconds = times_.epoch_seconds(), .step_ms = times_.median_ms()};
+  if (is_qat() && !batch_norms_frozen_) reestimate_batch_norms();
   record.test = evaluate(built_.model, task_, config_.data.batch_size);
   if (task_.validation() != nullptr)
     record.validation = evaluate_on(*task_.validation(), built_.model, task_, config_.data.batch_size);
@@ -215,13 +248,8 @@ void Trainer::measure_ptq() {
   BuiltModel copy = build_model(config_, task_, /*is_qat=*/false);
   copy_tensors(*built_.model.module, *copy.model.module);
   start_qat(copy, config_, task_);
-  std::vector<torch::Tensor> batches;
-  const std::int64_t size = config_.data.batch_size, count = task_.train().size();
-  const torch::Tensor order = epoch_order(count, config_.seed, /*epoch=*/0);
-  for (std::int64_t i = 0; i < std::min(config_.qat.calibration_batches, steps_per_epoch_); ++i)
-    batches.push_back(task_.train().batch(order.narrow(0, i * size, std::min(size, count - i * size))).x);
-  calibrate(ref_of(copy.model), *copy.qat, batches);
-  log_->ptq(global_step(), evaluate(copy.model, task_, size));
+  calibrate(ref_of(copy.model), *copy.qat, first_batches(config_.qat.calibration_batches));
+  log_->ptq(global_step(), evaluate(copy.model, task_, config_.data.batch_size));
 }
 
 void Trainer::save(const std::string& name) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "training/loop/built_model.h"
 #include "training/loop/checkpoint.h"
@@ -36,6 +37,9 @@ class Trainer {
   bool run_phase();
   bool run_epoch(const Phase& phase);
   void train_step(const Phase& phase, const torch::Tensor& order);
+  void freeze_what_is_due(const Phase& phase, std::int64_t phase_step);
+  void reestimate_batch_norms();
+  std::vector<torch::Tensor> first_batches(std::int64_t most) const;
   Batch training_batch(const torch::Tensor& order) const;
   torch::Tensor forward_loss(const Batch& batch);
   [[noreturn]] void fail(const std::string& cause);
@@ -61,7 +65,8 @@ class Trainer {
   std::optional<MetricsLog> log_;  // opened once it is known that training can go on
   Progress progress_;
   StepTimes times_;
-  std::optional<double> score_;  // of the last evaluation
+  std::optional<double> score_;      // of the last evaluation
+  bool batch_norms_frozen_ = false;  // qat
 };
 
 }  // namespace samebits::training

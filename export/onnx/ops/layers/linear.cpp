@@ -74,6 +74,8 @@ void write_grouped(const OnnxNode& out) {
       split_groups(out, x.codes, linear.weight.shape[1], linear.weight.encoding.group_size);
   const CenteredCodes weight = centered(linear.weight);
   std::string total = group_total(out, weight, x, 0, parts[0]);
+  // The total begins with +0, which only shows where a negative factor makes a first part of -0.
+  if (!linear.channel_scale.empty()) total = add_zero(out.onnx, total);
   for (std::size_t g = 1; g < parts.size(); ++g)
     total = out.onnx.add("Add", {total, group_total(out, weight, x, static_cast<std::int64_t>(g), parts[g])},
                          "total");
