@@ -1,6 +1,6 @@
 // Reads and writes GGUF files of version 3, llama.cpp's: metadata, then tensors whose data begin at
 // multiples of 32 bytes. The bytes of a file depend on nothing but its contents. Format:
-// github.com/ggml-org/ggml, docs/gguf.md.
+// the page "gguf" of ggml (github.com/ggml-org/ggml).
 #pragma once
 
 #include <cstdint>

@@ -5,6 +5,7 @@
 #include "export/formats.h"
 #include "graph/ops/layers/float_conv2d.h"
 #include "graph/ops/layers/float_linear.h"
+#include "graph/package.h"
 #include "runtime/interpreter.h"
 #include "torch_ext/convert.h"
 #include "torch_ext/graph/replay.h"
@@ -19,7 +20,9 @@ FloatsView view_of(const runtime::Array& array) {
 
 void verify_package(const ModelRef& model, const std::vector<torch::Tensor>& batches,
                     const std::vector<runtime::Array>& expected, VerifyReport& report) {
-  runtime::Interpreter interpreter(load_exported(report.file), at::get_num_threads());
+  const bool is_package = format_of_file(report.file) == nullptr;  // of any name
+  runtime::Interpreter interpreter(is_package ? graph::load_package(report.file) : load_exported(report.file),
+                                   at::get_num_threads());
   for (std::size_t i = 0; i < batches.size(); ++i) {
     const bool was_equal = report.differing == 0;
     const runtime::Array x = array_of(batches[i]);
