@@ -101,10 +101,11 @@ struct NoAttributes {
 constexpr std::size_t kAnyInputs = SIZE_MAX;
 
 struct Operator {
-  std::size_t inputs = 1;    // how many
-  bool keeps_order = false;  // x <= y gives f(x) <= f(y), and the result is an element of x or a constant:
-                             // runs on codes as it does on reals. x is the first input, or with kAnyInputs
-                             // each of them
+  std::size_t inputs = 1;       // how many
+  bool keeps_order = false;     // x <= y gives f(x) <= f(y), and the result is an element of x or a constant:
+                                // runs on codes as it does on reals. x is the first input, or with kAnyInputs
+                                // each of them
+  bool is_engines_own = false;  // float arithmetic whose order or method other engines choose for themselves
   // What define() adds.
   const char* name = "";  // in files and messages
   std::any (*attributes)() = nullptr;

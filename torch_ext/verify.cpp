@@ -3,8 +3,7 @@
 #include <map>
 
 #include "export/formats.h"
-#include "graph/ops/layers/float_conv2d.h"
-#include "graph/ops/layers/float_linear.h"
+#include "graph/operator.h"
 #include "graph/package.h"
 #include "runtime/interpreter.h"
 #include "torch_ext/convert.h"
@@ -38,8 +37,9 @@ void verify_package(const ModelRef& model, const std::vector<torch::Tensor>& bat
   }
 }
 
+/// Or a function, a norm, a mean between layers.
 bool is_float_layer(const graph::Node& node) {
-  return graph::is_a<graph::FloatLinear>(node) || graph::is_a<graph::FloatConv2d>(node);
+  return node.op->is_engines_own;
 }
 
 /// What the integer layers of a file with float layers must give: the inputs of these, and the result.

@@ -4,6 +4,7 @@
 #include <torch/autograd.h>
 #include <torch/library.h>
 
+#include "csrc/common/call.h"
 #include "csrc/common/check.h"
 #include "csrc/float/norm_arguments.h"
 #include "csrc/float/norms.h"
@@ -25,12 +26,24 @@ Tensor eval_batch_norm(const Tensor& x, const OptionalTensor& weight, const Opti
 namespace {
 
 /// The operator's arguments, in ATen's order.
-Tensor batch_norm(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
-                  const OptionalTensor& running_mean, const OptionalTensor& running_var, bool training,
-                  double momentum, double eps, bool cudnn_enabled) {
-  if (training || !running_mean.has_value() || !running_var.has_value())
-    return at::batch_norm(x, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled);
-  return eval_batch_norm(x, weight, bias, *running_mean, *running_var, eps);
+struct BatchNormCall {
+  static constexpr const char* kOp = "batch_norm";
+  using Result = Tensor;
+  Tensor x;
+  OptionalTensor weight, bias, running_mean, running_var;
+  bool training = false;
+  double momentum = 0, eps = 0;
+  bool cudnn_enabled = true;
+  auto fields() {
+    return std::tie(x, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled);
+  }
+};
+
+Tensor batch_norm(const BatchNormCall& call) {
+  if (call.training || !call.running_mean.has_value() || !call.running_var.has_value())
+    return at::batch_norm(call.x, call.weight, call.bias, call.running_mean, call.running_var, call.training,
+                          call.momentum, call.eps, call.cudnn_enabled);
+  return eval_batch_norm(call.x, call.weight, call.bias, *call.running_mean, *call.running_var, call.eps);
 }
 
 Tensor eval_batch_norm_meta(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
@@ -102,7 +115,7 @@ TORCH_LIBRARY_FRAGMENT(samebits, library) {
   library.def(
       "batch_norm(Tensor x, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool "
       "training, float momentum, float eps, bool cudnn_enabled=True) -> Tensor",
-      batch_norm);
+      unpacked<batch_norm>);
   library.def(
       "eval_batch_norm(Tensor x, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor running_var, "
       "float "

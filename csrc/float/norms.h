@@ -1,6 +1,6 @@
 // torch operators over kernels/float/normalize.h: float32, the same bits on every machine (docs/numerics.md
-// §15), the gradients of torch's operators. Results are contiguous. Schemas begin as ATen's do, so that a graph
-// may call one in the place of the other; `cudnn_enabled` is not looked at.
+// §15), the gradients of torch's operators. Results are contiguous. Schemas begin as ATen's do, so that a
+// graph may call one in the place of the other; `cudnn_enabled` is not looked at.
 #pragma once
 
 #include <ATen/ATen.h>

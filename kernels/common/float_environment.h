@@ -1,6 +1,7 @@
 // The float arithmetic that the numerics contract needs of a thread: denormals are kept, and results rounded
 // to the nearest float. A program that was linked with -ffast-math, or a library that it loads, may have
-// changed that (MXCSR on x86-64, FPCR on AArch64). The first call of any kernel looks, on its thread (isa.cpp).
+// changed that (MXCSR on x86-64, FPCR on AArch64). The first call of any kernel looks, on its thread
+// (isa.cpp).
 #pragma once
 
 namespace samebits::kernels {

@@ -30,8 +30,8 @@ float row_sum(std::int64_t n, Add add) {
   return total[0];
 }
 
-/// Rows of n elements each in [outer][n][inner]: row r has the elements (r / inner · n + i) · inner + r % inner.
-/// A row is what lies behind one another where inner is 1.
+/// Rows of n elements each in [outer][n][inner]: row r has the elements (r / inner · n + i) · inner + r %
+/// inner. A row is what lies behind one another where inner is 1.
 struct RowShape {
   std::int64_t n, inner = 1;
 

@@ -1,5 +1,5 @@
-// csrc/float/functions.h: the oracle's bits in every memory layout, ATen's gradients of first and second order,
-// closeness to ATen's values, and errors.
+// csrc/float/functions.h: the oracle's bits in every memory layout, ATen's gradients of first and second
+// order, closeness to ATen's values, and errors.
 #include "csrc/float/functions.h"
 
 #include "tests/csrc/op_test.h"

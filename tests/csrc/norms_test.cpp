@@ -1,5 +1,5 @@
-// csrc/float/norms.h: the oracle's bits in every memory layout, ATen's values and gradients of first and second
-// order, with and without parameters.
+// csrc/float/norms.h: the oracle's bits in every memory layout, ATen's values and gradients of first and
+// second order, with and without parameters.
 #include "csrc/float/norms.h"
 
 #include "tests/csrc/op_test.h"

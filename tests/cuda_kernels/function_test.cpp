@@ -1,4 +1,5 @@
-// kernels/float/cuda/function.cu on the emulator: the oracle's bits of every function, at every count and place.
+// kernels/float/cuda/function.cu on the emulator: the oracle's bits of every function, at every count and
+// place.
 #include "kernels/float/cuda/function.cu"
 
 #include "tests/cuda_kernels/device_cases.h"

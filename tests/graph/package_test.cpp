@@ -89,6 +89,11 @@ TEST(Package, ReadsBackEveryCaseOfEveryOperator) {
     }
 }
 
+TEST(Operators, SayWhetherEnginesHaveBitsOfTheirOwn) {
+  for (const OpRow& row : op_rows())
+    EXPECT_EQ(find_operator(row.op)->is_engines_own, !row.is_exact_in_onnx) << row.op;
+}
+
 /// The keys that an operator's attributes have in graph.json, by op.
 std::set<std::string> keys_of(const OpRow& row) {
   std::set<std::string> keys;

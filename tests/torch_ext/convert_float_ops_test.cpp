@@ -1,11 +1,13 @@
-// convert(): float operators with the contract's bits between two integer layers are read out of a trace, with
-// their parameters; the graph gives the bits of the model, which convert() itself checks by replay.
+// convert(): float operators with the contract's bits between two integer layers are read out of a trace,
+// with their parameters; the graph gives the bits of the model, which convert() itself checks by replay.
 #include "csrc/float/functions.h"
 #include "csrc/float/norms.h"
 #include "csrc/float/reduce.h"
 #include "csrc/float/softmax.h"
+#include "graph/operator.h"
 #include "tests/torch_ext/models.h"
 #include "torch_ext/convert.h"
+#include "torch_ext/verify.h"
 
 namespace samebits {
 namespace {
@@ -73,6 +75,19 @@ TEST_F(ConvertFloatOps, AreReadWithTheirParametersAndGiveTheModelsBits) {
     const auto& nodes = quantized.graph().nodes;
     ASSERT_GE(nodes.size(), 3u);
     EXPECT_EQ(std::string(nodes[nodes.size() - 2].op->name), c.op);
+  }
+}
+
+TEST_F(ConvertFloatOps, AnOnnxFileIsJudgedByWhatIntegerLayersMakeOfThem) {
+  Between model([](const Between& m, const Tensor& y) {
+    return ops::gelu(ops::layer_norm(y, {12}, m.weight, m.bias, 1e-5), "none");
+  });
+  freeze(model, {1, 12});
+  convert(model, torch::randn({16, 12})).export_onnx(folder_ / "net.onnx");
+  try {
+    EXPECT_EQ(verify(model, folder_ / "net.onnx", {torch::randn({500, 12})}).differing, 0);
+  } catch (const MissingDependency& missing) {
+    GTEST_SKIP() << missing.what();
   }
 }
 

@@ -18,7 +18,7 @@ TensorType infer(const Node& node, const Elu& elu, Types inputs) {
 }  // namespace
 
 const Operator& elu() {
-  static const Operator kOperator = define<Elu, infer>({});
+  static const Operator kOperator = define<Elu, infer>({.is_engines_own = true});
   return kOperator;
 }
 

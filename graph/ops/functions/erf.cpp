@@ -3,7 +3,7 @@
 namespace samebits::graph::ops {
 
 const Operator& erf() {
-  static const Operator kOperator = define<Erf, infer_function<Erf>>({});
+  static const Operator kOperator = define<Erf, infer_function<Erf>>({.is_engines_own = true});
   return kOperator;
 }
 

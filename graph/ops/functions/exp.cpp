@@ -3,7 +3,7 @@
 namespace samebits::graph::ops {
 
 const Operator& exp() {
-  static const Operator kOperator = define<Exp, infer_function<Exp>>({});
+  static const Operator kOperator = define<Exp, infer_function<Exp>>({.is_engines_own = true});
   return kOperator;
 }
 

@@ -5,7 +5,7 @@
 namespace samebits::graph::ops {
 
 const Operator& gelu() {
-  static const Operator kOperator = define<Gelu, infer_function<Gelu>>({});
+  static const Operator kOperator = define<Gelu, infer_function<Gelu>>({.is_engines_own = true});
   return kOperator;
 }
 

@@ -3,7 +3,7 @@
 namespace samebits::graph::ops {
 
 const Operator& log() {
-  static const Operator kOperator = define<Log, infer_function<Log>>({});
+  static const Operator kOperator = define<Log, infer_function<Log>>({.is_engines_own = true});
   return kOperator;
 }
 

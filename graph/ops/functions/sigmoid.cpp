@@ -3,7 +3,7 @@
 namespace samebits::graph::ops {
 
 const Operator& sigmoid() {
-  static const Operator kOperator = define<Sigmoid, infer_function<Sigmoid>>({});
+  static const Operator kOperator = define<Sigmoid, infer_function<Sigmoid>>({.is_engines_own = true});
   return kOperator;
 }
 

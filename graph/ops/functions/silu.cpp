@@ -3,7 +3,7 @@
 namespace samebits::graph::ops {
 
 const Operator& silu() {
-  static const Operator kOperator = define<Silu, infer_function<Silu>>({});
+  static const Operator kOperator = define<Silu, infer_function<Silu>>({.is_engines_own = true});
   return kOperator;
 }
 

@@ -3,7 +3,7 @@
 namespace samebits::graph::ops {
 
 const Operator& tanh() {
-  static const Operator kOperator = define<Tanh, infer_function<Tanh>>({});
+  static const Operator kOperator = define<Tanh, infer_function<Tanh>>({.is_engines_own = true});
   return kOperator;
 }
 

@@ -14,7 +14,7 @@ TensorType infer(const Node& node, const FloatConv2d& conv, Types inputs) {
 }  // namespace
 
 const Operator& float_conv2d() {
-  static const Operator kOperator = define<FloatConv2d, infer>({});
+  static const Operator kOperator = define<FloatConv2d, infer>({.is_engines_own = true});
   return kOperator;
 }
 

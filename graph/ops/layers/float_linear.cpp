@@ -21,7 +21,7 @@ TensorType infer(const Node& node, const FloatLinear& linear, Types inputs) {
 }  // namespace
 
 const Operator& float_linear() {
-  static const Operator kOperator = define<FloatLinear, infer>({});
+  static const Operator kOperator = define<FloatLinear, infer>({.is_engines_own = true});
   return kOperator;
 }
 

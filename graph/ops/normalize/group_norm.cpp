@@ -19,7 +19,7 @@ TensorType infer(const Node& node, const GroupNorm& norm, Types inputs) {
 }  // namespace
 
 const Operator& group_norm() {
-  static const Operator kOperator = define<GroupNorm, infer>({});
+  static const Operator kOperator = define<GroupNorm, infer>({.is_engines_own = true});
   return kOperator;
 }
 

@@ -13,7 +13,7 @@ TensorType infer(const Node& node, const LayerNorm& norm, Types inputs) {
 }  // namespace
 
 const Operator& layer_norm() {
-  static const Operator kOperator = define<LayerNorm, infer>({});
+  static const Operator kOperator = define<LayerNorm, infer>({.is_engines_own = true});
   return kOperator;
 }
 

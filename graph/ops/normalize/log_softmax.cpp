@@ -13,7 +13,7 @@ TensorType infer(const Node& node, const LogSoftmax& softmax, Types inputs) {
 }  // namespace
 
 const Operator& log_softmax() {
-  static const Operator kOperator = define<LogSoftmax, infer>({});
+  static const Operator kOperator = define<LogSoftmax, infer>({.is_engines_own = true});
   return kOperator;
 }
 

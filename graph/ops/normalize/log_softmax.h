@@ -1,4 +1,5 @@
-// log_softmax: x - max - log(sum of e^(x - max)) along dimension dim, in the one order of docs/numerics.md §15.
+// log_softmax: x - max - log(sum of e^(x - max)) along dimension dim, in the one order of docs/numerics.md
+// §15.
 #pragma once
 
 #include "graph/operator.h"

@@ -13,7 +13,7 @@ TensorType infer(const Node& node, const RmsNorm& norm, Types inputs) {
 }  // namespace
 
 const Operator& rms_norm() {
-  static const Operator kOperator = define<RmsNorm, infer>({});
+  static const Operator kOperator = define<RmsNorm, infer>({.is_engines_own = true});
   return kOperator;
 }
 

@@ -13,7 +13,7 @@ TensorType infer(const Node& node, const Softmax& softmax, Types inputs) {
 }  // namespace
 
 const Operator& softmax() {
-  static const Operator kOperator = define<Softmax, infer>({});
+  static const Operator kOperator = define<Softmax, infer>({.is_engines_own = true});
   return kOperator;
 }
 

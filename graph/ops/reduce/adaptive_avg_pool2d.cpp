@@ -18,7 +18,7 @@ TensorType infer(const Node& node, const AdaptiveAvgPool2d& pool, Types inputs) 
 }  // namespace
 
 const Operator& adaptive_avg_pool2d() {
-  static const Operator kOperator = define<AdaptiveAvgPool2d, infer>({});
+  static const Operator kOperator = define<AdaptiveAvgPool2d, infer>({.is_engines_own = true});
   return kOperator;
 }
 

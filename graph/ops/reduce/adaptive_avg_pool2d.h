@@ -1,5 +1,5 @@
-// adaptive_avg_pool2d: the mean of each of output_size windows, which overlap where the sizes do not divide, in the
-// one order of docs/numerics.md §15.
+// adaptive_avg_pool2d: the mean of each of output_size windows, which overlap where the sizes do not divide,
+// in the one order of docs/numerics.md §15.
 #pragma once
 
 #include "graph/operator.h"

@@ -10,7 +10,7 @@ TensorType infer(const Node& node, const Mean& reduced, Types inputs) {
 }  // namespace
 
 const Operator& mean() {
-  static const Operator kOperator = define<Mean, infer>({});
+  static const Operator kOperator = define<Mean, infer>({.is_engines_own = true});
   return kOperator;
 }
 

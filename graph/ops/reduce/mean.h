@@ -1,4 +1,5 @@
-// mean: the sum over dimensions side by side, in the one order of docs/numerics.md §15, divided by their size.
+// mean: the sum over dimensions side by side, in the one order of docs/numerics.md §15, divided by their
+// size.
 #pragma once
 
 #include "graph/ops/reduce/reduced.h"

@@ -10,7 +10,7 @@ TensorType infer(const Node& node, const Sum& reduced, Types inputs) {
 }  // namespace
 
 const Operator& sum() {
-  static const Operator kOperator = define<Sum, infer>({});
+  static const Operator kOperator = define<Sum, infer>({.is_engines_own = true});
   return kOperator;
 }
 

@@ -1,5 +1,5 @@
-// kernels/common/float_environment.h: a thread that flushes denormals, or rounds another way, is refused by the
-// first call of a kernel, with the way out.
+// kernels/common/float_environment.h: a thread that flushes denormals, or rounds another way, is refused by
+// the first call of a kernel, with the way out.
 #include "kernels/common/float_environment.h"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
-// kernels/float/function.h: every implementation has the oracle's bits, near what is hard and on a net over all
-// floats, and the error that the contract states.
+// kernels/float/function.h: every implementation has the oracle's bits, near what is hard and on a net over
+// all floats, and the error that the contract states.
 #include "kernels/float/function.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,5 @@
-// The functions under test: their oracles, their exact values, and the error that docs/numerics.md §14 allows.
+// The functions under test: their oracles, their exact values, and the error that docs/numerics.md §14
+// allows.
 #pragma once
 
 #include <cmath>

@@ -1,5 +1,5 @@
-// Rows that are hard: every length around a vector, 64 lanes and a chunk of 4096; NaN, infinities, zeros of both
-// signs and denormals among them.
+// Rows that are hard: every length around a vector, 64 lanes and a chunk of 4096; NaN, infinities, zeros of
+// both signs and denormals among them.
 #pragma once
 
 #include "kernels/float/row_sum.h"

@@ -1,5 +1,5 @@
-// ONNX has no adaptive pool. Windows are products of a range of rows and one of columns, so the mean of one is
-// the mean over columns of means over rows.
+// ONNX has no adaptive pool. Windows are products of a range of rows and one of columns, so the mean of one
+// is the mean over columns of means over rows.
 #include "graph/ops/reduce/adaptive_avg_pool2d.h"
 
 #include "export/onnx/onnx_node.h"
