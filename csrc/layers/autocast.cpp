@@ -29,7 +29,7 @@ void in_float32(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 
 TORCH_LIBRARY_IMPL(samebits, AutocastCPU, library) {
   for (const char* name : {"conv2d", "conv2d.encoded", "float_conv2d", "float_linear", "linear",
-                           "linear.encoded", "max_pool2d", "relu"})
+                           "linear.encoded", "matmul", "max_pool2d", "relu", "upsample_bilinear2d"})
     library.impl(name, torch::CppFunction::makeFromBoxedFunction<&in_float32>());
 }
 

@@ -12,6 +12,10 @@ struct OnnxNode {
   const graph::Node& node;
   const graph::TensorType& output;
   OnnxBuilder& onnx;
+  graph::Types inputs = {};  // types of them
+
+  /// Input i.
+  const std::string& x(std::size_t i = 0) const { return node.inputs[i]; }
 };
 
 using OnnxForm = void(const OnnxNode& out);
@@ -19,6 +23,9 @@ using OnnxForm = void(const OnnxNode& out);
 OnnxForm& onnx_form_of(const graph::Operator& op);
 
 // What several forms share.
+
+/// ONNX's number of a type.
+std::int64_t onnx_type(graph::Dtype dtype);
 
 /// y + 0, which is y but for the sign of a zero. As an Add of one 0 it would be optimized away.
 std::string add_zero(OnnxBuilder& onnx, const std::string& y);

@@ -1,30 +1,21 @@
 // The operators under test, a row each: what they compute, and nodes that show it. The tests of every layer
 // read this table: tests/graph (a package gives back what was saved, docs/reference/package.md names every
 // key), tests/runtime (the oracle's bits at any batch and thread count), tests/export (onnxruntime gives
-// them). A row that is missing is found.
+// them). A row that is missing is found. Themes of many operators have their rows in cases/.
 #pragma once
 
 #include <algorithm>
 #include <map>
 
-#include "tests/graph/graphs.h"
-#include "tests/graph/op_oracle.h"
+#include "tests/graph/cases/arithmetic.h"
+#include "tests/graph/cases/logic.h"
+#include "tests/graph/cases/lookup.h"
+#include "tests/graph/cases/matmul.h"
+#include "tests/graph/cases/resize.h"
+#include "tests/graph/cases/shape.h"
+#include "tests/graph/op_case.h"
 
 namespace samebits::graph {
-
-/// A node on inputs "x", "z", … of these sizes for one item, behind the batch.
-struct OpCase {
-  std::string name;
-  std::any attributes;
-  std::vector<Sizes> inputs;
-};
-
-struct OpRow {
-  const char* op;
-  oracle::FloatTensor (*run)(const Node&, const oracle::Tensors&);
-  bool is_exact_in_onnx;  // false: engines compute it their own way
-  std::vector<OpCase> cases;
-};
 
 /// Windows that pools are tried with.
 inline std::vector<MaxPool2d> pool_windows() {
@@ -135,11 +126,12 @@ inline std::vector<OpCase> max_pool2d_cases() {
 }
 inline std::vector<OpCase> avg_pool2d_cases() {
   std::vector<OpCase> cases;
-  for (const MaxPool2d& pool : pool_windows())
-    if (!pool.ceil_mode && pool.dilation == Pair{1, 1})
-      cases.push_back({"window " + std::to_string(cases.size()),
-                       AvgPool2d{pool.kernel, pool.stride, pool.padding},
-                       {{3, 7, 8}}});
+  for (const bool count_include_pad : {true, false})
+    for (const MaxPool2d& pool : pool_windows())
+      if (pool.dilation == Pair{1, 1})
+        cases.push_back({"window " + std::to_string(cases.size()),
+                         AvgPool2d{pool.kernel, pool.stride, pool.padding, pool.ceil_mode, count_include_pad},
+                         {{3, 7, 8}}});
   return cases;
 }
 
@@ -164,30 +156,18 @@ inline const std::vector<OpRow>& op_rows() {
        true,
        {{"relu6", Clamp{0, 6}, {{37}}},
         {"below zero", Clamp{-0.75f, -0.5f}, {{2, 3, 5}}},
-        {"one value", Clamp{0.3f, 0.3f}, {{11}}}}},
-      {"add", oracle::run_add, true, {{"images", Add{}, {{2, 3, 5}, {2, 3, 5}}}}},
+        {"one value", Clamp{0.3f, 0.3f}, {{11}}},
+        {"no upper bound", Clamp{-0.25f, kNoHigh}, {{37}}},
+        {"no lower bound", Clamp{kNoLow, 0.5f}, {{37}}}}},
   };
-  return kRows;
-}
-
-/// A graph of one node "op" that makes "y".
-inline Graph graph_of(const OpRow& row, const OpCase& c) {
-  Graph graph{.name = row.op, .inputs = {}, .outputs = {"y"}, .nodes = {}};
-  Node node{.op = find_operator(row.op),
-            .name = "op",
-            .scope = {},
-            .inputs = {},
-            .outputs = {"y"},
-            .attributes = c.attributes};
-  for (std::size_t i = 0; i < c.inputs.size(); ++i) {
-    const char* kNames[] = {"x", "z"};
-    TensorType type{Dtype::kFloat32, {kBatch}};
-    type.shape.insert(type.shape.end(), c.inputs[i].begin(), c.inputs[i].end());
-    graph.inputs.push_back({kNames[i], type});
-    node.inputs.push_back(kNames[i]);
-  }
-  graph.nodes = {std::move(node)};
-  return graph;
+  static const std::vector<OpRow> kAll = [] {
+    std::vector<OpRow> rows = kRows;
+    for (const auto& theme :
+         {arithmetic_rows(), logic_rows(), shape_rows(), lookup_rows(), resize_rows(), matmul_rows()})
+      rows.insert(rows.end(), theme.begin(), theme.end());
+    return rows;
+  }();
+  return kAll;
 }
 
 }  // namespace samebits::graph
@@ -197,7 +177,13 @@ namespace samebits::oracle {
 /// Every value of the graph by name, computed node by node by the rows' oracles.
 inline std::map<std::string, FloatTensor> run(const graph::Graph& graph, const Tensors& inputs) {
   std::map<std::string, FloatTensor> values;
-  for (std::size_t i = 0; i < inputs.size(); ++i) values[graph.inputs[i].name] = inputs[i];
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    values[graph.inputs[i].name] = inputs[i];
+    const graph::Shape& shape = graph.inputs[i].type.shape;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis)
+      if (shape[axis].plain_symbol() < graph::kSymbols)
+        symbols()[shape[axis].plain_symbol()] = inputs[i].shape[axis];
+  }
   for (const Node& node : graph.nodes) {
     Tensors arguments;
     for (const std::string& input : node.inputs) arguments.push_back(values.at(input));
