@@ -12,6 +12,7 @@ function(samebits_header_library target folder)
 endfunction()
 samebits_header_library(hwy::hwy hwy)
 samebits_header_library(nlohmann_json::nlohmann_json nlohmann)
+samebits_header_library(CLI11::CLI11 CLI)
 
 if(SAMEBITS_TESTS)
   set(INSTALL_GTEST OFF)

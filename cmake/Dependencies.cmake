@@ -4,6 +4,7 @@ if(CMAKE_CROSSCOMPILING)
 else()
   find_package(hwy REQUIRED)            # kernels: SIMD
   find_package(nlohmann_json REQUIRED)  # runtime, training: JSON
+  find_package(CLI11 REQUIRED)          # samebits-run, training: command lines
 endif()
 find_package(Threads REQUIRED)
 
@@ -24,7 +25,6 @@ if(SAMEBITS_TORCH)
   find_package(ZLIB REQUIRED)           # training: gzipped IDX data
 endif()
 if(SAMEBITS_TRAINING)
-  find_package(CLI11 REQUIRED)
   find_package(spdlog REQUIRED)
   find_package(PNG REQUIRED)            # training: images
   samebits_find(csv csv.h csv libcsv-dev)                           # training: tables

@@ -8,7 +8,8 @@
 
 namespace samebits::runtime {
 
-/// An array with its shape, row-major; its values are in the vector of its dtype, and the other two are empty.
+/// An array with its shape, row-major; its values are in the vector of its dtype, and the other two are
+/// empty.
 struct Array {
   std::vector<std::int64_t> shape;
   std::vector<float> values = {};

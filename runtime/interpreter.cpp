@@ -34,11 +34,16 @@ void copy_to(const View& view, Array& array) {
     std::memcpy(array.data(), view.data, static_cast<std::size_t>(count * graph::element_bytes(view.dtype)));
 }
 
+bool has_shape(const graph::Sizes& sizes, const graph::Shape& shape, const graph::SymbolValues& symbols) {
+  return std::equal(sizes.begin(), sizes.end(), shape.begin(), shape.end(),
+                    [&](std::int64_t size, const graph::Dimension& of) { return size == of.at(symbols); });
+}
+
 void check_input(const graph::Input& input, const Array& x, const graph::SymbolValues& symbols) {
   if (x.dtype != input.type.dtype)
     io::fail("[runtime] ", input.name, ": expected values of ", graph::to_text(input.type.dtype), ", got ",
              graph::to_text(x.dtype));
-  if (x.shape != graph::sizes_at(input.type.shape, symbols) || count_of(x.shape) < 0)
+  if (!has_shape(x.shape, input.type.shape, symbols) || count_of(x.shape) < 0)
     io::fail("[runtime] ", input.name, ": expected shape ", graph::to_text(input.type.shape), ", got ",
              io::to_text(x.shape));
   if (count_of(x.shape) != static_cast<std::int64_t>(x.count()))
@@ -164,7 +169,8 @@ void Interpreter::State::prepare(const Schedule& schedule, const graph::SymbolVa
     values[value].data = static_cast<char*>(block.at_least(plan.bytes)) + plan.offset[value];
   for (const Step& step : schedule.steps)
     if (const auto held = evaluators[step.node]->held; held != nullptr)
-      values[step.outputs.front()].data = const_cast<void*>(held(graph.nodes[step.node]));  // nobody writes there
+      values[step.outputs.front()].data =
+          const_cast<void*>(held(graph.nodes[step.node]));  // nobody writes there
   for (std::size_t value = graph.inputs.size(); value < values.size(); ++value)
     values[value].data = values[plan.owner[value]].data;
   prepared = &schedule;

@@ -27,9 +27,10 @@ class Interpreter {
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
 
-  /// The results for one array an input, of its dtype, whose shapes fit the graph's with one batch (0 included)
-  /// and one sequence. Throws std::runtime_error on another shape, and on a NaN at a quantized input or an
-  /// index that is outside, naming the node. Not for two threads at once; in a fork of the process that made it, only with one thread.
+  /// The results for one array an input, of its dtype, whose shapes fit the graph's with one batch (0
+  /// included) and one sequence. Throws std::runtime_error on another shape, and on a NaN at a quantized
+  /// input or an index that is outside, naming the node. Not for two threads at once; in a fork of the
+  /// process that made it, only with one thread.
   std::vector<Array> run(std::span<const Array> inputs);
   /// The same into arrays whose memory is used again: nothing is allocated once a shape was seen, but what
   /// kernels/conv/conv2d.h takes for its patches.

@@ -71,9 +71,8 @@ class Planner {
       const std::int64_t offset = lowest_place(value, placed);
       plan_.offset[value] = offset;
       plan_.bytes = std::max(plan_.bytes, offset + aligned(value));
-      const auto behind = std::find_if(placed.begin(), placed.end(), [&](std::size_t other) {
-        return plan_.offset[other] > offset;
-      });
+      const auto behind = std::find_if(placed.begin(), placed.end(),
+                                       [&](std::size_t other) { return plan_.offset[other] > offset; });
       placed.insert(behind, value);
     }
     for (std::size_t value = 0; value < schedule_.values; ++value)

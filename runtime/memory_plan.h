@@ -1,6 +1,6 @@
-// Where the values of a schedule lie: offsets in one block of memory, which values share when they do not live
-// at the same time. A value lives from the step that makes it to the last one that reads it, a result to the
-// end.
+// Where the values of a schedule lie: offsets in one block of memory, which values share when they do not
+// live at the same time. A value lives from the step that makes it to the last one that reads it, a result to
+// the end.
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,8 @@ bool is_whole_run(const kernels::IndexedCopy& copy, const Tables& tables) {
     if (last[i] != i) return false;
   for (std::int64_t d = 0; d + 1 < copy.rank; ++d)
     for (std::int64_t i = 0; i < copy.sizes[d]; ++i)
-      if (const std::int64_t offset = tables[static_cast<std::size_t>(d)][i]; offset % size != 0 && offset >= 0)
+      if (const std::int64_t offset = tables[static_cast<std::size_t>(d)][i];
+          offset % size != 0 && offset >= 0)
         return false;
   return true;
 }

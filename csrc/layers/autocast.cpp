@@ -40,6 +40,7 @@ TORCH_LIBRARY_IMPL(samebits, AutocastCPU, library) {
                            "linear",
                            "linear.encoded",
                            "log_softmax",
+                           "matmul",
                            "max_pool2d",
                            "mean",
                            "native_group_norm",
@@ -47,7 +48,8 @@ TORCH_LIBRARY_IMPL(samebits, AutocastCPU, library) {
                            "relu",
                            "rms_norm",
                            "softmax",
-                           "sum"})
+                           "sum",
+                           "upsample_bilinear2d"})
     library.impl(name, torch::CppFunction::makeFromBoxedFunction<&in_float32>());
 }
 

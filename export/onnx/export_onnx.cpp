@@ -16,24 +16,13 @@ namespace {
 using graph::Graph;
 using graph::Node;
 
-int onnx_type(graph::Dtype dtype) {
-  switch (dtype) {
-    case graph::Dtype::kFloat32:
-      return onnx::TensorProto::FLOAT;
-    case graph::Dtype::kInt64:
-      return onnx::TensorProto::INT64;
-    case graph::Dtype::kBool:
-      return onnx::TensorProto::BOOL;
-  }
-  return onnx::TensorProto::UNDEFINED;
-}
-
 void describe(onnx::ValueInfoProto& value, const std::string& name, const graph::TensorType& of) {
   value.set_name(name);
   auto& type = *value.mutable_type()->mutable_tensor_type();
-  type.set_elem_type(onnx_type(of.dtype));
+  type.set_elem_type(static_cast<int>(onnx_type(of.dtype)));
+  auto& shape = *type.mutable_shape();  // of a number too
   for (const graph::Dimension& size : of.shape) {
-    auto& dimension = *type.mutable_shape()->add_dim();
+    auto& dimension = *shape.add_dim();
     if (size.is_number())
       dimension.set_dim_value(size.offset);
     else
@@ -58,6 +47,10 @@ void write(const Graph& graph, const std::vector<graph::TensorType>& types, onnx
     describe(*proto.add_input(), input.name, input.type);
   }
   OnnxBuilder builder(proto, value_names(graph));
+  for (const graph::Input& input : graph.inputs)
+    for (std::size_t axis = 0; axis < input.type.shape.size(); ++axis)
+      if (const std::size_t symbol = input.type.shape[axis].plain_symbol(); symbol < graph::kSymbols)
+        builder.set_symbol(static_cast<graph::Symbol>(symbol), input.name, axis);
   for (const Node& node : graph.nodes) {
     builder.start_layer(node.name);
     std::vector<graph::TensorType> inputs;

@@ -38,7 +38,7 @@ void OnnxBuilder::set(const char* name, std::int64_t value) {
   proto.set_i(value);
 }
 
-void OnnxBuilder::set(const char* name, const char* value) {
+void OnnxBuilder::set_text(const char* name, const char* value) {
   onnx::AttributeProto& proto = attribute(name);
   proto.set_type(onnx::AttributeProto::STRING);
   proto.set_s(value);
@@ -76,6 +76,44 @@ std::string OnnxBuilder::constant(const std::string& what, std::span<const std::
       tensor(what, onnx::TensorProto::INT64, {static_cast<std::int64_t>(values.size())});
   proto.set_raw_data(values.data(), values.size_bytes());
   return proto.name();
+}
+
+std::string OnnxBuilder::constant(const std::string& what, const graph::ConstantTensor& value) {
+  const auto type = value.dtype == graph::Dtype::kFloat32 ? onnx::TensorProto::FLOAT
+                    : value.dtype == graph::Dtype::kInt64 ? onnx::TensorProto::INT64
+                                                          : onnx::TensorProto::BOOL;
+  onnx::TensorProto& proto = tensor(what, type, value.shape);
+  const std::size_t bytes = value.count() * static_cast<std::size_t>(graph::element_bytes(value.dtype));
+  proto.set_raw_data(value.data(), bytes);
+  return proto.name();
+}
+
+std::string OnnxBuilder::size(const graph::Dimension& dimension) {
+  std::string sum = dimension.offset == 0 ? "" : constant("offset", dimension.offset);
+  for (std::size_t i = 0; i < graph::kSymbols; ++i) {
+    if (dimension.factors[i] == 0) continue;
+    std::string term = add("Shape", {symbols_[i].input}, "symbol");
+    set("start", symbols_[i].axis);
+    set("end", symbols_[i].axis + 1);
+    if (dimension.factors[i] != 1)
+      term = add("Mul", {term, constant("factor", dimension.factors[i])}, "term");
+    sum = sum.empty() ? term : add("Add", {sum, term}, "size");
+  }
+  return sum;
+}
+
+std::string OnnxBuilder::sizes(const std::string& what, const graph::Shape& shape) {
+  std::vector<std::int64_t> numbers;
+  for (const graph::Dimension& dimension : shape)
+    if (dimension.is_number()) numbers.push_back(dimension.offset);
+  if (numbers.size() == shape.size()) return constant(what, numbers);
+  std::vector<std::string> parts;
+  for (const graph::Dimension& dimension : shape)
+    parts.push_back(dimension.is_number() ? constant("number", dimension.offset) : size(dimension));
+  if (parts.size() == 1) return parts[0];
+  const std::string all = add("Concat", parts, what);
+  set("axis", 0);
+  return all;
 }
 
 std::string OnnxBuilder::codes(const std::string& what, std::span<const std::int32_t> values,

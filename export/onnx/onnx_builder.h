@@ -2,6 +2,7 @@
 // little-endian raw form. Knows nothing of quantization; the forms in ops/ do.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <set>
 #include <span>
@@ -31,24 +32,40 @@ class OnnxBuilder {
   std::string fresh(const std::string& what);
 
   void set(const char* attribute, std::int64_t value);
-  void set(const char* attribute, const char* value);
+  void set_text(const char* attribute, const char* value);
   void set(const char* attribute, std::span<const std::int64_t> values);
   void set_float(const char* attribute, float value);
 
   /// Constants "LAYER/what"; an empty shape is a scalar.
   std::string constant(const std::string& what, std::span<const float> values, const graph::Sizes& shape);
   std::string constant(const std::string& what, std::span<const std::int64_t> values);
+  std::string constant(const std::string& what, std::int64_t value) { return constant(what, {&value, 1}); }
+  /// Of any dtype.
+  std::string constant(const std::string& what, const graph::ConstantTensor& value);
+  /// Where a symbol can be read at run time: the size of `axis` of the value `input`.
+  void set_symbol(graph::Symbol symbol, const std::string& input, std::size_t axis) {
+    symbols_[static_cast<std::size_t>(symbol)] = {input, static_cast<std::int64_t>(axis)};
+  }
+  /// Sizes as an int64 array: a constant where they are numbers, else computed from symbols that are set.
+  std::string sizes(const std::string& what, const graph::Shape& shape);
   /// The bytes value + offset, as UINT8 or INT8.
   std::string codes(const std::string& what, std::span<const std::int32_t> values, std::int32_t offset,
                     bool is_unsigned, const graph::Sizes& shape);
 
  private:
+  /// factor · symbol + offset, an array of one.
+  std::string size(const graph::Dimension& dimension);
   onnx::TensorProto& tensor(const std::string& what, int data_type, const graph::Sizes& shape);
   onnx::AttributeProto& attribute(const char* name);
 
   onnx::GraphProto& graph_;
   std::set<std::string> taken_;
   std::string layer_;
+  struct SymbolPlace {
+    std::string input;
+    std::int64_t axis = 0;
+  };
+  std::array<SymbolPlace, graph::kSymbols> symbols_;
 };
 
 }  // namespace samebits

@@ -13,6 +13,9 @@ struct OnnxNode {
   const graph::TensorType& output;
   OnnxBuilder& onnx;
   graph::Types inputs = {};  // types of them
+
+  /// Input i.
+  const std::string& x(std::size_t i = 0) const { return node.inputs[i]; }
 };
 
 using OnnxForm = void(const OnnxNode& out);
@@ -25,6 +28,8 @@ OnnxForm& onnx_form_of(const graph::Operator& op);
 inline std::string scalar(const OnnxNode& out, const char* what, float value) {
   return out.onnx.constant(what, {&value, 1}, {});
 }
+/// ONNX's number of a type.
+std::int64_t onnx_type(graph::Dtype dtype);
 
 /// y + 0, which is y but for the sign of a zero. As an Add of one 0 it would be optimized away.
 std::string add_zero(OnnxBuilder& onnx, const std::string& y);

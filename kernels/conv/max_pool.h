@@ -40,8 +40,13 @@ extern const Kernel<void(const MaxPoolShape& shape, const std::int8_t* x, std::i
                          std::int64_t end)>
     max_pool_codes;
 
+/// The first i of planes [begin, end) whose argmax[i] is no place of window i inside of the plane: behind the
+/// window, or in the padding. Below 0 when there is none.
+std::int64_t first_place_outside(const MaxPoolShape& shape, const std::uint8_t* argmax, std::int64_t begin,
+                                 std::int64_t end);
+
 /// Planes [begin, end): grad_x[i] = 0 + the grad_y of each window that chose element i, windows in row-major
-/// order.
+/// order. Every place of argmax is inside of the plane (first_place_outside()).
 extern const Kernel<void(const MaxPoolShape& shape, const float* grad_y, const std::uint8_t* argmax,
                          float* grad_x, std::int64_t begin, std::int64_t end)>
     max_pool_backward;

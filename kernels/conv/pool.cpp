@@ -60,7 +60,8 @@ void max_pool_any_codes(const PoolShape& shape, std::int8_t lowest, const std::i
                         std::int64_t begin, std::int64_t end) {
   const auto larger = [](std::int8_t best, std::int8_t value) { return std::max(best, value); };
   for_each_plane(shape, x, y, begin, end, [&](const std::int8_t* from, std::int8_t* to) {
-    pool_plane(shape, shape.dilation, from, to, lowest, larger, [](std::int8_t best, auto...) { return best; });
+    pool_plane(shape, shape.dilation, from, to, lowest, larger,
+               [](std::int8_t best, auto...) { return best; });
   });
 }
 

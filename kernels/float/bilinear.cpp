@@ -20,8 +20,7 @@ void linear_taps(const LinearAxis& axis, LinearTap* taps) {
         axis.align_corners ? axis.step * place : std::max(axis.step * (place + 0.5f) - 0.5f, 0.0f);
     // Compared as floats: a position may be beyond every integer.
     const auto last = static_cast<float>(axis.in - 1);
-    const std::int64_t low =
-        position >= last ? axis.in - 1 : static_cast<std::int64_t>(std::floor(position));
+    const std::int64_t low = position >= last ? axis.in - 1 : static_cast<std::int64_t>(std::floor(position));
     const float weight = std::min(position - static_cast<float>(low), 1.0f);
     taps[i] = {low, std::min(low + 1, axis.in - 1), 1.0f - weight, weight};
   }

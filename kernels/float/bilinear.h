@@ -1,5 +1,5 @@
 // Planes of another height and width, each element made of four neighbours: a fixed order of IEEE operations
-// (docs/numerics.md, "Bilinear interpolation").
+// (docs/numerics.md §16).
 #pragma once
 
 #include <cstdint>

@@ -12,15 +12,16 @@ namespace samebits::kernels {
 struct FloatMatmul {
   std::int64_t products, m, n, k;
   const float* a;
-  std::int64_t a_row_stride;       // the elements of a row lie side by side
-  const std::int64_t* a_offsets;   // of each product
+  std::int64_t a_row_stride;      // the elements of a row lie side by side
+  const std::int64_t* a_offsets;  // of each product
   const float* b;
-  std::int64_t b_row_stride, b_column_stride;  // from k to k + 1, from n to n + 1: a transposed b needs no copy
-  const std::int64_t* b_offsets;   // of each b
-  std::int64_t b_count;            // how many b there are
-  const std::int64_t* b_of;        // of each product
-  float* packed;                   // packed_float_size(n, k) for each b
-  float* y;                        // [products][m][n]
+  std::int64_t b_row_stride,
+      b_column_stride;            // from k to k + 1, from n to n + 1: a transposed b needs no copy
+  const std::int64_t* b_offsets;  // of each b
+  std::int64_t b_count;           // how many b there are
+  const std::int64_t* b_of;       // of each product
+  float* packed;                  // packed_float_size(n, k) for each b
+  float* y;                       // [products][m][n]
 
   std::int64_t pack_items() const { return b_count * (padded_columns(n) / kColumnBlock); }
 };

@@ -6,7 +6,8 @@
 namespace samebits::kernels {
 
 /// The first i of [begin, end) for which index[i] is not in [0, size); end when there is none.
-std::int64_t first_outside(const std::int64_t* index, std::int64_t size, std::int64_t begin, std::int64_t end);
+std::int64_t first_outside(const std::int64_t* index, std::int64_t size, std::int64_t begin,
+                           std::int64_t end);
 
 struct Gather {
   const void* x;

@@ -53,9 +53,9 @@ class Units {
       return;
     }
     for (std::int64_t i = 0; i < size; ++i)
-      offsets[i] < 0 ? fill(y + i * bytes_, 1)
-                     : void(std::memcpy(y + i * bytes_, x + offsets[i] * bytes_,
-                                        static_cast<std::size_t>(bytes_)));
+      offsets[i] < 0
+          ? fill(y + i * bytes_, 1)
+          : void(std::memcpy(y + i * bytes_, x + offsets[i] * bytes_, static_cast<std::size_t>(bytes_)));
   }
   std::int64_t bytes() const { return bytes_; }
 

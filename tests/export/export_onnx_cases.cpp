@@ -21,11 +21,19 @@ using graph::MaxPool2d;
 
 constexpr std::uint64_t kSeed = 20240521;
 
-io::TensorData tensor(const FloatTensor& array) {
-  io::TensorData data{"F32", array.shape, {}};
-  data.bytes.resize(array.values.size() * sizeof(float));
-  if (!array.values.empty()) std::memcpy(data.bytes.data(), array.values.data(), data.bytes.size());
+template <class T>
+io::TensorData tensor(const char* dtype, const FloatTensor& array) {
+  const std::vector<T> values(array.values.begin(), array.values.end());
+  io::TensorData data{dtype, array.shape, {}};
+  data.bytes.resize(values.size() * sizeof(T));
+  if (!values.empty()) std::memcpy(data.bytes.data(), values.data(), data.bytes.size());
   return data;
+}
+/// The oracle has integers and bools as floats.
+io::TensorData tensor(const FloatTensor& array, graph::Dtype dtype = graph::Dtype::kFloat32) {
+  if (dtype == graph::Dtype::kInt64) return tensor<std::int64_t>("I64", array);
+  if (dtype == graph::Dtype::kBool) return tensor<std::uint8_t>("BOOL", array);
+  return tensor<float>("F32", array);
 }
 
 class Cases {
@@ -40,13 +48,17 @@ class Cases {
     end(builder, random_input(builder.random, builder.graph, batch));
   }
 
-  void end(const GraphBuilder& builder, const FloatTensor& x) {
-    const std::filesystem::path stem = folder_ / builder.graph.name;
-    export_onnx(builder.graph, stem.string() + ".onnx");
-    io::write_safetensors(
-        stem.string() + ".safetensors",
-        {{{"x", tensor(x)}, {"y", tensor(oracle::run(builder.graph, {x}).at(builder.graph.outputs[0]))}},
-         {}});
+  void end(const GraphBuilder& builder, const FloatTensor& x) { end(builder.graph, {x}); }
+
+  void end(const graph::Graph& graph, const oracle::Tensors& inputs) {
+    const std::filesystem::path stem = folder_ / graph.name;
+    export_onnx(graph, stem.string() + ".onnx");
+    io::SafetensorsFile file;
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      file.tensors[graph.inputs[i].name] = tensor(inputs[i], graph.inputs[i].type.dtype);
+    file.tensors["y"] =
+        tensor(oracle::run(graph, inputs).at(graph.outputs[0]), checked_types(graph).back().dtype);
+    io::write_safetensors(stem.string() + ".safetensors", file);
     ++count_;
   }
 
@@ -222,18 +234,26 @@ void networks(Cases& cases) {
   cases.end(residual, 9);
 }
 
-/// The cases of tests/graph/op_cases.h with one input, each as "op_NUMBER", or as "float_op_NUMBER" where
-/// engines compute an operator their own way.
+/// The cases of tests/graph/op_cases.h, each as "op_NUMBER", or as "float_op_NUMBER" where engines compute an
+/// operator their own way.
 void operators(Cases& cases) {
+  std::mt19937 random(kSeed);
   for (const graph::OpRow& row : graph::op_rows())
     for (std::size_t i = 0; i < row.cases.size(); ++i) {
-      if (row.cases[i].inputs.size() != 1) continue;
+      const graph::OpCase& c = row.cases[i];
       const std::string name =
           (row.is_exact_in_onnx ? "op_" : "float_op_") + std::string(row.op) + "_" + std::to_string(i);
       GraphBuilder builder = cases.begin(name, {});
-      builder.graph = graph_of(row, row.cases[i]);
+      builder.graph = graph_of(row, c);
       builder.graph.name = name;
-      cases.end(builder);
+      if (c.inputs.size() == 1 && c.kinds.empty()) {
+        cases.end(builder);
+        continue;
+      }
+      oracle::Tensors inputs;
+      for (std::size_t input = 0; input < c.inputs.size(); ++input)
+        inputs.push_back(values_for(builder.graph.inputs[input], kind_of(c, input).limit, 5, random));
+      cases.end(builder.graph, inputs);
     }
 }
 

@@ -86,7 +86,7 @@ TEST(CheckGraph, RefusesValuesThatDoNotConnect) {
        [](Graph& g) {
          g.nodes[1] = node_of("add", Add{}, {"x", "conv.y"});
        },
-       "add: expected two inputs of one shape, got [batch, 2, 5, 5] and [batch, 4, 3, 3]"},
+       "add: expected inputs whose sizes are equal or 1, got [batch, 2, 5, 5] and [batch, 4, 3, 3]"},
       {"a node without an op", [](Graph& g) { g.nodes[1].op = nullptr; }, "relu: expected an op, got none"},
       {"a second output", [](Graph& g) { g.nodes[1].outputs.push_back("more"); },
        "relu: expected 1 outputs for op relu, got 2"},

@@ -7,9 +7,15 @@
 #include <algorithm>
 #include <map>
 
+#include "tests/graph/cases/arithmetic.h"
 #include "tests/graph/cases/functions.h"
+#include "tests/graph/cases/logic.h"
+#include "tests/graph/cases/lookup.h"
+#include "tests/graph/cases/matmul.h"
 #include "tests/graph/cases/normalize.h"
 #include "tests/graph/cases/reduce.h"
+#include "tests/graph/cases/resize.h"
+#include "tests/graph/cases/shape.h"
 #include "tests/graph/op_case.h"
 
 namespace samebits::graph {
@@ -145,11 +151,12 @@ inline std::vector<OpCase> max_pool2d_cases() {
 }
 inline std::vector<OpCase> avg_pool2d_cases() {
   std::vector<OpCase> cases;
-  for (const MaxPool2d& pool : pool_windows())
-    if (!pool.ceil_mode && pool.dilation == Pair{1, 1})
-      cases.push_back({"window " + std::to_string(cases.size()),
-                       AvgPool2d{pool.kernel, pool.stride, pool.padding},
-                       {{3, 7, 8}}});
+  for (const bool count_include_pad : {true, false})
+    for (const MaxPool2d& pool : pool_windows())
+      if (pool.dilation == Pair{1, 1})
+        cases.push_back({"window " + std::to_string(cases.size()),
+                         AvgPool2d{pool.kernel, pool.stride, pool.padding, pool.ceil_mode, count_include_pad},
+                         {{3, 7, 8}}});
   return cases;
 }
 
@@ -174,12 +181,14 @@ inline const std::vector<OpRow>& op_rows() {
        true,
        {{"relu6", Clamp{0, 6}, {{37}}},
         {"below zero", Clamp{-0.75f, -0.5f}, {{2, 3, 5}}},
-        {"one value", Clamp{0.3f, 0.3f}, {{11}}}}},
-      {"add", oracle::run_add, true, {{"images", Add{}, {{2, 3, 5}, {2, 3, 5}}}}},
+        {"one value", Clamp{0.3f, 0.3f}, {{11}}},
+        {"no upper bound", Clamp{-0.25f, kNoHigh}, {{37}}},
+        {"no lower bound", Clamp{kNoLow, 0.5f}, {{37}}}}},
   };
   static const std::vector<OpRow> kAll = [] {
     std::vector<OpRow> rows = kRows;
-    for (const auto& theme : {function_rows(), normalize_rows(), reduce_rows()})
+    for (const auto& theme : {function_rows(), normalize_rows(), reduce_rows(), arithmetic_rows(),
+                              logic_rows(), shape_rows(), lookup_rows(), resize_rows(), matmul_rows()})
       rows.insert(rows.end(), theme.begin(), theme.end());
     return rows;
   }();
@@ -193,7 +202,13 @@ namespace samebits::oracle {
 /// Every value of the graph by name, computed node by node by the rows' oracles.
 inline std::map<std::string, FloatTensor> run(const graph::Graph& graph, const Tensors& inputs) {
   std::map<std::string, FloatTensor> values;
-  for (std::size_t i = 0; i < inputs.size(); ++i) values[graph.inputs[i].name] = inputs[i];
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    values[graph.inputs[i].name] = inputs[i];
+    const graph::Shape& shape = graph.inputs[i].type.shape;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis)
+      if (shape[axis].plain_symbol() < graph::kSymbols)
+        symbols()[shape[axis].plain_symbol()] = inputs[i].shape[axis];
+  }
   for (const Node& node : graph.nodes) {
     Tensors arguments;
     for (const std::string& input : node.inputs) arguments.push_back(values.at(input));

@@ -143,13 +143,29 @@ inline FloatTensor run_max_pool2d(const Node& node, const Tensors& inputs) {
       [](float best, float value) { return std::max(best, value); }, [](float best) { return best; });
 }
 
+/// Places of a window along a dimension: those below the end of the padded input, or those inside of it.
+inline std::int64_t pool_places(const graph::AvgPool2d& pool, std::size_t axis, std::int64_t window,
+                                std::int64_t size) {
+  std::int64_t count = 0;
+  for (std::int64_t i = 0; i < pool.kernel[axis]; ++i) {
+    const std::int64_t place = window * pool.stride[axis] - pool.padding[axis] + i;
+    count += pool.count_include_pad ? place < size + pool.padding[axis] : place >= 0 && place < size;
+  }
+  return count;
+}
+
 inline FloatTensor run_avg_pool2d(const Node& node, const Tensors& inputs) {
   const auto& pool = node.as<graph::AvgPool2d>();
-  const float count = to_float(pool.kernel[0] * pool.kernel[1]);
-  return run_pool(
-      {pool.kernel, pool.stride, pool.padding}, inputs[0], 0.0f,
-      [](float sum, float value) { return add(sum, value); },
-      [&](float sum) { return add(divide(sum, count), 0.0f); });
+  FloatTensor y = run_pool(
+      {pool.kernel, pool.stride, pool.padding, {1, 1}, pool.ceil_mode}, inputs[0], 0.0f,
+      [](float sum, float value) { return add(sum, value); }, [](float sum) { return sum; });
+  for (std::size_t i = 0; i < y.values.size(); ++i) {
+    const auto place = static_cast<std::int64_t>(i);
+    const std::int64_t rows = pool_places(pool, 0, place / y.shape[3] % y.shape[2], inputs[0].shape[2]),
+                       columns = pool_places(pool, 1, place % y.shape[3], inputs[0].shape[3]);
+    y.values[i] = add(divide(y.values[i], to_float(rows * columns)), 0.0f);
+  }
+  return y;
 }
 
 inline FloatTensor run_flatten(const Node& node, const Tensors& inputs) {
@@ -175,9 +191,36 @@ inline FloatTensor run_clamp(const Node& node, const Tensors& inputs) {
   return y;
 }
 
-inline FloatTensor run_add(const Node&, const Tensors& inputs) {
-  FloatTensor y = inputs[0];
-  for (std::size_t i = 0; i < y.values.size(); ++i) y.values[i] = add(y.values[i], inputs[1].values[i]);
+/// What the batch and the sequence are in the run() that calls the oracles.
+inline graph::SymbolValues& symbols() {
+  static graph::SymbolValues values = {};
+  return values;
+}
+
+/// Places along each dimension of an element of a row-major array.
+inline std::vector<std::int64_t> places_of(std::int64_t element, const graph::Sizes& sizes) {
+  std::vector<std::int64_t> places(sizes.size());
+  for (std::size_t d = sizes.size(); d-- > 0; element /= sizes[d]) places[d] = element % sizes[d];
+  return places;
+}
+
+/// The element at these places; where a dimension has one element, that one; dimensions in front that are
+/// missing do not count.
+inline float at(const FloatTensor& x, const std::vector<std::int64_t>& places) {
+  std::int64_t element = 0;
+  const std::size_t added = places.size() - x.shape.size();
+  for (std::size_t d = 0; d < x.shape.size(); ++d)
+    element = element * x.shape[d] + (x.shape[d] == 1 ? 0 : places[added + d]);
+  return x.values[static_cast<std::size_t>(element)];
+}
+
+/// y of this shape, whose elements are value(places).
+template <class Value>
+FloatTensor tensor_of(const graph::Sizes& shape, const Value& value) {
+  FloatTensor y{shape, {}};
+  std::int64_t count = 1;
+  for (const std::int64_t size : shape) count *= size;
+  for (std::int64_t i = 0; i < count; ++i) y.values.push_back(value(places_of(i, shape)));
   return y;
 }
 

@@ -183,7 +183,7 @@ TEST(Package, OfManyNodesTakesTimeInProportion) {
     const TestFolder folder;
     std::vector<Node> nodes;
     for (int i = 0; i < count; ++i)
-      nodes.push_back(node_of("n" + std::to_string(i), Relu{}, {i == 0 ? "x" : nodes.back().outputs[0]}));
+      nodes.push_back(node_of(io::join("n", i), Relu{}, {i == 0 ? "x" : nodes.back().outputs[0]}));
     save_package(graph_of({2}, std::move(nodes)), folder / "a");
     const std::clock_t begin = std::clock();
     load_package(folder / "a");

@@ -2,6 +2,12 @@
 // tests/runtime/schedule_test.cpp.
 #include <gmock/gmock.h>
 
+#include "graph/ops/lookup/index_select.h"
+#include "graph/ops/shape/cat.h"
+#include "graph/ops/shape/pad.h"
+#include "graph/ops/shape/permute.h"
+#include "graph/ops/shape/reshape.h"
+#include "graph/ops/shape/slice.h"
 #include "graph/passes/code_chains.h"
 #include "graph/passes/dead_code.h"
 #include "tests/graph/graphs.h"
@@ -62,6 +68,46 @@ TEST(CodeChains, EndWhereAValueIsReadTwiceOrIsAResult) {
   const Wiring wiring = wiring_of(graph);
   EXPECT_THAT(fused_relus(graph, wiring), testing::Each(false));  // a.y is read by the addition too
   EXPECT_THAT(code_readers(graph, wiring, fused_relus(graph, wiring)), testing::Each(std::nullopt));
+}
+
+/// Two layers whose outputs `joined` puts together, in front of a third.
+Graph joined(const std::vector<std::string>& inputs) {
+  std::mt19937 random(2);
+  const auto conv = [&](const std::string& name, std::int64_t in, const std::string& input) {
+    return node_of(name, random_conv(kWeightKinds[1], {2, in, 1, 1}, random), {input});
+  };
+  return graph_of({2, 5, 5},
+                  {conv("a", 2, "x"), conv("b", 2, "x"), node_of("relu", Relu{}, {"b.y"}),
+                   node_of("cat", Cat{1}, inputs), node_of("pad", Pad{{0, 0, 1, 1}, {0, 0, 1, 1}}, {"cat.y"}),
+                   conv("c", 2 * static_cast<std::int64_t>(inputs.size()), "pad.y")});
+}
+/// The names of the values that are codes.
+std::vector<std::string> codes_of(const Graph& graph) {
+  check(graph);
+  const Wiring wiring = wiring_of(graph);
+  const auto readers = code_readers(graph, wiring, fused_relus(graph, wiring));
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    if (readers[wiring.outputs[i][0]].has_value()) names.push_back(graph.nodes[i].outputs[0]);
+  return names;
+}
+
+TEST(CodeChains, LeadThroughSeveralInputsWhereAllOfThemAreCodes) {
+  EXPECT_THAT(codes_of(joined({"a.y", "relu.y"})), ElementsAre("a.y", "relu.y", "cat.y", "pad.y"));
+  EXPECT_THAT(codes_of(joined({"a.y", "x"})), ElementsAre());    // x is floats
+  EXPECT_THAT(codes_of(joined({"a.y", "a.y"})), ElementsAre());  // read twice
+  EXPECT_THAT(codes_of(joined({"a.y", "b.y"})), ElementsAre());  // the relu reads b.y too
+}
+
+TEST(CodeChains, LeadThroughWhatMovesElementsButNotThroughItsIndex) {
+  std::mt19937 random(3);
+  Graph graph = graph_of(
+      {4}, {node_of("a", random_linear(kWeightKinds[1], 6, 4, random), {"x"}),
+            node_of("r", Reshape{{kBatch, 2, 3}}, {"a.y"}), node_of("p", Permute{{0, 2, 1}}, {"r.y"}),
+            node_of("i", IndexSelect{1}, {"p.y", "index"}), node_of("s", Slice{1, 0, 1}, {"i.y"}),
+            node_of("b", random_linear(kWeightKinds[1], 3, 2, random), {"s.y"})});
+  graph.inputs.push_back({"index", {Dtype::kInt64, {3}}});
+  EXPECT_THAT(codes_of(graph), ElementsAre("a.y", "r.y", "p.y", "i.y", "s.y"));
 }
 
 TEST(Wiring, NumbersInputsFirstAndThenOutputsInOrder) {

@@ -1,4 +1,4 @@
-"""Runs a folder of NAME.onnx with NAME.safetensors ("x", expected "y") through onnxruntime: bit for bit, but for the
+"""Runs a folder of NAME.onnx with NAME.safetensors (the inputs, expected "y") through onnxruntime: bit for bit, but for the
 cases float_op_…, whose sums are the engine's own and only have to be close. As a program it prints the cases that
 differ, so that it can run under an emulator of another processor:
 
@@ -24,9 +24,9 @@ def differing(folder: Path, optimize: bool, threads: int) -> dict[str, int | str
     for path in sorted(folder.glob("*.onnx")):
         tensors = load_file(path.with_suffix(".safetensors"))
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        [y] = session.run(None, {session.get_inputs()[0].name: tensors["x"]})
-        if y.shape != tensors["y"].shape:
-            result[path.stem] = f"shape {y.shape}"
+        [y] = session.run(None, {each.name: tensors[each.name] for each in session.get_inputs()})
+        if y.shape != tensors["y"].shape or y.dtype != tensors["y"].dtype:
+            result[path.stem] = f"{y.dtype} {y.shape}"
         elif count := int(wrong(y, tensors["y"], path.stem.startswith("float_op_")).sum()):
             result[path.stem] = count
     return result
@@ -38,7 +38,9 @@ def wrong(got, expected, is_float: bool):
     if is_float:
         largest = float(numpy.abs(expected[numpy.isfinite(expected)]).max(initial=0))
         return ~numpy.isclose(got, expected, rtol=1e-4, atol=1e-4 * max(largest, 1)) & ~both_nan
-    return (got.view(numpy.uint32) != expected.view(numpy.uint32)) & ~both_nan
+    if got.dtype == numpy.float32:
+        got, expected = got.view(numpy.uint32), expected.view(numpy.uint32)
+    return (got != expected) & ~both_nan
 
 
 if __name__ == "__main__":

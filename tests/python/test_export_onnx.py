@@ -1,6 +1,7 @@
 """Every graph that export_onnx_cases writes is a sound ONNX file whose bits are the oracle's, in onnxruntime as it
 comes, with its optimizations off, and on processors that this machine is not."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from safetensors.numpy import load_file
 
 import onnx_cases
 
-LEAST_CASES = 250  # of schemes and shapes, and of every operator in tests/graph/op_cases.h
+LEAST_CASES = 450  # of schemes and shapes, and of every operator in tests/graph/op_cases.h
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +40,13 @@ def test_every_file_passes_the_checker_with_shape_inference(cases):
 def test_the_declared_output_shape_is_that_of_the_expected_output(cases):
     for path in cases.glob("*.onnx"):
         [output] = onnx.load(path).graph.output
-        batch, *sizes = output.type.tensor_type.shape.dim
-        assert batch.dim_param == "batch", path.name
-        assert [size.dim_value for size in sizes] == list(load_file(path.with_suffix(".safetensors"))["y"].shape[1:])
+        declared, shape = output.type.tensor_type.shape.dim, load_file(path.with_suffix(".safetensors"))["y"].shape
+        assert len(declared) == len(shape), path.name
+        for size, found in zip(declared, shape):
+            assert size.dim_param or size.dim_value == found, path.name
+            assert not size.dim_param or re.search("batch|sequence", size.dim_param), path.name
+        if not path.stem.startswith(("op_", "float_op_")):
+            assert declared[0].dim_param == "batch", path.name
 
 
 @pytest.mark.parametrize("optimize", [True, False], ids=["optimized", "as_written"])

@@ -61,6 +61,9 @@ def opcheck_cases():
         ("pack_int4_weight", grouped_arguments),
         ("linear_int4", (codes, scale, zero_point, *packed, 5)),
         ("linear_weight_only", (torch.randn(2, 12), *grouped, 5, 8, torch.randn(5), True)),
+        ("matmul", (leaf(2, 1, 3, 8), leaf(4, 8, 5))),
+        ("upsample_bilinear2d", (leaf(2, 3, 4, 5), [7, 9], False, None)),
+        ("upsample_bilinear2d", (leaf(2, 3, 4, 5), None, True, [2.0, 1.5])),
     ]
     plain = ("exp", "tanh", "sigmoid", "erf", "silu", "gelu", "elu", "leaky_relu", "hardsigmoid", "hardswish")
     cases += [(name, (leaf(4, 8),)) for name in plain]

@@ -125,9 +125,6 @@ TEST(Interpreter, RefusesGraphsAndThreadCountsThatAreNone) {
   graph.outputs = {"y"};
   EXPECT_EQ(error_of([&] { Interpreter(graph, 1); }),
             "[graph] output: expected the name of a value, got \"y\"");
-  graph = graph_of({4}, {});
-  graph.inputs[0].type.dtype = graph::Dtype::kInt64;
-  EXPECT_EQ(error_of([&] { Interpreter(graph, 1); }), "[runtime] x: expected an input of float32, got int64");
 }
 
 TEST(Interpreter, TakesOneArrayAnInput) {
@@ -137,9 +134,114 @@ TEST(Interpreter, TakesOneArrayAnInput) {
   EXPECT_EQ(error_of([&] { interpreter.run(x[0]); }),
             "[runtime] expected a graph of one output, got 2; run a list of inputs");
   x[1] = random_inputs(interpreter.graph(), 3, 1)[1];
+  EXPECT_EQ(error_of([&] { interpreter.run(x); }),
+            "[runtime] z: expected batch 2 as in x, got shape [3, 64] for [batch, 64]");
+}
+
+/// Tokens [batch, sequence] and a mask of them: rows of a table, with positions, masked, the last one of each.
+Graph graph_of_tokens() {
+  std::mt19937 random(12);
+  const graph::ConstantTensor positions{.shape = {9, 4}, .floats = graph::random_floats(36, random)};
+  const graph::ConstantTensor nothing{.shape = {}, .floats = {-1e9f}};
+  const graph::Dimension length = graph::kSequence;
+  Graph graph = graph_of({4}, {node_of("table", graph::Embedding{random_tensor({11, 4}, random)}, {"tokens"}),
+                               node_of("positions", graph::Constant{positions}, {}),
+                               node_of("used", graph::Slice{0, 0, length}, {"positions.y"}),
+                               node_of("sum", graph::Add{}, {"table.y", "used.y"}),
+                               node_of("column", graph::Reshape{{graph::kBatch, length, 1}}, {"mask"}),
+                               node_of("nothing", graph::Constant{nothing}, {}),
+                               node_of("masked", graph::Where{}, {"column.y", "sum.y", "nothing.y"}),
+                               node_of("last", graph::Slice{1, length - 1, length}, {"masked.y"})});
+  graph.inputs = {{"tokens", {graph::Dtype::kInt64, {graph::kBatch, length}}},
+                  {"mask", {graph::Dtype::kBool, {graph::kBatch, length}}}};
+  graph.outputs = {"last.y", "tokens", "column.y"};
+  return graph;
+}
+
+TEST(Interpreter, TakesAndGivesIntegersAndBoolsOfBatchesAndSequences) {
+  expect_as_oracle(graph_of_tokens(), {11, 2});
+  Interpreter interpreter(graph_of_tokens());
+  const Array tokens{.shape = {1, 2}, .dtype = graph::Dtype::kInt64, .integers = {3, 10}};
+  const Array mask{.shape = {1, 2}, .dtype = graph::Dtype::kBool, .flags = {1, 0}};
+  const std::vector<Array> y = interpreter.run(std::vector{tokens, mask});
+  EXPECT_EQ(y[0].values, std::vector<float>(4, -1e9f));
+  EXPECT_EQ(y[1], tokens);
+  EXPECT_EQ(y[2], (Array{.shape = {1, 2, 1}, .dtype = graph::Dtype::kBool, .flags = {1, 0}}));
+}
+
+TEST(Interpreter, SaysWhichInputsDisagree) {
+  Interpreter interpreter(graph_of_tokens());
+  const auto tokens = [](std::int64_t batch, std::int64_t length, std::int64_t token = 1) {
+    return Array{.shape = {batch, length},
+                 .dtype = graph::Dtype::kInt64,
+                 .integers = std::vector<std::int64_t>(static_cast<std::size_t>(batch * length), token)};
+  };
+  const auto mask = [](std::int64_t batch, std::int64_t length, std::uint8_t flag = 1) {
+    return Array{.shape = {batch, length},
+                 .dtype = graph::Dtype::kBool,
+                 .flags = std::vector<std::uint8_t>(static_cast<std::size_t>(batch * length), flag)};
+  };
+  struct Case {
+    Array tokens, mask;
+    const char* message;
+  };
+  const Case kCases[] = {
+      {tokens(2, 3), mask(3, 3),
+       "mask: expected batch 2 as in tokens, got shape [3, 3] for [batch, sequence]"},
+      {tokens(2, 3), mask(2, 4),
+       "mask: expected sequence 3 as in tokens, got shape [2, 4] for [batch, sequence]"},
+      {tokens(2, 3), Array{{2, 3}, std::vector<float>(6)}, "mask: expected values of bool, got float32"},
+      {tokens(2, 3), mask(2, 3, 2), "mask: expected bools of 0 or 1, got 2"},
+      {tokens(2, 3),
+       {.shape = {2, 3}, .dtype = graph::Dtype::kBool},
+       "mask: expected 6 values for shape [2, 3], got 0"},
+      {tokens(1, 10), mask(1, 10),
+       "used: expected a slice within 0..9 of dimension 0, got 0..10; give it a shorter input"},
+      {tokens(1, 2, 11), mask(1, 2), "table: expected an index in 0..10, got 11 at element 0"},
+      {tokens(1, 2, -1), mask(1, 2), "table: expected an index in 0..10, got -1 at element 0"},
+      {tokens(1, 0), mask(1, 0),
+       "last: expected a slice within 0..0 of dimension 1, got -1..0; give it a shorter input"},
+  };
+  for (const Case& c : kCases)
+    EXPECT_EQ(error_of([&] {
+                interpreter.run(std::vector{c.tokens, c.mask});
+              }),
+              std::string("[runtime] ") + c.message);
+  EXPECT_EQ(interpreter.run(std::vector{tokens(1, 2), mask(1, 2)})[0].shape, (graph::Sizes{1, 1, 4}));
+}
+
+TEST(Interpreter, RefusesValuesThatHaveNoSize) {
+  Graph graph = graph_of({4}, {node_of("cut", graph::Slice{1, 2, graph::kSequence}, {"x"})});
+  graph.inputs[0].type.shape = {graph::kBatch, graph::kSequence};
+  Interpreter interpreter(graph);
   EXPECT_EQ(
-      error_of([&] { interpreter.run(x); }),
-      "[runtime] x: expected shape [batch, 3, 8, 6], got [2, 3, 8, 6]");  // the batch is the last input's
+      error_of([&] {
+        interpreter.run(Array{{2, 1}, {1, 2}});
+      }),
+      "[runtime] cut: expected an output of sizes >= 0 and at most 2^40 elements, got [2, -1] for [batch, "
+      "sequence - 2]");
+  Graph wide = graph_of({1}, {node_of("wide", graph::Expand{{graph::kBatch * 2147483647, 1}}, {"one"})});
+  wide.inputs.push_back({"one", {graph::Dtype::kFloat32, {1, 1}}});
+  EXPECT_EQ(
+      error_of([&] {
+        Interpreter(wide).run(std::vector{Array{{1000, 1}, std::vector<float>(1000)}, Array{{1, 1}, {1}}});
+      }),
+      "[runtime] wide: expected an output of sizes >= 0 and at most 2^40 elements, got [2147483647000, 1] "
+      "for [2147483647*batch, 1]");
+}
+
+TEST(Interpreter, ReportsThePeakThatItsValuesNeed) {
+  // Four values of 400 bytes in a row, in two places: each needs the one before it.
+  const graph::AvgPool2d pool{};
+  Graph graph = graph_of({1, 10, 10}, {node_of("a", pool, {"x"}), node_of("b", pool, {"a.y"}),
+                                       node_of("c", pool, {"b.y"}), node_of("d", Relu{}, {"c.y"})});
+  Interpreter interpreter(graph);
+  EXPECT_EQ(interpreter.memory().values_bytes, 0);
+  interpreter.run(Array{{1, 1, 10, 10}, std::vector<float>(100)});
+  EXPECT_EQ(interpreter.memory().values_bytes, 2 * 448);  // whole lines
+  EXPECT_EQ(interpreter.memory().live_bytes, 2 * 448);
+  interpreter.run(Array{{3, 1, 10, 10}, std::vector<float>(300)});
+  EXPECT_EQ(interpreter.memory().values_bytes, 2 * 1216);
 }
 
 TEST(Interpreter, PassesOnWhatOnNodeThrows) {

@@ -27,8 +27,7 @@ Shape broadcast_shape(const Node& node, Types inputs) {
 TensorType arithmetic_type(const Node& node, Types inputs, Takes takes) {
   const Dtype dtype = inputs[0].dtype;
   for (const TensorType& input : inputs)
-    if (input.dtype != dtype || dtype == Dtype::kBool ||
-        (dtype == Dtype::kInt64 && takes == Takes::kFloats))
+    if (input.dtype != dtype || dtype == Dtype::kBool || (dtype == Dtype::kInt64 && takes == Takes::kFloats))
       fail_node(node, "expected inputs of float32", takes == Takes::kFloats ? "" : ", or all of int64",
                 ", got ", to_text(dtype), " and ", to_text(inputs[1].dtype));
   return {dtype, broadcast_shape(node, inputs)};

@@ -17,8 +17,8 @@ TensorType infer(const Node& node, const Matmul& matmul, Types inputs) {
   const Shape &a = inputs[0].shape, &b = inputs[1].shape;
   const Dimension &rows = b[b.size() - 2], &columns = b.back();
   if (a.back() != (matmul.transpose_b ? columns : rows))
-    fail_node(node, "expected inputs of [..., m, k] and ",
-              matmul.transpose_b ? "[..., n, k]" : "[..., k, n]", ", got ", to_text(a), " and ", to_text(b));
+    fail_node(node, "expected inputs of [..., m, k] and ", matmul.transpose_b ? "[..., n, k]" : "[..., k, n]",
+              ", got ", to_text(a), " and ", to_text(b));
   TensorType y{Dtype::kFloat32, broadcast_shape(node, batches)};
   y.shape.push_back(a[a.size() - 2]);
   y.shape.push_back(matmul.transpose_b ? rows : columns);

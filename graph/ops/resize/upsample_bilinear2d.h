@@ -1,5 +1,5 @@
 // upsample_bilinear2d: NCHW of another height and width, interpolated in float32 first along the rows and
-// then along the columns (docs/numerics.md §15).
+// then along the columns (docs/numerics.md §16).
 #pragma once
 
 #include "graph/operator.h"

@@ -9,8 +9,7 @@ TensorType infer(const Node& node, const Expand& expand, Types inputs) {
   bool fits = x.size() <= y.size();
   for (std::size_t axis = 0; fits && axis < x.size(); ++axis)
     fits = x[axis] == Dimension(1) || x[axis] == y[y.size() - x.size() + axis];
-  if (!fits)
-    fail_node(node, "expected a shape to which ", to_text(x), " expands, got ", to_text(y));
+  if (!fits) fail_node(node, "expected a shape to which ", to_text(x), " expands, got ", to_text(y));
   return {inputs[0].dtype, y};
 }
 

@@ -84,3 +84,37 @@ void max_pool_backward(const MaxPoolShape& shape, const float* grad_y, const std
 }
 
 }  // namespace samebits::kernels::reference
+
+namespace samebits::kernels {
+namespace {
+
+/// Of one row of windows, whose places stand at `argmax`.
+std::int64_t first_outside_in_row(const MaxPoolShape& shape, const std::uint8_t* argmax, std::int64_t row) {
+  const std::int64_t places = shape.kernel_height * shape.kernel_width;
+  for (std::int64_t column = 0; column < shape.out_width(); ++column) {
+    const reference::WindowPart part = reference::window_part(shape, row, column);
+    const std::int64_t size = (part.last_row - part.first_row) * (part.last_column - part.first_column);
+    const std::int64_t place = argmax[column];
+    if (place < places && size == places) continue;
+    const std::int64_t i = place / shape.kernel_width, j = place % shape.kernel_width;
+    const bool is_inside =
+        i >= part.first_row && i < part.last_row && j >= part.first_column && j < part.last_column;
+    if (!is_inside) return column;
+  }
+  return -1;
+}
+
+}  // namespace
+
+std::int64_t first_place_outside(const MaxPoolShape& shape, const std::uint8_t* argmax, std::int64_t begin,
+                                 std::int64_t end) {
+  for (std::int64_t plane = begin; plane < end; ++plane)
+    for (std::int64_t row = 0; row < shape.out_height(); ++row) {
+      const std::int64_t first = plane * shape.out_size() + row * shape.out_width();
+      if (const std::int64_t column = first_outside_in_row(shape, argmax + first, row); column >= 0)
+        return first + column;
+    }
+  return -1;
+}
+
+}  // namespace samebits::kernels

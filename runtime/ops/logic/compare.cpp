@@ -8,8 +8,9 @@ namespace {
 
 /// In the order of graph::Comparison.
 constexpr kernels::CompareKind kKinds[] = {
-    kernels::CompareKind::kEqual,       kernels::CompareKind::kNotEqual, kernels::CompareKind::kLess,
-    kernels::CompareKind::kLessOrEqual, kernels::CompareKind::kGreater,  kernels::CompareKind::kGreaterOrEqual};
+    kernels::CompareKind::kEqual,   kernels::CompareKind::kNotEqual,
+    kernels::CompareKind::kLess,    kernels::CompareKind::kLessOrEqual,
+    kernels::CompareKind::kGreater, kernels::CompareKind::kGreaterOrEqual};
 
 template <class T>
 void run_on(const Call& call, const T* a, const T* b) {

@@ -8,7 +8,8 @@ namespace {
 template <class T>
 void run_as(const Call& call) {
   const std::uint8_t* condition = call.inputs[0]->flags();
-  const auto *a = static_cast<const T*>(call.inputs[1]->data), *b = static_cast<const T*>(call.inputs[2]->data);
+  const auto *a = static_cast<const T*>(call.inputs[1]->data),
+             *b = static_cast<const T*>(call.inputs[2]->data);
   auto* y = static_cast<T*>(call.y().data);
   for_each_run<3>(call, [&](std::int64_t i, std::int64_t count, const auto& offsets, const auto& steps) {
     kernels::choose({condition + offsets[0], steps[0]}, {a + offsets[1], steps[1]},

@@ -10,9 +10,8 @@ void run(const Call& call) {
   const View& index = call.x();
   check_indices(call, index, weight.shape[0]);
   const std::int64_t columns = weight.shape[1], sizes[] = {index.count(), columns};
-  move(call, {weight.values.data(), sizes}, [&](std::size_t d, std::int64_t i) {
-    return d == 0 ? index.integers()[i] * columns : i;
-  });
+  move(call, {weight.values.data(), sizes},
+       [&](std::size_t d, std::int64_t i) { return d == 0 ? index.integers()[i] * columns : i; });
 }
 
 }  // namespace

@@ -19,9 +19,8 @@ void run(const Call& call) {
                              .axis = axis,
                              .x_sizes = x.sizes.data(),
                              .y_sizes = y.sizes.data()};
-  call.threads.parallel_for(y.count(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    kernels::gather(args, begin, end);
-  });
+  call.threads.parallel_for(y.count(), kGrain,
+                            [&](std::int64_t begin, std::int64_t end) { kernels::gather(args, begin, end); });
 }
 
 }  // namespace

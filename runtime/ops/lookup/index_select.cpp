@@ -15,9 +15,8 @@ void run(const Call& call) {
   std::array<std::int64_t, graph::kMaxRank> sizes = {};
   std::copy(x.sizes.begin(), x.sizes.end(), sizes.begin());
   sizes[axis] = index.count();
-  move(call, {x.data, std::span(sizes).first(x.sizes.size())}, [&](std::size_t d, std::int64_t i) {
-    return (d == axis ? index.integers()[i] : i) * strides[d];
-  });
+  move(call, {x.data, std::span(sizes).first(x.sizes.size())},
+       [&](std::size_t d, std::int64_t i) { return (d == axis ? index.integers()[i] : i) * strides[d]; });
 }
 
 }  // namespace

@@ -34,12 +34,12 @@ void merge_products(kernels::FloatMatmul& args, bool has_every_a) {
 
 void multiply(const Call& call, const kernels::FloatMatmul& args) {
   const std::int64_t pack_work = args.k * kernels::kColumnBlock, work = args.m * args.n * args.k;
-  call.threads.parallel_for(args.pack_items(), grain_of(pack_work),
-                            [&](std::int64_t begin, std::int64_t end) {
-                              kernels::pack_float_matrices(args, begin, end);
-                            });
+  call.threads.parallel_for(
+      args.pack_items(), grain_of(pack_work),
+      [&](std::int64_t begin, std::int64_t end) { kernels::pack_float_matrices(args, begin, end); });
   const std::int64_t threads = call.threads.threads();
-  const std::int64_t parts = args.products >= threads ? 1 : std::clamp<std::int64_t>(work / kGrain, 1, threads);
+  const std::int64_t parts =
+      args.products >= threads ? 1 : std::clamp<std::int64_t>(work / kGrain, 1, threads);
   call.threads.parallel_for(args.products * parts, grain_of(work / parts),
                             [&](std::int64_t begin, std::int64_t end) {
                               kernels::multiply_float_matrices(args, parts, begin, end);

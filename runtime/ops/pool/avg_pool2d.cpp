@@ -12,8 +12,8 @@ void run(const Call& call) {
   const auto& pool = call.node.as<graph::AvgPool2d>();
   const kernels::PoolShape shape{
       {x.sizes[2], x.sizes[3]}, {y.sizes[2], y.sizes[3]}, pool.kernel, pool.stride, pool.padding};
-  const auto count = pool.count_include_pad ? kernels::AvgPoolCount::kWithPadding
-                                            : kernels::AvgPoolCount::kWithoutPadding;
+  const auto count =
+      pool.count_include_pad ? kernels::AvgPoolCount::kWithPadding : kernels::AvgPoolCount::kWithoutPadding;
   const std::int64_t work = y.sizes[2] * y.sizes[3] * pool.kernel[0] * pool.kernel[1];
   call.threads.parallel_for(x.sizes[0] * x.sizes[1], grain_of(work),
                             [&](std::int64_t begin, std::int64_t end) {

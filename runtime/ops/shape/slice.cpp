@@ -14,9 +14,8 @@ void run(const Call& call) {
     io::fail("[runtime] ", call.node.name, ": expected a slice within 0..", x.sizes[axis], " of dimension ",
              axis, ", got ", begin, "..", end, "; give it a shorter input");
   const Strides strides = strides_of(x.sizes);
-  move(call, {x.data, call.y().sizes}, [&](std::size_t d, std::int64_t i) {
-    return (d == axis ? begin + i * slice.step : i) * strides[d];
-  });
+  move(call, {x.data, call.y().sizes},
+       [&](std::size_t d, std::int64_t i) { return (d == axis ? begin + i * slice.step : i) * strides[d]; });
 }
 
 }  // namespace

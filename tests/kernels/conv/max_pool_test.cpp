@@ -3,6 +3,7 @@
 #include "kernels/conv/max_pool.h"
 
 #include <limits>
+#include <set>
 
 #include "tests/kernels/kernel_test.h"
 
@@ -190,6 +191,24 @@ TEST_F(MaxPool, TheFirstOfEqualElementsAndTheLastNaNIsChosen) {
       }
     }
   }
+}
+
+TEST_F(MaxPool, FindsTheFirstPlaceThatIsNoneOfItsWindow) {
+  // Windows of 3 x 2 at every second element of planes of 4 x 3 padded by one: 2 x 2 windows.
+  const MaxPoolShape shape{4, 3, 3, 2, 2, 2, 1, 1};
+  ASSERT_EQ(shape.out_size(), 4);
+  // Of the six places of a window, those inside of the plane.
+  const std::vector<std::set<int>> inside = {{3, 5}, {2, 3, 4, 5}, {1, 3, 5}, {0, 1, 2, 3, 4, 5}};
+  for (std::size_t window = 0; window < 4; ++window)
+    for (int place = 0; place < 256; ++place) {
+      std::vector<std::uint8_t> argmax = {3, 2, 1, 0, 3, 2, 1, 0};  // of two planes
+      argmax[4 + window] = static_cast<std::uint8_t>(place);
+      const std::int64_t expected =
+          inside[window].contains(place) ? -1 : static_cast<std::int64_t>(4 + window);
+      EXPECT_EQ(first_place_outside(shape, argmax.data(), 0, 2), expected) << window << ", " << place;
+      EXPECT_EQ(first_place_outside(shape, argmax.data(), 0, 1), -1);
+      EXPECT_EQ(first_place_outside(shape, argmax.data(), 1, 2), expected);
+    }
 }
 
 TEST_F(MaxPool, TheDispatchedKernelsGiveTheSameBits) {

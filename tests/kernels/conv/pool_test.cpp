@@ -16,6 +16,14 @@ const float kNaN = std::nanf("");
 
 using Pool = void(const PoolShape&, const float*, float*, std::int64_t, std::int64_t);
 
+void mean(const PoolShape& shape, const float* x, float* y, std::int64_t begin, std::int64_t end) {
+  avg_pool(shape, AvgPoolCount::kWithPadding, x, y, begin, end);
+}
+void mean_of_elements(const PoolShape& shape, const float* x, float* y, std::int64_t begin,
+                      std::int64_t end) {
+  avg_pool(shape, AvgPoolCount::kWithoutPadding, x, y, begin, end);
+}
+
 struct Case {
   const char* why;
   Pool* pool;
@@ -71,26 +79,41 @@ TEST(Pool, DecidesEdgesAsLibTorchDoes) {
        {1, 2, 4, 3},
        {2, 4}},
       {"elements are added row by row",
-       avg_pool,
+       mean,
        {.in = {2, 2}, .out = {1, 1}, .kernel = {2, 2}},
        {1e8f, 1, 1, -1e8f},
        {0}},
       {"padding counts",
-       avg_pool,
+       mean,
        {.in = {1, 2}, .out = {1, 2}, .kernel = {1, 2}, .stride = {1, 2}, .padding = {0, 1}},
        {3, 5},
        {1.5f, 2.5f}},
+      {"padding does not count",
+       mean_of_elements,
+       {.in = {1, 2}, .out = {1, 2}, .kernel = {1, 2}, .stride = {1, 2}, .padding = {0, 1}},
+       {3, 5},
+       {3, 5}},
+      {"a last window counts no place behind the padding",
+       mean,
+       {.in = {1, 4}, .out = {1, 3}, .kernel = {1, 3}, .stride = {1, 2}, .padding = {0, 1}},
+       {6, 6, 9, 6},
+       {4, 7, 3}},
+      {"a last window counts what it sees",
+       mean_of_elements,
+       {.in = {1, 4}, .out = {1, 2}, .kernel = {1, 3}, .stride = {1, 3}},
+       {6, 6, 9, 6},
+       {7, 6}},
       {"the divisor is the window, not its reciprocal",
-       avg_pool,
+       mean,
        {.in = {1, 3}, .out = {1, 1}, .kernel = {1, 3}},
        {1, 2, 2},
        {5.0f / 3.0f}},
       {"a mean that vanishes below 0 is +0",
-       avg_pool,
+       mean,
        {.in = {1, 4}, .out = {1, 1}, .kernel = {1, 4}},
        {-1e-45f, 0, 0, 0},
        {0.0f}},
-      {"zeros below 0 give +0", avg_pool, {.in = {1, 1}, .out = {1, 1}, .kernel = {1, 1}}, {-0.0f}, {0.0f}},
+      {"zeros below 0 give +0", mean, {.in = {1, 1}, .out = {1, 1}, .kernel = {1, 1}}, {-0.0f}, {0.0f}},
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);

@@ -7,12 +7,13 @@ namespace samebits::onnx_forms {
 
 void clamp(const OnnxNode& out) {
   const auto& clamp = out.node.as<graph::Clamp>();
-  const std::string low = out.onnx.constant("low", {&clamp.low, 1}, {});
-  const std::string high = out.onnx.constant("high", {&clamp.high, 1}, {});
-  const std::string& x = out.node.inputs[0];
-  const std::string bounded =
-      out.onnx.add("Where", {out.onnx.add("Less", {x, low}, "is_low"), low, x}, "bounded");
-  out.onnx.add("Where", {out.onnx.add("Greater", {bounded, high}, "is_high"), high, bounded}, "clamped");
+  std::string y = out.x();
+  const auto bound_by = [&](const char* what, const char* op, float bound) {
+    const std::string limit = out.onnx.constant(what, {&bound, 1}, {});
+    y = out.onnx.add("Where", {out.onnx.add(op, {y, limit}, "is_beyond"), limit, y}, "bounded");
+  };
+  if (clamp.low != graph::kNoLow) bound_by("low", "Less", clamp.low);
+  if (clamp.high != graph::kNoHigh) bound_by("high", "Greater", clamp.high);
 }
 
 }  // namespace samebits::onnx_forms

@@ -2,6 +2,7 @@
 // added in row-major order, fixes it.
 #include "graph/ops/pool/avg_pool2d.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "export/onnx/onnx_node.h"
@@ -9,17 +10,57 @@
 namespace samebits::onnx_forms {
 namespace {
 
-std::string padded(const OnnxNode& out, const graph::Pair& padding) {
-  const float zero = 0.0f;
-  const std::int64_t pads[] = {0, 0, padding[0], padding[1], 0, 0, padding[0], padding[1]};
-  return out.onnx.add(
-      "Pad", {out.node.inputs[0], out.onnx.constant("pads", pads), out.onnx.constant("pad", {&zero, 1}, {})},
-      "padded");
+constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+
+/// What one dimension of the pool is.
+struct Axis {
+  std::int64_t size, kernel, stride, padding, windows;
+
+  /// Zeros behind the padded input, so that the last window fits.
+  std::int64_t rest() const {
+    return std::max<std::int64_t>((windows - 1) * stride + kernel - (size + 2 * padding), 0);
+  }
+  /// Where the slice of the element at `offset` ends.
+  std::int64_t end_of(std::int64_t offset) const {
+    return offset + 1 == kernel ? kMost : offset + 1 - kernel;
+  }
+  std::int64_t places(std::int64_t window, bool with_padding) const {
+    const std::int64_t begin = window * stride - padding, margin = with_padding ? padding : 0;
+    return std::min(begin + kernel, size + margin) - std::max(begin, -margin);
+  }
+};
+
+Axis axis_of(const OnnxNode& out, std::size_t axis) {
+  const auto& pool = out.node.as<graph::AvgPool2d>();
+  return {out.inputs[0].shape[2 + axis].offset, pool.kernel[axis], pool.stride[axis], pool.padding[axis],
+          out.output.shape[2 + axis].offset};
 }
 
-/// Where the slice of the element at `offset` ends, so that the whole window fits.
-std::int64_t end_of(std::int64_t offset, std::int64_t kernel) {
-  return offset + 1 == kernel ? std::numeric_limits<std::int64_t>::max() : offset + 1 - kernel;
+std::string padded(const OnnxNode& out, const Axis& rows, const Axis& columns) {
+  const float zero = 0.0f;
+  const std::int64_t pads[] = {0,
+                               0,
+                               rows.padding,
+                               columns.padding,
+                               0,
+                               0,
+                               rows.padding + rows.rest(),
+                               columns.padding + columns.rest()};
+  return out.onnx.add(
+      "Pad", {out.x(), out.onnx.constant("pads", pads), out.onnx.constant("pad", {&zero, 1}, {})}, "padded");
+}
+
+/// What each sum is divided by: one number where all are the same.
+std::string counts(const OnnxNode& out, const Axis& rows, const Axis& columns) {
+  const bool with_padding = out.node.as<graph::AvgPool2d>().count_include_pad;
+  std::vector<float> counts;
+  for (std::int64_t row = 0; row < rows.windows; ++row)
+    for (std::int64_t column = 0; column < columns.windows; ++column)
+      counts.push_back(
+          static_cast<float>(rows.places(row, with_padding) * columns.places(column, with_padding)));
+  const bool is_one = std::ranges::all_of(counts, [&](float count) { return count == counts[0]; });
+  if (is_one) return out.onnx.constant("count", {counts.data(), 1}, {});
+  return out.onnx.constant("counts", counts, {rows.windows, columns.windows});
 }
 
 }  // namespace
@@ -27,19 +68,20 @@ std::int64_t end_of(std::int64_t offset, std::int64_t kernel) {
 void avg_pool2d(const OnnxNode& out) {
   const auto& pool = out.node.as<graph::AvgPool2d>();
   const auto [height, width] = pool.kernel;
-  const float count = static_cast<float>(height * width);
-  const std::string x = pool.padding == graph::Pair{0, 0} ? out.node.inputs[0] : padded(out, pool.padding);
+  const Axis rows = axis_of(out, 0), columns = axis_of(out, 1);
+  const bool is_padded = pool.padding != graph::Pair{0, 0} || rows.rest() > 0 || columns.rest() > 0;
+  const std::string x = is_padded ? padded(out, rows, columns) : out.x();
   const std::string axes = out.onnx.constant("axes", std::array<std::int64_t, 2>{2, 3});
   const std::string steps = out.onnx.constant("steps", pool.stride);
   std::string sum;
   for (std::int64_t i = 0; i < height; ++i)
     for (std::int64_t j = 0; j < width; ++j) {
       const std::string begins = out.onnx.constant("begins", std::array{i, j});
-      const std::string ends = out.onnx.constant("ends", std::array{end_of(i, height), end_of(j, width)});
+      const std::string ends = out.onnx.constant("ends", std::array{rows.end_of(i), columns.end_of(j)});
       const std::string slice = out.onnx.add("Slice", {x, begins, ends, axes, steps}, "element");
       sum = sum.empty() ? slice : out.onnx.add("Add", {sum, slice}, "sum");
     }
-  add_zero(out.onnx, out.onnx.add("Div", {sum, out.onnx.constant("count", {&count, 1}, {})}, "mean"));
+  add_zero(out.onnx, out.onnx.add("Div", {sum, counts(out, rows, columns)}, "mean"));
 }
 
 }  // namespace samebits::onnx_forms
