@@ -2,6 +2,8 @@
 #include <samebits/plugin.h>
 #include <torch/torch.h>
 
+#include <stdexcept>
+
 namespace {
 
 struct Line : torch::nn::Module {
