@@ -38,7 +38,6 @@ class JsonKeys {
   Pair pair(const char* key);
   Dimension dimension(const char* key);
   Shape shape(const char* key);
-  bool has(const char* key) const { return object_.contains(key); }
 
   /// Throws when a key was never asked for.
   void end() const;

@@ -1,5 +1,5 @@
-// Large values first, each at the lowest place that is free as long as it lives (Pisarchyk and Lee, "Efficient
-// Memory Management for Deep Neural Net Inference", 2020: greedy by size).
+// Large values first, each at the lowest place that is free as long as it lives (Pisarchyk and Lee,
+// "Efficient Memory Management for Deep Neural Net Inference", 2020: greedy by size).
 #include "runtime/memory_plan.h"
 
 #include <algorithm>

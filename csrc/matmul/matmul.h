@@ -1,5 +1,5 @@
-// torch operator samebits::matmul: float32 products of two computed tensors whose bits are part of the contract
-// (docs/numerics.md §12), in the place of at::matmul, mm and bmm.
+// torch operator samebits::matmul: float32 products of two computed tensors whose bits are part of the
+// contract (docs/numerics.md §12), in the place of at::matmul, mm and bmm.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -160,6 +160,9 @@ class Sink : public graph::ArraySink {
     refuse_factors(name);
     file_.tensors[name] = tensor_of("F32", shape, values);
   }
+  void constant(const std::string& name, const graph::ConstantTensor& tensor) override {
+    graph::write_constant(name, tensor, file_);
+  }
 
  private:
   io::SafetensorsFile& file_;
@@ -197,6 +200,9 @@ class Source : public graph::ArraySource {
   }
   std::vector<float> floats(const std::string& name, const Sizes& shape) override {
     return take<float>(file_, name, "F32", shape);
+  }
+  void constant(const std::string& name, graph::ConstantTensor& tensor) override {
+    graph::read_constant(name, tensor, file_);
   }
   /// The grids of inputs, which the graph has too, are left.
   void end() override {

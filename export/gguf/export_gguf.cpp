@@ -79,6 +79,12 @@ BlockGrids grids_of_blocks(const QuantizedTensor& weight) {
   return grids;
 }
 
+void refuse_integers(const std::string& name, const graph::ConstantTensor& tensor) {
+  if (tensor.dtype != graph::Dtype::kFloat32)
+    throw ArraysError(io::join(name, ": expected a constant of float32, got one of ",
+                               graph::to_text(tensor.dtype), "; a package holds it"));
+}
+
 class Sink : public graph::ArraySink {
  public:
   explicit Sink(io::GgufFile& file) : file_(file) {}
@@ -102,6 +108,10 @@ class Sink : public graph::ArraySink {
   void floats(const std::string& name, const Sizes& shape, const std::vector<float>& values) override {
     refuse_factors(name);
     file_.tensors[name] = {GgufType::kF32, shape, bytes_of(values)};
+  }
+  void constant(const std::string& name, const graph::ConstantTensor& tensor) override {
+    refuse_integers(name, tensor);
+    file_.tensors[name] = {GgufType::kF32, tensor.shape, bytes_of(tensor.floats)};
   }
 
  private:
@@ -144,6 +154,10 @@ class Source : public graph::ArraySource {
   }
   std::vector<float> floats(const std::string& name, const Sizes& shape) override {
     return values_of<float>(take(name, GgufType::kF32, shape).bytes);
+  }
+  void constant(const std::string& name, graph::ConstantTensor& tensor) override {
+    refuse_integers(name, tensor);
+    tensor.floats = values_of<float>(take(name, GgufType::kF32, tensor.shape).bytes);
   }
   void end() override {
     if (!file_.tensors.empty())

@@ -7,7 +7,8 @@ namespace samebits::graph::ops {
 namespace {
 
 TensorType infer(const Node& node, const Embedding& embedding, Types inputs) {
-  check_float_layer(node, embedding.weight, {}, 2, "[rows, columns]");
+  static const std::vector<float> kNone;
+  check_float_layer(node, embedding.weight, {kNone, kNone}, 2, "[rows, columns]");
   check_index(node, inputs[0]);
   TensorType y{Dtype::kFloat32, inputs[0].shape};
   y.shape.emplace_back(embedding.weight.shape[1]);
