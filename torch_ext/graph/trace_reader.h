@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "graph/operator.h"
@@ -91,6 +92,10 @@ struct TraceReader {
   /// The attributes, when this operator computes what the layer computes in its state; else empty. Null:
   /// never.
   std::any (*from_layer)(const QATLayer& layer) = nullptr;
+  /// ATen kinds whose bits are their library's, and the operator that has ours, with the same leading
+  /// arguments in its schema: {"aten::gelu", "samebits::gelu"}. `kinds` lists the latter; a captured model is
+  /// rewritten to it.
+  std::vector<std::pair<const char*, const char*>> exact = {};
 };
 
 const TraceReader& trace_reader_of(const graph::Operator& op);

@@ -16,7 +16,10 @@ void read(TraceWalk& walk, const torch::jit::Node* node) {
 }  // namespace
 
 const TraceReader& elu() {
-  static const TraceReader kReader{{"samebits::elu"}, read};
+  static const TraceReader kReader{
+      .kinds = {"samebits::elu"},
+      .read = read,
+      .exact = {{"aten::elu", "samebits::elu"}, {"aten::elu_", "samebits::elu"}}};
   return kReader;
 }
 

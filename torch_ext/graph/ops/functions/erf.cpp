@@ -3,7 +3,7 @@
 namespace samebits::trace_ops {
 
 const TraceReader& erf() {
-  static const TraceReader kReader = plain_function<graph::Erf>("samebits::erf");
+  static const TraceReader kReader = plain_function<graph::Erf>("samebits::erf", "aten::erf", "aten::erf_");
   return kReader;
 }
 

@@ -3,7 +3,7 @@
 namespace samebits::trace_ops {
 
 const TraceReader& exp() {
-  static const TraceReader kReader = plain_function<graph::Exp>("samebits::exp");
+  static const TraceReader kReader = plain_function<graph::Exp>("samebits::exp", "aten::exp", "aten::exp_");
   return kReader;
 }
 

@@ -13,7 +13,10 @@ void read(TraceWalk& walk, const torch::jit::Node* node) {
 }  // namespace
 
 const TraceReader& gelu() {
-  static const TraceReader kReader{{"samebits::gelu"}, read};
+  static const TraceReader kReader{
+      .kinds = {"samebits::gelu"},
+      .read = read,
+      .exact = {{"aten::gelu", "samebits::gelu"}, {"aten::gelu_", "samebits::gelu"}}};
   return kReader;
 }
 

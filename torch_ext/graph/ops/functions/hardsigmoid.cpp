@@ -3,7 +3,8 @@
 namespace samebits::trace_ops {
 
 const TraceReader& hardsigmoid() {
-  static const TraceReader kReader = plain_function<graph::Hardsigmoid>("samebits::hardsigmoid");
+  static const TraceReader kReader =
+      plain_function<graph::Hardsigmoid>("samebits::hardsigmoid", "aten::hardsigmoid", "aten::hardsigmoid_");
   return kReader;
 }
 

@@ -3,7 +3,8 @@
 namespace samebits::trace_ops {
 
 const TraceReader& hardswish() {
-  static const TraceReader kReader = plain_function<graph::Hardswish>("samebits::hardswish");
+  static const TraceReader kReader =
+      plain_function<graph::Hardswish>("samebits::hardswish", "aten::hardswish", "aten::hardswish_");
   return kReader;
 }
 

@@ -13,7 +13,10 @@ void read(TraceWalk& walk, const torch::jit::Node* node) {
 }  // namespace
 
 const TraceReader& leaky_relu() {
-  static const TraceReader kReader{{"samebits::leaky_relu"}, read};
+  static const TraceReader kReader{
+      .kinds = {"samebits::leaky_relu"},
+      .read = read,
+      .exact = {{"aten::leaky_relu", "samebits::leaky_relu"}, {"aten::leaky_relu_", "samebits::leaky_relu"}}};
   return kReader;
 }
 

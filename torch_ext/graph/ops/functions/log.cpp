@@ -3,7 +3,7 @@
 namespace samebits::trace_ops {
 
 const TraceReader& log() {
-  static const TraceReader kReader = plain_function<graph::Log>("samebits::log");
+  static const TraceReader kReader = plain_function<graph::Log>("samebits::log", "aten::log", "aten::log_");
   return kReader;
 }
 

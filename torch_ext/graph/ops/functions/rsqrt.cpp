@@ -3,7 +3,8 @@
 namespace samebits::trace_ops {
 
 const TraceReader& rsqrt() {
-  static const TraceReader kReader = plain_function<graph::Rsqrt>("samebits::rsqrt");
+  static const TraceReader kReader =
+      plain_function<graph::Rsqrt>("samebits::rsqrt", "aten::rsqrt", "aten::rsqrt_");
   return kReader;
 }
 

@@ -3,7 +3,8 @@
 namespace samebits::trace_ops {
 
 const TraceReader& sigmoid() {
-  static const TraceReader kReader = plain_function<graph::Sigmoid>("samebits::sigmoid");
+  static const TraceReader kReader =
+      plain_function<graph::Sigmoid>("samebits::sigmoid", "aten::sigmoid", "aten::sigmoid_");
   return kReader;
 }
 

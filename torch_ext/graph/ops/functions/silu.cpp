@@ -3,7 +3,8 @@
 namespace samebits::trace_ops {
 
 const TraceReader& silu() {
-  static const TraceReader kReader = plain_function<graph::Silu>("samebits::silu");
+  static const TraceReader kReader =
+      plain_function<graph::Silu>("samebits::silu", "aten::silu", "aten::silu_");
   return kReader;
 }
 

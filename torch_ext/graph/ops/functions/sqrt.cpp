@@ -3,7 +3,8 @@
 namespace samebits::trace_ops {
 
 const TraceReader& sqrt() {
-  static const TraceReader kReader = plain_function<graph::Sqrt>("samebits::sqrt");
+  static const TraceReader kReader =
+      plain_function<graph::Sqrt>("samebits::sqrt", "aten::sqrt", "aten::sqrt_");
   return kReader;
 }
 

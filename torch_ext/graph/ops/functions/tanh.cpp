@@ -3,7 +3,8 @@
 namespace samebits::trace_ops {
 
 const TraceReader& tanh() {
-  static const TraceReader kReader = plain_function<graph::Tanh>("samebits::tanh");
+  static const TraceReader kReader =
+      plain_function<graph::Tanh>("samebits::tanh", "aten::tanh", "aten::tanh_");
   return kReader;
 }
 

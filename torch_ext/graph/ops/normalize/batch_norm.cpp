@@ -26,7 +26,9 @@ void read(TraceWalk& walk, const torch::jit::Node* node) {
 }  // namespace
 
 const TraceReader& batch_norm() {
-  static const TraceReader kReader{{"samebits::batch_norm"}, read};
+  static const TraceReader kReader{.kinds = {"samebits::batch_norm"},
+                                   .read = read,
+                                   .exact = {{"aten::batch_norm", "samebits::batch_norm"}}};
   return kReader;
 }
 

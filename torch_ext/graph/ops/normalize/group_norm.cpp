@@ -16,7 +16,9 @@ void read(TraceWalk& walk, const torch::jit::Node* node) {
 }  // namespace
 
 const TraceReader& group_norm() {
-  static const TraceReader kReader{{"samebits::group_norm"}, read};
+  static const TraceReader kReader{.kinds = {"samebits::group_norm"},
+                                   .read = read,
+                                   .exact = {{"aten::group_norm", "samebits::group_norm"}}};
   return kReader;
 }
 

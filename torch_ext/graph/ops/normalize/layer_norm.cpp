@@ -16,7 +16,9 @@ void read(TraceWalk& walk, const torch::jit::Node* node) {
 }  // namespace
 
 const TraceReader& layer_norm() {
-  static const TraceReader kReader{{"samebits::layer_norm"}, read};
+  static const TraceReader kReader{.kinds = {"samebits::layer_norm"},
+                                   .read = read,
+                                   .exact = {{"aten::layer_norm", "samebits::layer_norm"}}};
   return kReader;
 }
 

@@ -12,7 +12,9 @@ void read(TraceWalk& walk, const torch::jit::Node* node) {
 }  // namespace
 
 const TraceReader& log_softmax() {
-  static const TraceReader kReader{{"samebits::log_softmax"}, read};
+  static const TraceReader kReader{.kinds = {"samebits::log_softmax"},
+                                   .read = read,
+                                   .exact = {{"aten::log_softmax", "samebits::log_softmax"}}};
   return kReader;
 }
 

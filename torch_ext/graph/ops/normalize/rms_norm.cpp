@@ -19,7 +19,8 @@ void read(TraceWalk& walk, const torch::jit::Node* node) {
 }  // namespace
 
 const TraceReader& rms_norm() {
-  static const TraceReader kReader{{"samebits::rms_norm"}, read};
+  static const TraceReader kReader{
+      .kinds = {"samebits::rms_norm"}, .read = read, .exact = {{"aten::rms_norm", "samebits::rms_norm"}}};
   return kReader;
 }
 

@@ -12,7 +12,8 @@ void read(TraceWalk& walk, const torch::jit::Node* node) {
 }  // namespace
 
 const TraceReader& softmax() {
-  static const TraceReader kReader{{"samebits::softmax"}, read};
+  static const TraceReader kReader{
+      .kinds = {"samebits::softmax"}, .read = read, .exact = {{"aten::softmax", "samebits::softmax"}}};
   return kReader;
 }
 

@@ -12,7 +12,9 @@ void read(TraceWalk& walk, const torch::jit::Node* node) {
 }  // namespace
 
 const TraceReader& adaptive_avg_pool2d() {
-  static const TraceReader kReader{{"samebits::adaptive_avg_pool2d"}, read};
+  static const TraceReader kReader{.kinds = {"samebits::adaptive_avg_pool2d"},
+                                   .read = read,
+                                   .exact = {{"aten::adaptive_avg_pool2d", "samebits::adaptive_avg_pool2d"}}};
   return kReader;
 }
 

@@ -5,7 +5,9 @@
 namespace samebits::trace_ops {
 
 const TraceReader& amax() {
-  static const TraceReader kReader{{"samebits::amax"}, read_reduced<graph::Amax>};
+  static const TraceReader kReader{.kinds = {"samebits::amax"},
+                                   .read = read_reduced<graph::Amax>,
+                                   .exact = {{"aten::amax", "samebits::amax"}}};
   return kReader;
 }
 

@@ -5,7 +5,9 @@
 namespace samebits::trace_ops {
 
 const TraceReader& mean() {
-  static const TraceReader kReader{{"samebits::mean"}, read_reduced<graph::Mean>};
+  static const TraceReader kReader{.kinds = {"samebits::mean"},
+                                   .read = read_reduced<graph::Mean>,
+                                   .exact = {{"aten::mean", "samebits::mean"}}};
   return kReader;
 }
 

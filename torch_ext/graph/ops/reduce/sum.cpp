@@ -5,7 +5,9 @@
 namespace samebits::trace_ops {
 
 const TraceReader& sum() {
-  static const TraceReader kReader{{"samebits::sum"}, read_reduced<graph::Sum>};
+  static const TraceReader kReader{.kinds = {"samebits::sum"},
+                                   .read = read_reduced<graph::Sum>,
+                                   .exact = {{"aten::sum", "samebits::sum"}}};
   return kReader;
 }
 
