@@ -1,0 +1,24 @@
+static int8_t samebits_window_max_code(const int8_t* x, const samebits_pool* pool, int32_t row, int32_t column,
+                                       int8_t lowest) {
+  const int32_t span[2] = {pool->dilation[0] * (pool->kernel[0] - 1) + 1, pool->dilation[1] * (pool->kernel[1] - 1) + 1};
+  const int32_t row_end = samebits_end(row, pool->padding[0], span[0], pool->height);
+  const int32_t column_end = samebits_end(column, pool->padding[1], span[1], pool->width);
+  int8_t best = lowest;
+  int32_t i, j;
+  for (i = samebits_first(row, pool->padding[0], pool->dilation[0]); i < row_end; i += pool->dilation[0]) {
+    for (j = samebits_first(column, pool->padding[1], pool->dilation[1]); j < column_end; j += pool->dilation[1]) {
+      const int8_t value = x[i * pool->width + j];
+      if (value > best) best = value;
+    }
+  }
+  return best;
+}
+
+/* lowest: the smallest code of the grid. */
+static void samebits_max_pool_codes(const int8_t* x, const samebits_pool* pool, int8_t lowest, int8_t* y) {
+  int32_t plane, i, j;
+  for (plane = 0; plane < pool->planes; ++plane, x += pool->height * pool->width)
+    for (i = 0; i < pool->out_height; ++i)
+      for (j = 0; j < pool->out_width; ++j)
+        *y++ = samebits_window_max_code(x, pool, i * pool->stride[0], j * pool->stride[1], lowest);
+}
