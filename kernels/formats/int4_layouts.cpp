@@ -70,14 +70,28 @@ void unpack_compressed_tensors_zero_points(const std::int32_t* packed, std::int6
       *zero_points++ = code_in(packed[row / 8 * columns + i], row % 8);
 }
 
+namespace {
+
+/// The 16 bytes of a block's levels.
+void store_levels(const std::int8_t* codes, std::uint8_t* to) {
+  for (std::int64_t j = 0; j < kGgufBlock / 2; ++j)
+    to[j] = static_cast<std::uint8_t>(level_of(codes[j]) | level_of(codes[j + kGgufBlock / 2]) << 4);
+}
+void load_levels(const std::uint8_t* from, std::int8_t* codes) {
+  for (std::int64_t j = 0; j < kGgufBlock / 2; ++j) {
+    codes[j] = code_of(from[j]);
+    codes[j + kGgufBlock / 2] = code_of(from[j] >> 4);
+  }
+}
+
+}  // namespace
+
 std::int64_t pack_q4_0(const std::int8_t* codes, const float* scale, std::int64_t blocks,
                        std::uint8_t* packed) {
   for (std::int64_t block = 0; block < blocks; ++block) {
     std::uint8_t* to = packed + block * kQ40Bytes;
-    const std::int8_t* from = codes + block * kGgufBlock;
     if (!store_scale(scale[block], to)) return block;
-    for (std::int64_t j = 0; j < kGgufBlock / 2; ++j)
-      to[2 + j] = static_cast<std::uint8_t>(level_of(from[j]) | level_of(from[j + kGgufBlock / 2]) << 4);
+    store_levels(codes + block * kGgufBlock, to + 2);
   }
   return blocks;
 }
@@ -85,13 +99,38 @@ std::int64_t pack_q4_0(const std::int8_t* codes, const float* scale, std::int64_
 void unpack_q4_0(const std::uint8_t* packed, std::int64_t blocks, std::int8_t* codes, float* scale) {
   for (std::int64_t block = 0; block < blocks; ++block) {
     const std::uint8_t* from = packed + block * kQ40Bytes;
-    std::int8_t* to = codes + block * kGgufBlock;
     scale[block] = load_scale(from);
-    for (std::int64_t j = 0; j < kGgufBlock / 2; ++j) {
-      to[j] = code_of(from[2 + j]);
-      to[j + kGgufBlock / 2] = code_of(from[2 + j] >> 4);
-    }
+    load_levels(from + 2, codes + block * kGgufBlock);
   }
+}
+
+std::int64_t pack_q4_1(const std::int8_t* codes, const float* scale, const std::int32_t* zero_point,
+                       std::int64_t blocks, std::uint8_t* packed) {
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    std::uint8_t* to = packed + block * kQ41Bytes;
+    // Of a scale that float16 holds the product is exact.
+    const float minimum = static_cast<float>(-(zero_point[block] + 8)) * scale[block];
+    std::uint8_t grid[4];
+    if (!store_scale(scale[block], grid) || !store_scale(minimum, grid + 2)) return block;
+    std::memcpy(to, grid, sizeof(grid));
+    store_levels(codes + block * kGgufBlock, to + 4);
+  }
+  return blocks;
+}
+
+std::int64_t unpack_q4_1(const std::uint8_t* packed, std::int64_t blocks, std::int8_t* codes, float* scale,
+                         std::int32_t* zero_point) {
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    const std::uint8_t* from = packed + block * kQ41Bytes;
+    const float minimum = load_scale(from + 2);
+    scale[block] = load_scale(from);
+    std::int32_t found = -8;
+    while (found < 8 && static_cast<float>(-(found + 8)) * scale[block] != minimum) ++found;
+    if (found == 8) return block;
+    zero_point[block] = found;
+    load_levels(from + 4, codes + block * kGgufBlock);
+  }
+  return blocks;
 }
 
 std::int64_t pack_q8_0(const std::int8_t* codes, const float* scale, std::int64_t blocks,

@@ -122,6 +122,64 @@ TEST(Gguf, PutsABlockWhereTheFormatSays) {
   EXPECT_EQ(packed, expected);
 }
 
+/// The 32 reals of a Q4_1 block, from the description of the format.
+std::vector<double> decode_q4_1(const std::uint8_t* block) {
+  std::vector<double> reals(32);
+  for (int i = 0; i < 32; ++i) {
+    const int byte = block[4 + i % 16], nibble = i < 16 ? byte % 16 : byte / 16;
+    reals[i] = nibble * half(block[0] + 256 * block[1]) + half(block[2] + 256 * block[3]);
+  }
+  return reals;
+}
+
+TEST(Gguf, ADecoderReadsTheRealsOfEveryZeroPointWhoseMinimumFloat16Holds) {
+  Random random(3);
+  std::vector<float> scale;
+  std::vector<std::int32_t> zero_point;
+  for (int steps = 1; steps < 128; steps += 3)
+    for (std::int32_t each = -8; each <= 7; ++each) {
+      scale.push_back(static_cast<float>(steps) * 0x1p-9f);
+      zero_point.push_back(each);
+    }
+  const auto blocks = std::ssize(scale);
+  const std::vector<std::int8_t> codes = random_codes(random, 32 * blocks, -8, 7);
+  Guarded<std::uint8_t> packed(blocks * kQ41Bytes);
+  ASSERT_EQ(pack_q4_1(codes.data(), scale.data(), zero_point.data(), blocks, packed.data()), blocks);
+  EXPECT_TRUE(packed.guards_untouched());
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    const std::vector<double> reals = decode_q4_1(packed.data() + block * kQ41Bytes);
+    for (int i = 0; i < 32; ++i)
+      ASSERT_EQ(reals[i], double{scale[block]} * (codes[32 * block + i] - zero_point[block]))
+          << block << " " << i;
+  }
+  Guarded<std::int8_t> codes_back(32 * blocks);
+  Guarded<float> scale_back(blocks);
+  Guarded<std::int32_t> zero_back(blocks);
+  ASSERT_EQ(unpack_q4_1(packed.data(), blocks, codes_back.data(), scale_back.data(), zero_back.data()),
+            blocks);
+  EXPECT_EQ(codes_back.values(), codes);
+  EXPECT_EQ(first_difference(scale_back.values(), scale), "");
+  EXPECT_EQ(zero_back.values(), zero_point);
+  EXPECT_TRUE(codes_back.guards_untouched() && scale_back.guards_untouched() && zero_back.guards_untouched());
+}
+
+TEST(Gguf, NamesTheFirstQ41BlockWhoseMinimumIsNoMultipleThatItHolds) {
+  const std::vector<std::int8_t> codes(64, 1);
+  const float scale[] = {1.0f, 0x1.002p0f - 0x1p-12f};  // 3 times 11 bits are 13
+  const std::int32_t zero_point[] = {7, -5};
+  Guarded<std::uint8_t> packed(2 * kQ41Bytes);
+  EXPECT_EQ(pack_q4_1(codes.data(), scale, zero_point, 2, packed.data()), 1);
+  EXPECT_TRUE(packed.untouched_outside(0, kQ41Bytes));
+  const std::uint8_t blocks[2 * kQ41Bytes] = {
+      0x00, 0x3C, 0x00, 0xC0, 0, 0, 0, 0, 0,    0,    0,    0,
+      0,    0,    0,    0,    0, 0, 0, 0, 0x00, 0x3C, 0x00, 0x3C};  // d 1: m -2 is of -6, m 1 of none
+  std::vector<std::int8_t> codes_back(64);
+  float scale_back[2];
+  std::int32_t zero_back[2] = {};
+  EXPECT_EQ(unpack_q4_1(blocks, 2, codes_back.data(), scale_back, zero_back), 1);
+  EXPECT_EQ(zero_back[0], -6);
+}
+
 TEST(Gguf, NamesTheFirstBlockWhoseScaleNoFloat16Holds) {
   struct Case {
     const char* why;
