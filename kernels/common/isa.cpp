@@ -1,5 +1,8 @@
 #include "kernels/common/isa.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #if defined(__linux__)
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -11,8 +14,6 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <string_view>
-
-#include "hwy/targets.h"
 
 namespace samebits::kernels::isa {
 namespace {
@@ -36,15 +37,34 @@ std::string why_not(std::string_view level, bool present) {
 
 #if defined(__x86_64__)
 constexpr bool kX86 = true;
-bool highway_supports(std::int64_t target) {
-  return (hwy::SupportedTargets() & target) != 0;
+/// A bit of ecx of a CPUID leaf, for what clang's __builtin_cpu_supports does not name.
+bool leaf_ecx(unsigned leaf, int bit) {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(leaf, &a, &b, &c, &d) != 0 && (c >> bit & 1) != 0;
+}
+// What Highway compiles these targets for (hwy/ops/set_macros-inl.h); asked for here, so that no
+// library of its is needed. The functions look at the operating system's support too.
+bool supports_avx2() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
+         __builtin_cpu_supports("bmi") != 0 && __builtin_cpu_supports("bmi2") != 0 &&
+         __builtin_cpu_supports("sse4.2") != 0 && __builtin_cpu_supports("aes") != 0 &&
+         __builtin_cpu_supports("pclmul") != 0 && leaf_ecx(1, 29) && leaf_ecx(0x80000001, 5);  // F16C, LZCNT
+}
+bool supports_avx3() {
+  return supports_avx2() && __builtin_cpu_supports("avx512f") != 0 &&
+         __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+         __builtin_cpu_supports("avx512bw") != 0;
 }
 bool has_dotprod() {
   return false;
 }
 #else
 constexpr bool kX86 = false;
-bool highway_supports(std::int64_t) {  // so that no library of Highway's is needed
+bool supports_avx2() {
+  return false;
+}
+bool supports_avx3() {
   return false;
 }
 bool has_dotprod() {
@@ -70,10 +90,10 @@ bool has_amx() {
   return present;
 }
 bool has_avx512_vnni() {
-  return highway_supports(HWY_AVX3) && __builtin_cpu_supports("avx512vnni") != 0;
+  return supports_avx3() && __builtin_cpu_supports("avx512vnni") != 0;
 }
 bool has_avx512_bf16() {
-  return highway_supports(HWY_AVX3) && __builtin_cpu_supports("avx512bf16") != 0;
+  return supports_avx3() && __builtin_cpu_supports("avx512bf16") != 0;
 }
 const std::array<Feature, 8>& features() {
   static const std::array<Feature, 8> list = {{
@@ -125,10 +145,10 @@ std::string why_not_reference() {
   return {};
 }
 std::string why_not_avx2() {
-  return why_not("avx2", kX86 && highway_supports(HWY_AVX2));
+  return why_not("avx2", supports_avx2());
 }
 std::string why_not_avx512() {
-  return why_not("avx512", kX86 && highway_supports(HWY_AVX3));
+  return why_not("avx512", supports_avx3());
 }
 std::string why_not_avx512_vnni() {
   return why_not("avx512_vnni", has_avx512_vnni());
