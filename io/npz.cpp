@@ -118,7 +118,8 @@ class Reader {
     return offset <= bytes_.size() && bytes <= bytes_.size() - offset;
   }
 
-  /// Where the record stands that ends the file: before a comment, which is looked for as far as it reaches.
+  /// Where the record stands that ends the file: before a comment, which is looked for as far as it
+  /// reaches.
   std::uint64_t end_record() const {
     const std::size_t farthest = kEndBytes + 0xFFFF;
     const std::size_t first = bytes_.size() > farthest ? bytes_.size() - farthest : 0;

@@ -1,6 +1,6 @@
-// Reads and writes npz files, NumPy's archives of arrays: a ZIP file of NAME.npy, stored, not compressed. The
-// bytes of a file depend on nothing but its contents. Formats: numpy.org/doc/stable/reference/generated/
-// numpy.lib.format.html, PKWARE APPNOTE.TXT.
+// Reads and writes npz files, NumPy's archives of arrays: a ZIP file of NAME.npy, stored, not
+// compressed. The bytes of a file depend on nothing but its contents. Formats:
+// numpy.org/doc/stable/reference/generated/ numpy.lib.format.html, PKWARE APPNOTE.TXT.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ std::string npz_bytes(const NpzFile& file, const std::filesystem::path& path);
 void write_npz(const std::filesystem::path& path, const NpzFile& file);
 
 /// What numpy.savez wrote too. Throws std::runtime_error that names the path and what is wrong: missing,
-/// truncated, compressed, damaged (CRC-32), members that are no arrays of the types above or in column order,
-/// members that overlap, a name twice.
+/// truncated, compressed, damaged (CRC-32), members that are no arrays of the types above or in
+/// column order, members that overlap, a name twice.
 NpzFile read_npz(const std::filesystem::path& path);
 
 /// The same of a file's bytes; `path` is for messages.
