@@ -29,6 +29,15 @@ struct CNode {
   std::string input_codes(const kernels::AffineGrid& grid) const;
 };
 
+/// A layer's factors of channels; empty: it has none.
+template <class Layer>
+std::span<const float> factors_of(const Layer& layer) {
+  if constexpr (requires { layer.channel_scale; })
+    return layer.channel_scale;
+  else
+    return {};
+}
+
 using CForm = void(const CNode& at);
 
 /// Null: it has none.

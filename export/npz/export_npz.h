@@ -1,5 +1,5 @@
-// A model as a NumPy archive: the arrays of export/arrays/plain_arrays.h, and its graph as an array of bytes.
-// Format: docs/reference/npz.md.
+// A model as a NumPy archive: the arrays of export/arrays/plain_arrays.h, and its graph as an array of
+// bytes. Format: docs/reference/npz.md.
 #pragma once
 
 #include <filesystem>

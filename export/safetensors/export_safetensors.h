@@ -1,5 +1,5 @@
-// A model as one safetensors file: the arrays of export/arrays/plain_arrays.h, and its graph in the metadata.
-// Format: docs/reference/safetensors.md.
+// A model as one safetensors file: the arrays of export/arrays/plain_arrays.h, and its graph in the
+// metadata. Format: docs/reference/safetensors.md.
 #pragma once
 
 #include <filesystem>

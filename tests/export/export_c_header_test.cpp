@@ -1,5 +1,5 @@
-// export/c_header: compiled by a C compiler, with warnings as errors, headers give the bits of the runtime and
-// of the oracle; what they cannot hold is refused by name.
+// export/c_header: compiled by a C compiler, with warnings as errors, headers give the bits of the
+// runtime and of the oracle; what they cannot hold is refused by name.
 #include "export/c_header/export_c_header.h"
 
 #include <gmock/gmock.h>
@@ -148,7 +148,8 @@ TEST(ExportCHeader, NamesTheNodeWhoseInputHoldsNaN) {
 }
 
 TEST(ExportCHeader, ValuesThatDoNotLiveAtTheSameTimeShareMemory) {
-  // While conv2d_5 runs: floats of the skip, its input and its output, 8x6x5 each, and the codes of its input.
+  // While conv2d_5 runs: floats of the skip, its input and its output, 8x6x5 each, and the codes of
+  // its input.
   EXPECT_THAT(c_header(small_cnn(), ""), testing::HasSubstr("Memory: 3120 bytes"));
 }
 

@@ -1,4 +1,5 @@
-// export/c_header/memory_plan.h: what lives at the same time does not overlap, and nothing is wasted in a chain.
+// export/c_header/memory_plan.h: what lives at the same time does not overlap, and nothing is wasted
+// in a chain.
 #include "export/c_header/memory_plan.h"
 
 #include <gtest/gtest.h>

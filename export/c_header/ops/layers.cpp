@@ -36,14 +36,26 @@ Centered centered(const QuantizedTensor& weight, const kernels::AffineGrid& x_gr
   return result;
 }
 
+/// What each sum is multiplied by: with groups [out][groups], else [out], or one where all are the same.
+template <class Layer>
+std::vector<float> sum_scales(const Layer& layer) {
+  const QuantizedTensor& weight = layer.weight;
+  const bool has_groups = weight.encoding.granularity == Granularity::kPerGroup;
+  const std::span<const float> factors = factors_of(layer);
+  std::vector<float> scales = weight.scale;
+  if (scales.size() == 1 && !factors.empty()) scales.assign(factors.size(), weight.scale[0]);
+  for (float& scale : scales) scale = has_groups ? scale : layer.input_grid.scale * scale;
+  for (std::size_t i = 0; i < scales.size() && !factors.empty(); ++i)
+    scales[i] = scales[i] * factors[i * factors.size() / scales.size()];
+  return scales;
+}
+
 /// Writes the constants of a layer and the struct that holds them: "layer".
 template <class Layer>
 void write_layer(const CNode& at, const Layer& layer) {
   const QuantizedTensor& weight = layer.weight;
-  const bool has_groups = weight.encoding.granularity == Granularity::kPerGroup;
   const Centered constants = centered(weight, layer.input_grid);
-  std::vector<float> scale = weight.scale;
-  for (float& each : scale) each = has_groups ? each : layer.input_grid.scale * each;
+  const std::vector<float> scale = sum_scales(layer);
   const std::string codes = at.c.array(at.name("weight"), constants.codes);
   const std::string correction = at.c.array(at.name("correction"), constants.correction);
   const std::string scales = at.c.array(at.name("scale"), scale);

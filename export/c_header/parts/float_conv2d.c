@@ -23,15 +23,16 @@ static float samebits_float_patch_sum(const float* x, const samebits_float_convo
   return sum;
 }
 
-/* bias: or 0. */
+/* factor, bias: or 0. */
 static void samebits_float_conv2d(const float* x, const samebits_float_convolution* conv, const float* weight,
-                                  const float* bias, float* y) {
+                                  const float* factor, const float* bias, float* y) {
   const int32_t depth = conv->in_channels / conv->groups * conv->kernel_height * conv->kernel_width;
   int32_t place[3];
   for (place[0] = 0; place[0] < conv->out_channels; ++place[0]) {
     for (place[1] = 0; place[1] < conv->out_height; ++place[1]) {
       for (place[2] = 0; place[2] < conv->out_width; ++place[2], ++y) {
         float sum = samebits_float_patch_sum(x, conv, weight + place[0] * depth, place);
+        if (factor != 0) sum = sum * factor[place[0]];
         if (bias != 0) sum = sum + bias[place[0]];
         *y = sum != sum ? NAN : sum;
       }
