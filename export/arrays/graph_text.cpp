@@ -17,6 +17,13 @@ std::string graph_text(const graph::Graph& graph, graph::ArraySink& arrays, cons
   }
 }
 
+void refuse_factors(const std::string& array) {
+  if (array.ends_with(".channel_scale"))
+    throw graph::ArraysError(array +
+                             ": expected a layer without factors of channels, such as batch norms leave, got "
+                             "one with them; export safetensors, or save a package instead");
+}
+
 graph::Graph graph_of_text(const std::string& text, graph::ArraySource& arrays, const std::string& where) {
   try {
     graph::Graph graph = graph::graph_of(io::parse_json(text), arrays);

@@ -1,9 +1,7 @@
 #include "export/arrays/plain_arrays.h"
 
-#include <cstring>
-
 #include "export/arrays/graph_text.h"
-#include "io/error.h"
+#include "export/arrays/tensors.h"
 
 namespace samebits {
 namespace {
@@ -11,33 +9,19 @@ namespace {
 using graph::ArraysError;
 using quant::QuantizedTensor;
 
-template <class T>
-std::vector<std::uint8_t> bytes_of(const std::vector<T>& values) {
-  std::vector<std::uint8_t> bytes(values.size() * sizeof(T));
-  if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
-}
-
-template <class T>
-std::vector<T> values_of(const std::vector<std::uint8_t>& bytes) {
-  std::vector<T> values(bytes.size() / sizeof(T));
-  if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(T));
-  return values;
-}
-
 class Sink : public graph::ArraySink {
  public:
   explicit Sink(io::SafetensorsFile& file) : file_(file) {}
 
   void codes(const std::string& name, const QuantizedTensor& tensor) override {
-    file_.tensors[name] = {"I8", tensor.shape, bytes_of(tensor.codes)};
-    file_.tensors[name + "_scale"] = {"F32", graph::scale_shape(tensor), bytes_of(tensor.scale)};
+    file_.tensors[name] = tensor_of("I8", tensor.shape, tensor.codes);
+    file_.tensors[name + "_scale"] = tensor_of("F32", graph::scale_shape(tensor), tensor.scale);
     if (tensor.zero_point.empty()) return;
     const std::vector<std::int8_t> narrow(tensor.zero_point.begin(), tensor.zero_point.end());
-    file_.tensors[name + "_zero_point"] = {"I8", graph::scale_shape(tensor), bytes_of(narrow)};
+    file_.tensors[name + "_zero_point"] = tensor_of("I8", graph::scale_shape(tensor), narrow);
   }
   void floats(const std::string& name, const graph::Sizes& shape, const std::vector<float>& values) override {
-    file_.tensors[name] = {"F32", shape, bytes_of(values)};
+    file_.tensors[name] = tensor_of("F32", shape, values);
   }
 
  private:
@@ -50,15 +34,15 @@ class Source : public graph::ArraySource {
 
   void codes(const std::string& name, QuantizedTensor& tensor) override {
     graph::element_count(name, tensor.shape);
-    tensor.codes = values_of<std::int8_t>(take(name, "I8", tensor.shape));
+    tensor.codes = take<std::int8_t>(file_, name, "I8", tensor.shape);
     const graph::Sizes scales = graph::scale_shape(tensor);
-    tensor.scale = values_of<float>(take(name + "_scale", "F32", scales));
+    tensor.scale = take<float>(file_, name + "_scale", "F32", scales);
     if (tensor.encoding.symmetric) return;
-    const auto narrow = values_of<std::int8_t>(take(name + "_zero_point", "I8", scales));
+    const auto narrow = take<std::int8_t>(file_, name + "_zero_point", "I8", scales);
     tensor.zero_point.assign(narrow.begin(), narrow.end());
   }
   std::vector<float> floats(const std::string& name, const graph::Sizes& shape) override {
-    return values_of<float>(take(name, "F32", shape));
+    return take<float>(file_, name, "F32", shape);
   }
   void end() override {
     if (!file_.tensors.empty())
@@ -66,20 +50,6 @@ class Source : public graph::ArraySource {
   }
 
  private:
-  std::vector<std::uint8_t> take(const std::string& name, const char* dtype, const graph::Sizes& shape) {
-    const auto found = file_.tensors.find(name);
-    const std::string expected = std::string(dtype) + " " + (shape.empty() ? "[n]" : io::to_text(shape));
-    if (found == file_.tensors.end())
-      throw ArraysError(io::join(name, ": expected ", expected, ", got none"));
-    const io::TensorData tensor = std::move(found->second);
-    file_.tensors.erase(found);
-    const bool fits = shape.empty() ? tensor.shape.size() == 1 : tensor.shape == shape;
-    if (tensor.dtype != dtype || !fits)
-      throw ArraysError(
-          io::join(name, ": expected ", expected, ", got ", tensor.dtype, ' ', io::to_text(tensor.shape)));
-    return tensor.bytes;
-  }
-
   io::SafetensorsFile& file_;
 };
 

@@ -1,18 +1,23 @@
 // Writes what tests/python/test_export_files.py reads, and reads what it writes:
-//   export_files_cases FOLDER        NAME.FORMAT of each model, and NAME.expected.safetensors: its weights as
+//   export_files_cases FOLDER        NAME.FORMAT of each model, and NAME.expected.safetensors: its
+// weights as
 //                                    floats, code by code, and all that is no weight of codes
+//                                    and of the model of everything the package, and what a ramp from
+// 0 to 1 gives
+//   export_files_cases --golden FOLDER   the files of tests/data, should their formats change
 //   export_files_cases --load FILE   exit code 0: it holds the model NAME; 1: another one, or an error
+#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 
-#include "export/npz/export_npz.h"
-#include "export/safetensors/export_safetensors.h"
+#include "export/formats.h"
 #include "graph/package_arrays.h"
 #include "graph/package_json.h"
 #include "io/safetensors.h"
-#include "tests/graph/op_cases.h"
+#include "tests/export/linear_models.h"
 
 namespace samebits {
 namespace {
@@ -53,7 +58,31 @@ class Floats : public graph::ArraySink {
 std::vector<Graph> models() {
   Graph everything = graph::graph_of_everything();
   everything.name = "everything";
-  return {everything};
+  return {everything, linears(), gguf_linears()};
+}
+
+/// What the oracle makes of a ramp, printed as examples/runtime_c does.
+void write_ramp(const Graph& graph, const std::filesystem::path& path) {
+  oracle::Tensors inputs;
+  for (const graph::Input& input : graph.inputs) {
+    graph::FloatTensor x{graph::sizes_at(input.type.shape, {1, 1}), {}};
+    std::int64_t count = 1;
+    for (const std::int64_t size : x.shape) count *= size;
+    for (std::int64_t i = 0; i < count; ++i)
+      x.values.push_back(static_cast<float>(i) / static_cast<float>(count));
+    inputs.push_back(std::move(x));
+  }
+  const auto values = oracle::run(graph, inputs);
+  std::ofstream file(path);
+  for (const std::string& output : graph.outputs) {
+    file << output << ':';
+    for (const float value : values.at(output).values) {
+      char text[40];
+      std::snprintf(text, sizeof(text), " %a", static_cast<double>(value));
+      file << text;
+    }
+    file << '\n';
+  }
 }
 
 void write_models(const std::filesystem::path& folder) {
@@ -63,13 +92,18 @@ void write_models(const std::filesystem::path& folder) {
     Floats expected;
     graph::graph_json(graph, expected);
     io::write_safetensors(stem + ".expected.safetensors", expected.file);
-    export_npz(graph, stem + ".npz");
-    export_safetensors(graph, stem + ".safetensors");
+    if (graph.name == "everything") write_ramp(graph, stem + ".ramp.txt");
+    for (const ExportFormat& format : export_formats()) {
+      const bool holds_linears_alone = format.name == "gguf" || format.name == "compressed_tensors";
+      if (holds_linears_alone && graph.name == "everything") continue;
+      if (format.name == "gguf" && graph.name != "gguf_linears") continue;
+      format.save(graph, stem + std::string(format.extension));
+    }
   }
 }
 
 int load(const std::filesystem::path& file) {
-  const Graph graph = file.extension() == ".npz" ? load_npz(file) : load_safetensors(file);
+  const Graph graph = load_exported(file);
   for (const Graph& each : models())
     if (each.name == graph.name) return each == graph ? 0 : 1;
   return 1;
@@ -80,6 +114,13 @@ int load(const std::filesystem::path& file) {
 
 int main(int argc, char** argv) {
   try {
+    if (argc == 3 && std::string(argv[1]) == "--golden") {
+      for (const samebits::ExportFormat& format : samebits::export_formats())
+        if (format.name != "package")
+          format.save(samebits::golden_exports(), argv[2] + ("/golden" + std::string(format.extension) +
+                                                             (format.load == nullptr ? ".txt" : "")));
+      return 0;
+    }
     if (argc == 3 && std::string(argv[1]) == "--load") return samebits::load(argv[2]);
     if (argc == 2) {
       samebits::write_models(argv[1]);
@@ -89,6 +130,6 @@ int main(int argc, char** argv) {
     std::cerr << "error: " << error.what() << '\n';
     return 1;
   }
-  std::cerr << "usage: export_files_cases FOLDER | --load FILE\n";
+  std::cerr << "usage: export_files_cases FOLDER | --golden FOLDER | --load FILE\n";
   return 2;
 }

@@ -2,8 +2,10 @@
 scale, and a file that they wrote again is still the model."""
 
 import subprocess
+import sys
 from pathlib import Path
 
+import format_packages
 import numpy
 import pytest
 from safetensors import safe_open
@@ -98,3 +100,59 @@ def test_a_safetensors_file_that_python_wrote_is_the_model(files, loads, tmp_pat
     save_file(load_file(path), tmp_path / "again.safetensors", metadata)
     assert (tmp_path / "again.safetensors").read_bytes()[8:].count(b"samebits.graph") == 1
     assert loads(tmp_path / "again.safetensors") == (True, "")
+
+
+@pytest.fixture(scope="session")
+def read_by_others(build_dir, tmp_path_factory):
+    """The floats that the format's own package makes of a file."""
+    folder = build_dir.parent / "formats"
+    if why := format_packages.install(folder):
+        pytest.skip(why)
+
+    def read(path: Path) -> dict:
+        out = tmp_path_factory.mktemp("read") / "floats.safetensors"
+        command = [sys.executable, Path(__file__).with_name("read_formats.py"), path, out]
+        run = subprocess.run(command, capture_output=True, text=True, env=format_packages.environment(folder), cwd=out.parent)
+        assert run.returncode == 0, run.stderr[-3000:]
+        return load_file(out)
+
+    return read
+
+
+def expect_floats(got: dict, expected: dict) -> None:
+    assert got.keys() == expected.keys()
+    for name, array in expected.items():
+        assert (got[name].dtype, got[name].shape) == (array.dtype, array.shape), name
+
+        assert got[name].tobytes() == array.tobytes(), name
+
+
+def test_gguf_reads_the_weights(files, read_by_others):
+    expect_floats(read_by_others(files / "gguf_linears.gguf"), load_file(files / "gguf_linears.expected.safetensors"))
+
+
+@pytest.mark.parametrize("name", ["linears", "gguf_linears"])
+def test_compressed_tensors_reads_the_weights_and_the_grids_of_inputs(files, read_by_others, name):
+    got = read_by_others(files / f"{name}.compressed")
+    grids = {key: got.pop(key) for key in list(got) if ".input_" in key}
+    expect_floats(got, load_file(files / f"{name}.expected.safetensors"))
+    layers = {key.removesuffix(".input_scale") for key in grids if key.endswith(".input_scale")}
+    assert len(layers) == sum(key.endswith(".weight") for key in got) - 1  # but the float layer
+    if name == "linears":
+        assert grids["block.fc4.input_scale"].tolist() == [0.25]
+        assert grids["block.fc4.input_zero_point"].tolist() == [3]
+        assert "block.fc0.input_zero_point" not in grids
+
+
+@pytest.mark.parametrize("name", ["linears.compressed", "gguf_linears.gguf", "linears.npz", "gguf_linears.safetensors"])
+def test_every_file_is_the_model_when_it_is_read_back(files, loads, name):
+    assert loads(files / name) == (True, "")
+
+
+def test_a_changed_weight_is_seen(files, read_by_others, tmp_path):
+    data = bytearray((files / "gguf_linears.gguf").read_bytes())
+    data[-64 * 5 * 4 - 200] ^= 0x10
+    (tmp_path / "other.gguf").write_bytes(data)
+    expected = load_file(files / "gguf_linears.expected.safetensors")
+    got = read_by_others(tmp_path / "other.gguf")
+    assert sum(int((got[name] != expected[name]).sum()) for name in expected) > 0
