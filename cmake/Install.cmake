@@ -5,6 +5,8 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/samebits)
 
 install(TARGETS samebits_flags samebits_kernels samebits_quant samebits_io samebits_graph samebits_runtime EXPORT samebitsRuntimeTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS samebits_c EXPORT samebitsRuntimeTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES include/samebits/runtime.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/samebits)
 install(EXPORT samebitsRuntimeTargets NAMESPACE samebits:: DESTINATION ${package_dir})
 set(layers kernels quant io graph runtime)
 if(SAMEBITS_TORCH)

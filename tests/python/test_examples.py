@@ -86,6 +86,15 @@ def test_the_runtime_gives_the_bits_of_the_training_forward_without_torch(packag
     assert "torch" not in run("ldd", program)
 
 
+def test_the_c_interface_gives_the_same_bits_without_the_cpp_library(package, build_example):
+    text, path = package
+    program = build_example("runtime_c")
+    assert run(program, path).split()[1:] == text.splitlines()[-1].split()[4:]
+    libraries = run("ldd", program)
+    assert "libsamebits_runtime.so" in libraries
+    assert not any(name in libraries for name in ("libstdc++", "libhwy", "libtorch"))
+
+
 def test_the_runtime_example_says_how_to_call_it(build_example):
     run(build_example("runtime_only"), status=2)
 
