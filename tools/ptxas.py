@@ -23,7 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "kernels"
 COMMON = SOURCES / "common" / "cuda"
-FUSED_BY_CONTRACT = {"encode_rows", "gemm_float_int4", "gemv_int4", "observe_quantize", "quantize"}  # where docs/numerics.md says so, by __fmaf_rn
+# Where docs/numerics.md says so, by __fmaf_rn or, in formulas that the host compiles too, fmaf.
+FUSED_BY_CONTRACT = {"encode_rows", "function", "gemm_float_int4", "gemv_int4", "normalize", "observe_quantize", "quantize", "softmax"}
 
 
 @dataclass(frozen=True)
