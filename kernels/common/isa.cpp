@@ -15,6 +15,8 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "kernels/common/float_environment.h"
+
 namespace samebits::kernels::isa {
 namespace {
 
@@ -135,6 +137,7 @@ const std::string& forced() {
           "[isa] SAMEBITS_ISA: expected reference, neon, neon_dotprod, avx2, avx512, avx512_vnni or amx, got "
           "\"" +
           name + "\"; unset it to let the processor decide");
+    check_float_environment();
     return name;
   }();
   return value;
