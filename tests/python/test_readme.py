@@ -55,9 +55,9 @@ def test_folders_of_the_map_are_those_of_the_tree():
 
 def test_every_folder_says_what_belongs_there():
     sources = [path.rpartition("/")[0] for path in tracked_files() if re.search(r"\.(h|cpp|cu|cuh|py|sh|md|yaml)$", path)]
-    # kernels/README.md explains the folders of a theme, tests/README.md those that mirror another, and a project of
-    # examples/ is a program.
-    explained = re.compile(r"/(cpu|cuda|reference|int8|int4|bf16)(/|$)|^(tests/(?!benchmark|cuda|fuzz|python)|examples/|include/|python/)|^$")
+    # kernels/README.md explains the folders of a theme, graph/ops/README.md the themes of operators, tests/README.md
+    # those that mirror another, and a project of examples/ is a program.
+    explained = re.compile(r"/(cpu|cuda|reference|int8|int4|bf16|ops)(/|$)|^(tests/(?!benchmark|cuda|fuzz|python)|examples/|include/|python/)|^$")
     folders = {folder for folder in sources if not explained.search(folder) and not folder.startswith(".")}
     assert sorted(folder for folder in folders if not (ROOT / folder / "README.md").is_file()) == []
 
