@@ -20,6 +20,8 @@ def test_every_architecture_has_machine_code(kernels):
 
 
 OPERATORS = (
+    "conv2d",
+    "conv2d_backward",
     "dequantize",
     "fake_quantize",
     "fake_quantize_backward",
@@ -28,13 +30,18 @@ OPERATORS = (
     "fake_quantize_learned",
     "fake_quantize_learned_backward",
     "fake_quantize_mx",
+    "float_conv2d",
+    "float_linear",
     "grid_of_range",
     "least_error_range",
     "linear",
     "linear_backward",
     "linear_int4",
     "linear_weight_only",
+    "max_pool2d",
+    "max_pool2d_backward",
     "min_max",
+    "move_grid",
     "observe",
     "observe_fake_quantize",
     "observe_histogram",
