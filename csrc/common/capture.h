@@ -5,8 +5,8 @@
 
 namespace samebits::ops {
 
-/// Whether the current stream of the tensor's device records a graph: then nobody may wait for it, nor look at
-/// a value.
+/// Whether the current stream of the tensor's device records a graph: then nobody may wait for it, nor look
+/// at a value.
 bool is_capturing(const at::Tensor& tensor);
 
 /// For csrc/common/cuda: how a CUDA device answers.

@@ -26,8 +26,8 @@ torch::Device device() {
   return {name == nullptr ? "cuda" : name};
 }
 
-/// Convolutions with a stride, groups, one of them depthwise; pools; two linear layers, of which one has 4-bit
-/// weights in groups.
+/// Convolutions with a stride, groups, one of them depthwise; pools; two linear layers, of which one has
+/// 4-bit weights in groups.
 struct Net : torch::nn::Module {
   QATConv2d conv1{QATConv2dOptions(3, 16, 3).padding(1)};
   QATConv2d depthwise{QATConv2dOptions(16, 16, 3).padding(1).groups(16).relu_input(true)};

@@ -5,7 +5,7 @@
 
 #include <limits>
 
-#include "tests/cuda_kernels/conv_cases.h"
+#include "tests/cuda_kernels/conv/conv_cases.h"
 #include "tests/cuda_kernels/device_cases.h"
 #include "tests/float_oracle.h"
 #include "tests/kernels/affine_cases.h"

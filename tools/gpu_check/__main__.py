@@ -121,10 +121,14 @@ def work_folder() -> Path:
 
 
 def build_operators(run: Run) -> None:
-    """On a thread of its own beside the suites, which leave most cores idle."""
+    """On a thread of its own beside suites and sanitizers, which leave most cores idle. The modules' objects come with them."""
     try:
-        jobs = max(1, (os.cpu_count() or 2) - 4)
-        run.built = build.build(build.Torch.find(torch_folder()), run.pack, work_folder(), jobs)
+        cores, torch = os.cpu_count() or 2, build.Torch.find(torch_folder())
+        build.precompile(torch, work_folder())
+        modules = threading.Thread(target=build.compile_modules, args=(torch, run.pack, work_folder(), max(1, cores // 4)), daemon=True)
+        modules.start()
+        run.built = build.build(torch, run.pack, work_folder(), max(1, cores * 3 // 4))
+        modules.join()
     except Exception as error:  # noqa: BLE001
         run.built = {"failed": {"build": f"{type(error).__name__}: {error}"}, "library": None}
 
@@ -193,7 +197,7 @@ def suites(run: Run, seconds: float) -> dict:
     if run.is_dry:
         listed = device_tests.tests_of(binary, environment)
         return {"state": "ok", "would run": sum(map(len, listed.values())), "suites": sorted(listed)}
-    result = device_tests.run_suites(binary, environment, seconds / 2)
+    result = device_tests.run_suites(binary, environment, seconds / 2, 8)
     return {"state": "failed" if result["failed"] else "ok", **result}
 
 
@@ -240,26 +244,26 @@ def check_device(run: Run) -> int:
     print("\n".join(f"{key}: {value}" for key, value in run.report.facts.items()), flush=True)
     run.builder = threading.Thread(target=build_operators, args=(run,), daemon=True)
     run.builder.start()
+    is_short = run.left() < 300  # then what tells least has no time, and the sanitizers have that of the build
     run.part("suites", 90, lambda seconds: suites(run, seconds))
     run.part("carried operators", 60, lambda seconds: operators_carried(run, seconds))
+    if is_short:
+        run.part("sanitizers", 50, lambda seconds: sanitizers(run, seconds))
     if run.library is None:
         run.part("build", 150, lambda seconds: operators_built(run, seconds))
-    run.part("operators by gradients", 40, lambda seconds: checks(run, ("gradients", "conv gradients"), seconds))
+    run.part("operators by gradients", 30, lambda seconds: checks(run, ("gradients", "conv gradients"), seconds))
     if "build" not in run.report.parts:
         run.part("build", 100, lambda seconds: operators_built(run, seconds))
-    run.part("modules", 90, lambda seconds: modules(run, seconds))
-    run.part("operators in a step", 45, lambda seconds: checks(run, ("waits", "capture"), seconds))
-    run.part("operators by bits of layers", 60, lambda seconds: checks(run, ("layer bits",), seconds))
-    run.part("benchmarks of convolutions", 40, lambda seconds: benchmarks(run, ("conv", "cnn"), seconds))
-    short = run.left() < 170  # what an earlier run has measured gives way
-    if short:
-        run.part("sanitizers", 45, lambda seconds: sanitizers(run, seconds))
-    run.part("benchmarks of products", 30 if short else 85, lambda seconds: benchmarks(run, ("step", "linear"), seconds))
-    run.part("benchmarks of the rest", 30 if short else 55,
-             lambda seconds: benchmarks(run, ("elementwise", "four_bits", "profiles"), seconds))
+    run.part("modules", 60, lambda seconds: modules(run, seconds))
+    run.part("operators in a step", 40, lambda seconds: checks(run, ("waits", "capture"), seconds))
+    run.part("operators by bits of layers", 35 if is_short else 80, lambda seconds: checks(run, ("layer bits",), seconds))
+    run.part("benchmarks of convolutions", 25 if is_short else 40, lambda seconds: benchmarks(run, ("conv", "cnn"), seconds))
+    run.part("benchmarks of products", 30 if is_short else 85, lambda seconds: benchmarks(run, ("linear", "step"), seconds))
+    run.part("benchmarks of the rest", 25 if is_short else 55,
+             lambda seconds: benchmarks(run, ("four_bits", "elementwise", "profiles"), seconds))
     run.part("operators for torch", 40, lambda seconds: checks(run, ("opcheck",), seconds))
     run.part("operators by bits", 150, lambda seconds: checks(run, ("other bits",), seconds))
-    if not short:
+    if not is_short:
         run.part("sanitizers", 240, lambda seconds: sanitizers(run, seconds))
     return finish(run)
 
@@ -322,7 +326,7 @@ def main(arguments: list[str]) -> int:
     if options.command == "build":
         torch = build.Torch.find(Path(options.torch), not options.syntax_only)
         made = build.build(torch, None, Path(options.work), options.jobs, True)
-        made["failed"] |= build.build_modules(torch, None, Path(options.work), options.jobs, None)["failed"]
+        made["failed"] |= build.compile_modules(torch, None, Path(options.work), options.jobs, True)
         print(json.dumps(made, indent=1))
         return 1 if made["failed"] else 0
     options.dry = options.command == "dry"

@@ -69,6 +69,7 @@ def compiler(torch: Torch) -> list[str]:
 
 def precompile(torch: Torch, work: Path) -> list[str]:
     """The options that give every file torch's headers ready made; none where that fails."""
+    work.mkdir(parents=True, exist_ok=True)
     header, made = work / "precompiled_torch.h", work / "precompiled_torch.h.gch"
     if not made.exists():
         header.write_text("#include <torch/torch.h>\n")
@@ -130,21 +131,26 @@ def link_modules(objects: Path, pack: Path, torch: Torch, program: Path, operato
     return "" if done.returncode == 0 else done.stderr or "failed"
 
 
-def build_modules(torch: Torch, pack: Path | None, work: Path, jobs: int, operators: Path | None) -> dict:
-    """The QAT modules with their test, as a program beside the operators. Without operators: only compiled."""
+def compile_modules(torch: Torch, pack: Path | None, work: Path, jobs: int, syntax_only: bool = False) -> dict[str, str]:
+    """What failed, and what the compiler said of it."""
     objects = work / "objects"
     objects.mkdir(parents=True, exist_ok=True)
-    began, newest = time.monotonic(), newest_source()
+    newest = newest_source()
     command = [*compiler(torch), *precompile(torch, work), *([] if pack is None else ["-isystem", str(pack / "include")])]
     with ThreadPoolExecutor(jobs) as pool:
-        done = list(pool.map(lambda name: compile_one(ROOT / name, objects, command, operators is None, newest), MODULES))
-    failed = {one.source: one.text[-3000:] for one in done if one.text}
-    program = work / "modules_on_card"
-    if not failed and operators is not None:
-        error = link_modules(objects, pack, torch, program, operators)
+        done = list(pool.map(lambda name: compile_one(ROOT / name, objects, command, syntax_only, newest), MODULES))
+    return {one.source: one.text[-3000:] for one in done if one.text}
+
+
+def build_modules(torch: Torch, pack: Path, work: Path, jobs: int, operators: Path) -> dict:
+    """The QAT modules with their test, as a program beside the operators; what is compiled already is not compiled again."""
+    began = time.monotonic()
+    failed, program = compile_modules(torch, pack, work, jobs), work / "modules_on_card"
+    if not failed:
+        error = link_modules(work / "objects", pack, torch, program, operators)
         if error:
             failed["link"] = error[-3000:]
-    return {"failed": failed, "program": None if failed or operators is None else str(program), "seconds": round(time.monotonic() - began, 1)}
+    return {"failed": failed, "program": None if failed else str(program), "seconds": round(time.monotonic() - began, 1)}
 
 
 def build(torch: Torch, pack: Path | None, work: Path, jobs: int, syntax_only: bool = False) -> dict:

@@ -1,5 +1,5 @@
-// What the gradients of linear and conv2d share on CUDA (docs/numerics.md §6): the operands of their products,
-// and the masks. Nothing looks at a value.
+// What the gradients of linear and conv2d share on CUDA (docs/numerics.md §6): the operands of their
+// products, and the masks. Nothing looks at a value.
 #pragma once
 
 #include "csrc/common/cuda/launch.h"

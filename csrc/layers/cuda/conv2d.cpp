@@ -1,5 +1,6 @@
-// samebits::conv2d on CUDA: codes by our kernels, arranged with their channels side by side, and their product
-// with its epilogue in one kernel (kernels/conv/cuda/conv2d.h). A NaN in x or in the weight raises saw_nan.
+// samebits::conv2d on CUDA: codes by our kernels, arranged with their channels side by side, and their
+// product with its epilogue in one kernel (kernels/conv/cuda/conv2d.h). A NaN in x or in the weight raises
+// saw_nan.
 #include "csrc/layers/conv2d.h"
 
 #include <torch/library.h>

@@ -1,6 +1,6 @@
-// What samebits::linear and samebits::conv2d share on CUDA: how a call is checked, how its input and its weight
-// become codes, and who tells what was not finite. Checks of shapes only, because a look at grids would wait
-// for the device.
+// What samebits::linear and samebits::conv2d share on CUDA: how a call is checked, how its input and its
+// weight become codes, and who tells what was not finite. Checks of shapes only, because a look at grids
+// would wait for the device.
 #pragma once
 
 #include <c10/core/impl/LocalDispatchKeySet.h>

@@ -9,9 +9,9 @@
 #include <mutex>
 
 #include "csrc/layers/cuda/layer.h"
+#include "kernels/matmul/cuda/cublas/gemm_int8.h"
 #include "kernels/matmul/cuda/epilogue.h"
 #include "kernels/matmul/cuda/gemm_int4.h"
-#include "kernels/matmul/cuda/gemm_int8.h"
 #include "kernels/quantize/cuda/quantize.h"
 
 namespace samebits::ops {

@@ -1,5 +1,5 @@
-// samebits::max_pool2d and its gradient on CUDA. Places are not checked, because a look at them would wait: one
-// that is none of its window gets no gradient.
+// samebits::max_pool2d and its gradient on CUDA. Places are not checked, because a look at them would wait:
+// one that is none of its window gets no gradient.
 #include "csrc/layers/max_pool2d.h"
 
 #include <torch/library.h>

@@ -1,5 +1,5 @@
-// kernels/conv/float_conv2d.h on CUDA: the tiles of kernels/matmul/cuda/float_gemm.cuh, whose columns are pixels of
-// all images and are read out of them.
+// kernels/conv/float_conv2d.h on CUDA: the tiles of kernels/matmul/cuda/float_gemm.cuh, whose columns are
+// pixels of all images and are read out of them.
 #pragma once
 
 #include "kernels/conv/cuda/conv_sizes.h"

@@ -1,5 +1,5 @@
-// Launcher of kernels/matmul/float_gemm.h on CUDA, for files that nvcc does not compile: both operands as they
-// stand in memory.
+// Launcher of kernels/matmul/float_gemm.h on CUDA, for files that nvcc does not compile: both operands as
+// they stand in memory.
 #pragma once
 
 #include <cstdint>

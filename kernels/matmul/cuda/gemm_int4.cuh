@@ -1,7 +1,7 @@
-// kernels/matmul/gemm_int4.h on CUDA. A block makes a tile of y from steps of 32 codes in shared memory, which
-// the tensor cores multiply while it fetches the next; sums of a group are exact, and a thread takes those of
-// its outputs into float totals, groups ascending. One order of float operations, that of the contract:
-// nothing depends on the launch.
+// kernels/matmul/gemm_int4.h on CUDA. A block makes a tile of y from steps of 32 codes in shared memory,
+// which the tensor cores multiply while it fetches the next; sums of a group are exact, and a thread takes
+// those of its outputs into float totals, groups ascending. One order of float operations, that of the
+// contract: nothing depends on the launch.
 #pragma once
 
 #include "kernels/matmul/cuda/gemm_tile.cuh"

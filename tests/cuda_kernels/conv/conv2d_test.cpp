@@ -2,7 +2,7 @@
 // fragments of the tensor cores by their definition, and what the arrangements hold.
 #include "kernels/conv/cuda/conv2d.cu"
 
-#include "tests/cuda_kernels/conv_cases.h"
+#include "tests/cuda_kernels/conv/conv_cases.h"
 #include "tests/cuda_kernels/device_cases.h"
 #include "tests/kernels/layers.h"
 
