@@ -85,7 +85,8 @@ struct FloatChains {
   }
 };
 
-/// What a chain becomes: times its channel's factor, plus its bias, unless these are null; a NaN has one form.
+/// What a chain becomes: times its channel's factor, plus its bias, unless these are null; a NaN has one
+/// form.
 __device__ inline float end_chain(float t, const float* channel_scale, const float* bias,
                                   std::int64_t channel) {
   if (channel_scale != nullptr) t = t * __ldg(channel_scale + channel);
