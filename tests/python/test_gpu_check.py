@@ -53,7 +53,8 @@ def test_run_without_a_card_says_so(tmp_path):
 def test_every_listed_source_exists_and_every_operator_file_is_listed():
     assert all(source.is_file() for source in [*build.sources(), *device_tests.sources()])
     assert {source for source in build.sources() if "cuda" in source.parts} == set((ROOT / "csrc").glob("*/cuda/*.cpp"))
-    assert set(device_tests.sources()) == {*(ROOT / "tests/cuda_kernels").glob("*_test.cpp"), ROOT / "tests/cuda_card/card.cpp"}
+    assert all((ROOT / name).is_file() for name in build.MODULES)
+    assert set(device_tests.sources()) == {*(ROOT / "tests/cuda_kernels").rglob("*_test.cpp"), ROOT / "tests/cuda_card/card.cpp"}
 
 
 def test_a_suite_compiles_for_a_card(tmp_path):
