@@ -1,10 +1,10 @@
-// kernels/conv/float_conv2d.h on CUDA: the tiles of kernels/matmul/cuda/float_gemm.cuh, whose columns are
+// kernels/conv/float_conv2d.h on CUDA: the tiles of kernels/common/cuda/float_tile.cuh, whose columns are
 // pixels of all images and are read out of them.
 #pragma once
 
+#include "kernels/common/cuda/float_tile.cuh"
 #include "kernels/conv/cuda/conv_sizes.h"
 #include "kernels/conv/cuda/float_conv2d.h"
-#include "kernels/matmul/cuda/float_gemm.cuh"
 
 namespace samebits::kernels::cuda {
 
