@@ -86,6 +86,19 @@ def test_the_words_of_compute_sanitizer_are_counted(output, summary, of_kernels)
     assert (read["summary"], read["of_kernels"]) == (summary, of_kernels)
 
 
+def test_bits_and_values_are_told_apart():
+    torch = pytest.importorskip("torch")
+    from difference import difference
+
+    nan, other_nan = torch.tensor([0x7FC00000, 0x7FFFFFFF], dtype=torch.int32).view(torch.float32)
+    got, expected = torch.stack([torch.tensor(0.0), nan, torch.tensor(1.0)]), torch.stack([torch.tensor(-0.0), other_nan, torch.tensor(1.0)])
+    assert difference(got, expected) == (2, 1, "element 0 of 3: 0.0, expected -0.0")
+    assert difference(got, expected, by_value=True) == (1, 0, "")
+    assert difference(got + 1, got, by_value=True) == (2, 2, "element 0 of 3: 1.0, expected 0.0")
+    assert difference(nan, expected[2], by_value=True) == (1, 1, "element 0 of 1: nan, expected 1.0")
+    assert difference(got.int(), expected, by_value=True) == (1, 1, "torch.int32 (3,), expected torch.float32 (3,)")
+
+
 def test_the_report_counts_states_and_names_what_differs(tmp_path):
     report = Report(tmp_path)
     rows = [{"part": "bits", "name": f"relu: {i}", "state": state, "detail": "output 0", "elements": 10, "differing": i}
