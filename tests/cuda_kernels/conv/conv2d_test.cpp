@@ -123,6 +123,26 @@ TEST(CudaConv2d, HoldsTheExtremeSumsExactly) {
   expect_conv2d(layer);
 }
 
+TEST(CudaConv2d, MultipliesEachChannelByItsFactorWhateverItsSign) {
+  Random random(7);
+  for (const ConvCase& c : {kConvCases[12], kConvCases[16], kDepthwiseCases[0]}) {
+    SCOPED_TRACE(c.why);
+    ConvLayer layer(random, c.shape, 2);
+    layer.channel_scale.clear();
+    const std::vector<float> plain = layer.expected();
+    for (std::int64_t channel = 0; channel < c.shape.out_channels; ++channel) {
+      constexpr float kFactors[] = {-1.7f, 0.3f, 0.0f, -0.0f, 1e-30f};
+      layer.channel_scale.push_back(kFactors[channel % 5]);
+      layer.scale[channel] = oracle::multiply(
+          oracle::multiply(layer.x_grid.scale, layer.weights.scale[layer.weights.index(channel, 0)]),
+          layer.channel_scale[channel]);
+    }
+    EXPECT_NE(kernels::first_difference(layer.expected(), plain), "");
+    expect_conv2d(layer);
+    if (c.shape.in_channels == c.shape.groups) expect_depthwise(layer);
+  }
+}
+
 TEST(CudaConv2d, GivesTheBitsOfTheCpusKernel) {
   Random random(4);
   const ConvLayer layer(random, {9, 10, 12, 20, 3, 3, 2, 1, 1, 2}, 2);
