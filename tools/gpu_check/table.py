@@ -18,8 +18,12 @@ SHORT = [
     ("linear 4096 x 768 x 768", ("linear", "linear.encoded, graph")),
     ("conv2d 64 x 64 x 56", ("conv2d.encoded, graph", "bf16, NCHW, graph")),
     ("conv2d 64 x 256 x 14", ("conv2d.encoded, graph", "bf16, NCHW, graph")),
+    ("conv2d 64 x 256 x 56", ("conv2d.encoded, graph", "bf16, NCHW, graph")),
+    ("conv2d 64 x 3 x 112", ("conv2d.encoded, graph", "bf16, NCHW, graph")),
+    ("conv2d 64 x 96 x 56", ("conv2d.encoded, graph", "bf16, NCHW, graph", "float_conv2d")),
     ("training step, FFN 4096", ("ours, f32 backward", "ours, bf16 backward", "simulated, bf16 autocast")),
-    ("training step, CNN 64-64-64-64", ("ours, f32 backward", "ours, bf16 backward", "simulated, bf16 autocast")),
+    ("training step, CNN 1-32-64", ("ours, f32 backward", "ours, bf16 backward", "ours, bf16 backward, graph", "fp32")),
+    ("training step, CNN 64-64-64-64", ("ours, f32 backward", "ours, bf16 backward", "ours, bf16 backward, graph", "fp32")),
     ("1 x 4096 x 4096, 4 bits, groups of 128", ("linear_int4", "linear_weight_only bf16")),
 ]
 REFERENCES = {"bandwidth": "copy", "rate": "bf16", "time": "bf16 autocast"}
