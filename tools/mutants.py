@@ -90,8 +90,8 @@ def tests_of(path: str, files: set[str], declared: dict[str, list[str]]) -> list
         return declared[path]
     stem = stem_of(path)
     theme = path.split("/")[1]
-    name = f"cuda_kernels/{stem}" if folder_of(path) == "cuda" else f"kernels/{theme}/{stem}"
-    return [name] if f"tests/{name}_test.cpp" in files else []
+    names = (f"cuda_kernels/{theme}/{stem}", f"cuda_kernels/{stem}") if folder_of(path) == "cuda" else (f"kernels/{theme}/{stem}",)
+    return [name for name in names if f"tests/{name}_test.cpp" in files][:1]
 
 
 def stem_of(path: str) -> str:

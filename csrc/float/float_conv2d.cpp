@@ -5,9 +5,7 @@
 #include <torch/autograd.h>
 #include <torch/library.h>
 
-#include "csrc/common/call.h"
 #include "csrc/common/check.h"
-#include "csrc/layers/conv2d.h"
 #include "csrc/layers/region_threads.h"
 #include "kernels/conv/float_conv2d.h"
 
@@ -26,22 +24,6 @@ TORCH_LIBRARY_FRAGMENT(samebits, library) {
 
 namespace {
 
-struct FloatConv2dCall {
-  static constexpr const char *kOp = "float_conv2d", *kName = "samebits::float_conv2d", *kOverload = "";
-  using Result = Tensor;
-  Tensor x, weight;
-  OptionalTensor bias;
-  Conv2dWindow window;
-  OptionalTensor channel_scale;
-  auto fields() {
-    return std::tie(x, weight, bias, window.stride, window.padding, window.dilation, window.groups,
-                    channel_scale);
-  }
-  auto saved_fields() {
-    return std::tie(x, weight, window.stride, window.padding, window.dilation, window.groups, channel_scale);
-  }
-};
-
 constexpr int64_t kMaxWindow = int64_t{1} << 15;  // so that no size of a window overflows
 
 void check_pair(const char* argument, const std::array<int64_t, 2>& values, int64_t least) {
@@ -59,7 +41,9 @@ c10::SymInt output_size(const FloatConv2dCall& call, int64_t axis) {
   return (padded - span) / call.window.stride[i] + 1;
 }
 
-Tensor float_conv2d_meta(const FloatConv2dCall& call) {
+}  // namespace
+
+Tensor empty_float_conv2d(const FloatConv2dCall& call) {
   const Tensor &x = call.x, &weight = call.weight;
   const int64_t groups = call.window.groups;
   check_dtype("float_conv2d", "x", x, at::kFloat);
@@ -81,25 +65,32 @@ Tensor float_conv2d_meta(const FloatConv2dCall& call) {
                           x.options().memory_format(at::MemoryFormat::Contiguous));
 }
 
+kernels::Conv2dShape float_conv2d_shape(const FloatConv2dCall& call) {
+  const Tensor &x = call.x, &weight = call.weight;
+  const Conv2dWindow& window = call.window;
+  return {.in_channels = x.size(1),
+          .height = x.size(2),
+          .width = x.size(3),
+          .out_channels = weight.size(0),
+          .kernel_height = weight.size(2),
+          .kernel_width = weight.size(3),
+          .stride_height = window.stride[0],
+          .stride_width = window.stride[1],
+          .padding_height = window.padding[0],
+          .padding_width = window.padding[1],
+          .dilation_height = window.dilation[0],
+          .dilation_width = window.dilation[1],
+          .groups = window.groups};
+}
+
+namespace {
+
 Tensor float_conv2d_cpu(const FloatConv2dCall& call) {
-  Tensor y = float_conv2d_meta(call);
+  Tensor y = empty_float_conv2d(call);
   if (y.numel() == 0) return y;
   const Tensor x = call.x.contiguous(), weight = call.weight.contiguous();
   Tensor bias, channel_scale;
-  const Conv2dWindow& window = call.window;
-  const kernels::Conv2dShape shape{.in_channels = x.size(1),
-                                   .height = x.size(2),
-                                   .width = x.size(3),
-                                   .out_channels = weight.size(0),
-                                   .kernel_height = weight.size(2),
-                                   .kernel_width = weight.size(3),
-                                   .stride_height = window.stride[0],
-                                   .stride_width = window.stride[1],
-                                   .padding_height = window.padding[0],
-                                   .padding_width = window.padding[1],
-                                   .dilation_height = window.dilation[0],
-                                   .dilation_width = window.dilation[1],
-                                   .groups = window.groups};
+  const kernels::Conv2dShape shape = float_conv2d_shape(call);
   const kernels::FloatConv2dArgs args{x.const_data_ptr<float>(), weight.const_data_ptr<float>(),
                                       floats_or_null(call.bias, bias), y.mutable_data_ptr<float>(),
                                       floats_or_null(call.channel_scale, channel_scale)};
@@ -155,7 +146,7 @@ TORCH_LIBRARY_IMPL(samebits, CPU, library) {
   library.impl("float_conv2d", unpacked<float_conv2d_cpu>);
 }
 TORCH_LIBRARY_IMPL(samebits, Meta, library) {
-  library.impl("float_conv2d", unpacked<float_conv2d_meta>);
+  library.impl("float_conv2d", unpacked<empty_float_conv2d>);
 }
 TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
   library.impl("float_conv2d", unpacked<float_conv2d_autograd>);

@@ -18,4 +18,24 @@ at::Tensor float_conv2d(const at::Tensor& x, const at::Tensor& weight, const std
                         const Conv2dWindow& window,
                         const std::optional<at::Tensor>& channel_scale = std::nullopt);
 
+struct FloatConv2dCall {
+  static constexpr const char *kOp = "float_conv2d", *kName = "samebits::float_conv2d", *kOverload = "";
+  using Result = at::Tensor;
+  at::Tensor x, weight;
+  std::optional<at::Tensor> bias;
+  Conv2dWindow window;
+  std::optional<at::Tensor> channel_scale;
+  auto fields() {
+    return std::tie(x, weight, bias, window.stride, window.padding, window.dilation, window.groups,
+                    channel_scale);
+  }
+  auto saved_fields() {
+    return std::tie(x, weight, window.stride, window.padding, window.dilation, window.groups, channel_scale);
+  }
+};
+/// y with nothing in it. Checks everything that the shapes of a call tell; the batch may be symbolic.
+at::Tensor empty_float_conv2d(const FloatConv2dCall& call);
+/// The sizes of a checked call.
+kernels::Conv2dShape float_conv2d_shape(const FloatConv2dCall& call);
+
 }  // namespace samebits::ops

@@ -28,10 +28,8 @@ Tensor float_linear(const Tensor& x, const Tensor& weight, const OptionalTensor&
   return op.call(x, weight, bias, channel_scale);
 }
 
-namespace {
-
-Tensor float_linear_meta(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
-                         const OptionalTensor& channel_scale) {
+Tensor empty_float_linear(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                          const OptionalTensor& channel_scale) {
   check_dtype("float_linear", "x", x, at::kFloat);
   check_dtype("float_linear", "weight", weight, at::kFloat);
   TORCH_CHECK(weight.dim() == 2, "[float_linear] weight: expected [out, in], got shape ", weight.sym_sizes());
@@ -44,9 +42,11 @@ Tensor float_linear_meta(const Tensor& x, const Tensor& weight, const OptionalTe
   return at::empty_symint(sizes, x.options().memory_format(at::MemoryFormat::Contiguous));
 }
 
+namespace {
+
 Tensor float_linear_cpu(const Tensor& x_any, const Tensor& weight_any, const OptionalTensor& bias_any,
                         const OptionalTensor& channel_scale_any) {
-  Tensor y = float_linear_meta(x_any, weight_any, bias_any, channel_scale_any);
+  Tensor y = empty_float_linear(x_any, weight_any, bias_any, channel_scale_any);
   if (y.numel() == 0) return y;
   const Tensor x = x_any.contiguous(), weight = weight_any.contiguous();
   Tensor bias, channel_scale;
@@ -111,7 +111,7 @@ TORCH_LIBRARY_IMPL(samebits, CPU, library) {
   library.impl("float_linear", float_linear_cpu);
 }
 TORCH_LIBRARY_IMPL(samebits, Meta, library) {
-  library.impl("float_linear", float_linear_meta);
+  library.impl("float_linear", empty_float_linear);
 }
 TORCH_LIBRARY_IMPL(samebits, Autograd, library) {
   library.impl("float_linear", float_linear_autograd);

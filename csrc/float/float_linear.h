@@ -14,4 +14,9 @@ namespace samebits::ops {
 at::Tensor float_linear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                         const std::optional<at::Tensor>& channel_scale = std::nullopt);
 
+/// y with nothing in it. Checks everything that the shapes of a call tell; the batch may be symbolic.
+at::Tensor empty_float_linear(const at::Tensor& x, const at::Tensor& weight,
+                              const std::optional<at::Tensor>& bias,
+                              const std::optional<at::Tensor>& channel_scale);
+
 }  // namespace samebits::ops

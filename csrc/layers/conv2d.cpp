@@ -86,14 +86,8 @@ kernels::Conv2dShape checked_shape(const char* op, const Tensor& x, const Tensor
 }
 
 struct Conv2d {
-  static kernels::Conv2dShape shape(const auto& call) {
-    const kernels::Conv2dShape shape = checked_shape("conv2d", call.x, call.weight, call.window);
-    check_layer({"conv2d", "in_channels / groups * kernel size"}, call, shape.depth());
-    return shape;
-  }
   static std::vector<c10::SymInt> output_sizes(const auto& call) {
-    const kernels::Conv2dShape s = shape(call);
-    return {call.x.sym_size(0), s.out_channels, s.out_height(), s.out_width()};
+    return conv2d_output_sizes(call, call.window);
   }
 
   static LayerOutput compute(const auto& call, int32_t* not_finite) {
@@ -105,7 +99,7 @@ struct Conv2d {
         packed_weight("conv2d", call, kernels::WeightOrder::kRows, not_finite);
     if (out.y.numel() == 0) return out;
     Tensor bias, channel_scale;
-    multiply(shape(call), weight,
+    multiply(conv2d_shape(call, call.window), weight,
              kernels::layer_terms(weight, grid, floats_or_null(call.bias, bias),
                                   floats_or_null(call.channel_scale, channel_scale)),
              grid, out);
@@ -132,11 +126,7 @@ struct Conv2d {
 };
 
 LayerGradients conv2d_backward_cpu(const Conv2dBackwardCall& call) {
-  const SavedLayer& saved = call.saved;
-  const kernels::Conv2dShape shape =
-      checked_shape("conv2d_backward", saved.x_codes, saved.weight, call.window);
-  check_saved_layer("conv2d_backward", saved, call.grad_y,
-                    {saved.x_codes.size(0), shape.out_channels, shape.out_height(), shape.out_width()});
+  check_conv2d_backward(call);
   return empty_where_undefined(conv2d_backward(call), call.grad_y);
 }
 
@@ -145,6 +135,26 @@ LayerGradients conv2d_backward_meta(const Conv2dBackwardCall& call) {
 }
 
 }  // namespace
+
+kernels::Conv2dShape conv2d_shape(const LayerCall& call, const Conv2dWindow& window) {
+  const kernels::Conv2dShape shape = checked_shape("conv2d", call.x, call.weight, window);
+  check_layer({"conv2d", "in_channels / groups * kernel size"}, call, shape.depth());
+  return shape;
+}
+
+std::vector<c10::SymInt> conv2d_output_sizes(const LayerCall& call, const Conv2dWindow& window) {
+  const kernels::Conv2dShape s = conv2d_shape(call, window);
+  return {call.x.sym_size(0), s.out_channels, s.out_height(), s.out_width()};
+}
+
+kernels::Conv2dShape check_conv2d_backward(const Conv2dBackwardCall& call) {
+  const SavedLayer& saved = call.saved;
+  const kernels::Conv2dShape shape =
+      checked_shape("conv2d_backward", saved.x_codes, saved.weight, call.window);
+  check_saved_layer("conv2d_backward", saved, call.grad_y,
+                    {saved.x_codes.size(0), shape.out_channels, shape.out_height(), shape.out_width()});
+  return shape;
+}
 
 LayerOutput conv2d(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
                    const Conv2dWindow& window, const ActivationGrid& x_grid, const WeightGrid& weight_grid,

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "csrc/layers/layer.h"
+#include "kernels/conv/conv2d.h"
 
 namespace samebits::ops {
 
@@ -51,6 +52,11 @@ LayerOutput conv2d(const at::Tensor& x, const at::Tensor& weight, const std::opt
                    const Conv2dWindow& window, const ActivationGrid& x_grid, const WeightGrid& weight_grid,
                    const LayerOptions& options = {});
 
+/// Checks everything that the shapes of a call tell, and gives its sizes and y's shape; the batch may be
+/// symbolic.
+kernels::Conv2dShape conv2d_shape(const LayerCall& call, const Conv2dWindow& window);
+std::vector<c10::SymInt> conv2d_output_sizes(const LayerCall& call, const Conv2dWindow& window);
+
 /// As LinearBackwardCall.
 struct Conv2dBackwardCall {
   static constexpr const char *kOp = "conv2d_backward", *kName = "samebits::conv2d_backward", *kOverload = "";
@@ -69,5 +75,7 @@ struct Conv2dBackwardCall {
   }
   auto fields() { return std::tuple_cat(std::tie(grad_y), saved_fields(), std::tie(wanted)); }
 };
+
+kernels::Conv2dShape check_conv2d_backward(const Conv2dBackwardCall& call);
 
 }  // namespace samebits::ops

@@ -38,11 +38,6 @@ void check_pair(const char* op, const char* argument, IntArrayRef values, int64_
               ": expected 2 integers <= ", kMaxStride, ", got ", values);
 }
 
-/// Kernel, stride and padding of a call, {height, width} each.
-struct PoolWindow {
-  IntArrayRef kernel, stride, padding;
-};
-
 /// The shape of planes of `size` {height, width}. Throws c10::Error on a window that fits none.
 kernels::MaxPoolShape checked_shape(const char* op, IntArrayRef size, const PoolWindow& window) {
   const auto& [kernel, stride, padding] = window;
@@ -67,8 +62,9 @@ kernels::MaxPoolShape checked_shape(const char* op, IntArrayRef size, const Pool
           .padding_width = padding[1]};
 }
 
-/// The planes of x; the batch may be symbolic.
-kernels::MaxPoolShape shape_of(const Tensor& x, const PoolWindow& window) {
+}  // namespace
+
+kernels::MaxPoolShape max_pool2d_shape(const Tensor& x, const PoolWindow& window) {
   check_dtype("max_pool2d", "x", x, at::kFloat);
   TORCH_CHECK(x.dim() == 4, "[max_pool2d] x: expected [n, channels, height, width], got shape ",
               x.sym_sizes());
@@ -77,11 +73,43 @@ kernels::MaxPoolShape shape_of(const Tensor& x, const PoolWindow& window) {
   return checked_shape("max_pool2d", size, window);
 }
 
-Pooled max_pool2d_meta(const Tensor& x, IntArrayRef kernel, IntArrayRef stride, IntArrayRef padding) {
-  const kernels::MaxPoolShape shape = shape_of(x, {kernel, stride, padding});
+kernels::MaxPoolShape max_pool2d_backward_shape(const Tensor& grad_y, const Tensor& argmax,
+                                                IntArrayRef x_size, const PoolWindow& window) {
+  constexpr char kOp[] = "max_pool2d_backward";
+  check_pair(kOp, "x_size", x_size, 0);
+  const kernels::MaxPoolShape shape = checked_shape(kOp, x_size, window);
+  check_dtype(kOp, "grad_y", grad_y, at::kFloat);
+  check_dtype(kOp, "argmax", argmax, at::kByte);
+  TORCH_CHECK(
+      grad_y.dim() == 4 && grad_y.size(2) == shape.out_height() && grad_y.size(3) == shape.out_width(),
+      "[max_pool2d_backward] grad_y: expected [n, channels, ", shape.out_height(), ", ", shape.out_width(),
+      "], got shape ", grad_y.sizes());
+  TORCH_CHECK(argmax.sizes() == grad_y.sizes(),
+              "[max_pool2d_backward] argmax: expected the shape of grad_y, ", grad_y.sizes(), ", got ",
+              argmax.sizes());
+  return shape;
+}
+
+Pooled empty_max_pool2d(const Tensor& x, const PoolWindow& window) {
+  const kernels::MaxPoolShape shape = max_pool2d_shape(x, window);
   const std::vector<c10::SymInt> sizes = {x.sym_size(0), x.sym_size(1), shape.out_height(),
                                           shape.out_width()};
   return {at::empty_symint(sizes, x.options()), at::empty_symint(sizes, x.options().dtype(at::kByte))};
+}
+
+Tensor empty_max_pool2d_gradient(const Tensor& grad_y, IntArrayRef x_size) {
+  return at::empty_symint({grad_y.sym_size(0), grad_y.sym_size(1), x_size[0], x_size[1]}, grad_y.options());
+}
+
+namespace {
+
+Pooled max_pool2d_meta(const Tensor& x, IntArrayRef kernel, IntArrayRef stride, IntArrayRef padding) {
+  return empty_max_pool2d(x, {kernel, stride, padding});
+}
+
+Tensor max_pool2d_backward_meta(const Tensor& grad_y, const Tensor&, IntArrayRef x_size, IntArrayRef,
+                                IntArrayRef, IntArrayRef) {
+  return empty_max_pool2d_gradient(grad_y, x_size);
 }
 
 /// Calls body(begin, end) for planes, several threads at once.
@@ -92,8 +120,8 @@ void parallel_planes(const kernels::MaxPoolShape& shape, int64_t planes, const B
 }
 
 Pooled max_pool2d_cpu(const Tensor& x_any, IntArrayRef kernel, IntArrayRef stride, IntArrayRef padding) {
-  const auto [y, argmax] = max_pool2d_meta(x_any, kernel, stride, padding);
-  const kernels::MaxPoolShape shape = shape_of(x_any, {kernel, stride, padding});
+  const auto [y, argmax] = empty_max_pool2d(x_any, {kernel, stride, padding});
+  const kernels::MaxPoolShape shape = max_pool2d_shape(x_any, {kernel, stride, padding});
   const Tensor x = x_any.contiguous();
   const float* from = x.const_data_ptr<float>();
   float* to = y.mutable_data_ptr<float>();
@@ -107,26 +135,10 @@ Pooled max_pool2d_cpu(const Tensor& x_any, IntArrayRef kernel, IntArrayRef strid
 using BackwardSignature = Tensor(const Tensor&, const Tensor&, IntArrayRef, IntArrayRef, IntArrayRef,
                                  IntArrayRef);
 
-Tensor max_pool2d_backward_meta(const Tensor& grad_y, const Tensor&, IntArrayRef x_size, IntArrayRef,
-                                IntArrayRef, IntArrayRef) {
-  return at::empty_symint({grad_y.sym_size(0), grad_y.sym_size(1), x_size[0], x_size[1]}, grad_y.options());
-}
-
-/// Every argument against the others.
+/// Every argument against the others, the places too.
 kernels::MaxPoolShape checked_backward_shape(const Tensor& grad_y, const Tensor& argmax, IntArrayRef x_size,
                                              const PoolWindow& window) {
-  constexpr char kOp[] = "max_pool2d_backward";
-  check_pair(kOp, "x_size", x_size, 0);
-  const kernels::MaxPoolShape shape = checked_shape(kOp, x_size, window);
-  check_dtype(kOp, "grad_y", grad_y, at::kFloat);
-  check_dtype(kOp, "argmax", argmax, at::kByte);
-  TORCH_CHECK(
-      grad_y.dim() == 4 && grad_y.size(2) == shape.out_height() && grad_y.size(3) == shape.out_width(),
-      "[max_pool2d_backward] grad_y: expected [n, channels, ", shape.out_height(), ", ", shape.out_width(),
-      "], got shape ", grad_y.sizes());
-  TORCH_CHECK(argmax.sizes() == grad_y.sizes(),
-              "[max_pool2d_backward] argmax: expected the shape of grad_y, ", grad_y.sizes(), ", got ",
-              argmax.sizes());
+  const kernels::MaxPoolShape shape = max_pool2d_backward_shape(grad_y, argmax, x_size, window);
   const int64_t places = window.kernel[0] * window.kernel[1];
   const int64_t largest = argmax.numel() == 0 ? 0 : *argmax.max().const_data_ptr<uint8_t>();
   TORCH_CHECK(largest < places, "[max_pool2d_backward] argmax: expected places below ", places, ", got ",
@@ -139,7 +151,7 @@ Tensor max_pool2d_backward_cpu(const Tensor& grad_any, const Tensor& argmax_any,
   const kernels::MaxPoolShape shape =
       checked_backward_shape(grad_any, argmax_any, x_size, {kernel, stride, padding});
   const Tensor grad_y = grad_any.contiguous(), argmax = argmax_any.contiguous();
-  const Tensor grad_x = max_pool2d_backward_meta(grad_y, argmax, x_size, kernel, stride, padding);
+  const Tensor grad_x = empty_max_pool2d_gradient(grad_y, x_size);
   const float* from = grad_y.const_data_ptr<float>();
   const auto* places = argmax.const_data_ptr<uint8_t>();
   float* to = grad_x.mutable_data_ptr<float>();

@@ -73,6 +73,7 @@ struct Ending {
   bool bias = true, relu = false;
   std::int64_t gap = 0;  // elements between rows, of input and output
   std::size_t offset = 0;
+  bool factors = false;  // of channels, in products of codes
 };
 
 /// Compares y after run(output) with what follows from `sums`, the oracle's [m][n].
@@ -116,7 +117,7 @@ void expect_codes_product(Random& random, const Sizes& s, const WeightKind& kind
   const std::vector<std::int8_t> codes = random_codes(random, s.m * s.k);
   const std::vector<float> bias = random_floats(random, s.n, 1.0f);
   const std::vector<float> channel_scale =
-      random_int(random, 0, 1) == 0 ? std::vector<float>() : random_channel_scales(random, s.n);
+      ending.factors ? random_channel_scales(random, s.n) : std::vector<float>();
   const auto sums =
       oracle::linear(codes, s.m, grid, weights, ending.bias ? bias : std::vector<float>(), channel_scale);
   DeviceArray<float> factors("channel_scale", channel_scale, ending.offset);
@@ -142,14 +143,15 @@ const Sizes kSizes[] = {
 TEST(CudaGemmInt4, GivesTheBitsOfTheContractForEveryFormatGroupAndTail) {
   Random random(1);
   for (const WeightKind& kind : kKinds)
-    for (const Sizes& s : kSizes) expect_codes_product(random, s, kind);
+    for (const Sizes& s : kSizes)
+      for (const bool factors : {false, true}) expect_codes_product(random, s, kind, {.factors = factors});
 }
 
 TEST(CudaGemmInt4, EndsWithBiasReluAndGapsWhereverArraysBegin) {
   Random random(2);
   for (const Ending& ending : {Ending{.bias = false}, Ending{.relu = true}, Ending{.relu = true, .gap = 3},
-                               Ending{.bias = false, .relu = true, .gap = 16, .offset = 1},
-                               Ending{.offset = 4}, Ending{.offset = 7}})
+                               Ending{.bias = false, .relu = true, .gap = 16, .offset = 1, .factors = true},
+                               Ending{.offset = 4, .factors = true}, Ending{.offset = 7}})
     for (const WeightKind& kind : kKinds) {
       expect_codes_product(random, {66, 69, 96, 32}, kind, ending, 2);
       expect_codes_product(random, {3, 21, 48}, kind, ending, 2);
@@ -158,7 +160,7 @@ TEST(CudaGemmInt4, EndsWithBiasReluAndGapsWhereverArraysBegin) {
 
 TEST(CudaGemmInt4, DoesNotDependOnTheOrderOfThreads) {
   Random random(3);
-  expect_codes_product(random, {66, 130, 164, 36}, kKinds[2], {.relu = true}, 6);
+  expect_codes_product(random, {66, 130, 164, 36}, kKinds[2], {.relu = true, .factors = true}, 6);
 }
 
 TEST(CudaGemmInt4, HoldsTheExtremeSumsExactly) {

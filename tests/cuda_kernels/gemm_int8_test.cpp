@@ -1,13 +1,13 @@
 // The host's part of int8 products on cublasLt: which operands are taken, that the layouts describe the
 // product, and that a shape is looked up once. The product itself needs a GPU.
-#include "kernels/matmul/cuda/gemm_int8_shape.h"
+#include "kernels/matmul/cuda/cublas/gemm_int8_shape.h"
 
 #include <gmock/gmock.h>
 
 #include <numeric>
 #include <vector>
 
-#include "kernels/matmul/cuda/gemm_int8_shape.cpp"
+#include "kernels/matmul/cuda/cublas/gemm_int8_shape.cpp"
 #include "tests/kernels/kernel_test.h"
 
 namespace samebits::kernels::cuda {

@@ -53,7 +53,8 @@ def test_run_without_a_card_says_so(tmp_path):
 def test_every_listed_source_exists_and_every_operator_file_is_listed():
     assert all(source.is_file() for source in [*build.sources(), *device_tests.sources()])
     assert {source for source in build.sources() if "cuda" in source.parts} == set((ROOT / "csrc").glob("*/cuda/*.cpp"))
-    assert set(device_tests.sources()) == {*(ROOT / "tests/cuda_kernels").glob("*_test.cpp"), ROOT / "tests/cuda_card/card.cpp"}
+    assert all((ROOT / name).is_file() for name in build.MODULES)
+    assert set(device_tests.sources()) == {*(ROOT / "tests/cuda_kernels").rglob("*_test.cpp"), ROOT / "tests/cuda_card/card.cpp"}
 
 
 def test_a_suite_compiles_for_a_card(tmp_path):
@@ -83,6 +84,19 @@ def test_a_late_command_is_ended_with_its_children():
 def test_the_words_of_compute_sanitizer_are_counted(output, summary, of_kernels):
     read = device_tests.read_sanitizer(output)
     assert (read["summary"], read["of_kernels"]) == (summary, of_kernels)
+
+
+def test_bits_and_values_are_told_apart():
+    torch = pytest.importorskip("torch")
+    from difference import difference
+
+    nan, other_nan = torch.tensor([0x7FC00000, 0x7FFFFFFF], dtype=torch.int32).view(torch.float32)
+    got, expected = torch.stack([torch.tensor(0.0), nan, torch.tensor(1.0)]), torch.stack([torch.tensor(-0.0), other_nan, torch.tensor(1.0)])
+    assert difference(got, expected) == (2, 1, "element 0 of 3: 0.0, expected -0.0")
+    assert difference(got, expected, by_value=True) == (1, 0, "")
+    assert difference(got + 1, got, by_value=True) == (2, 2, "element 0 of 3: 1.0, expected 0.0")
+    assert difference(nan, expected[2], by_value=True) == (1, 1, "element 0 of 1: nan, expected 1.0")
+    assert difference(got.int(), expected, by_value=True) == (1, 1, "torch.int32 (3,), expected torch.float32 (3,)")
 
 
 def test_the_report_counts_states_and_names_what_differs(tmp_path):

@@ -52,6 +52,41 @@ def test_every_kernel_says_its_block_size_to_the_compiler():
     assert ptxas.threads_of_a_block() % 32 == 0
 
 
+KERNEL = re.compile(r"(template\s*<[^;{}]*?>\s*)?__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\(")
+
+
+def included_by(path, files):
+    """The files that `path` includes, by whatever way, and itself."""
+    found, left = set(), [path]
+    while left:
+        if (name := left.pop()) in files and name not in found:
+            found.add(name)
+            left += re.findall(r'^#include "([^"]+)"', files[name], re.M)
+    return found
+
+
+def kernels_defined_twice(files):
+    """Kernels that two objects would define: neither of a template nor of one object's header."""
+    objects = {path: included_by(path, files) for path in files if path.endswith(".cu")}
+    for path, text in sorted(files.items()):
+        owners = sorted(name for name, includes in objects.items() if path in includes)
+        if len(owners) > 1:
+            yield from (f"{path}: {name} is in {', '.join(owners)}" for template, name in KERNEL.findall(text) if not template)
+
+
+def test_no_kernel_is_defined_by_two_objects():
+    files = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in (ROOT / "kernels").rglob("*.[hc]*")}
+    assert sum(len(KERNEL.findall(text)) for text in files.values()) == sum(text.count("__global__") for text in files.values())
+    assert list(kernels_defined_twice(files)) == []
+
+
+def test_a_kernel_that_two_objects_would_define_is_found():
+    both = "template <class A, class B = C<A>>\n__global__ void of_any(A a);\n__global__ void __launch_bounds__(kThreads, 2)\n    plain(int a);\n"
+    files = {"k/both.cuh": both, "k/far.cuh": '#include "k/both.cuh"\n__global__ void far(int a);\n', "k/a.cu": '#include "k/both.cuh"\n',
+             "k/b.cu": '#include <x>\n#include "k/far.cuh"\n'}
+    assert list(kernels_defined_twice(files)) == ["k/both.cuh: plain is in k/a.cu, k/b.cu"]
+
+
 def test_mutants_break_code_and_nothing_else():
     for folder in ("cuda", "reference"):
         for source in sorted((ROOT / "kernels").glob(f"*/{folder}/*.c*")):

@@ -116,11 +116,19 @@ def torch_folder() -> Path:
     return Path(importlib.util.find_spec("torch").origin).parent
 
 
+def work_folder() -> Path:
+    return Path(os.environ.get("TMPDIR", "/tmp")) / "gpu_check_build"
+
+
 def build_operators(run: Run) -> None:
-    """On a thread of its own beside the suites, which leave most cores idle."""
+    """On a thread of its own beside suites and sanitizers, which leave most cores idle. The modules' objects come with them."""
     try:
-        jobs = max(1, (os.cpu_count() or 2) - 4)
-        run.built = build.build(build.Torch.find(torch_folder()), run.pack, Path(os.environ.get("TMPDIR", "/tmp")) / "gpu_check_build", jobs)
+        cores, torch = os.cpu_count() or 2, build.Torch.find(torch_folder())
+        build.precompile(torch, work_folder())
+        modules = threading.Thread(target=build.compile_modules, args=(torch, run.pack, work_folder(), max(1, cores // 4)), daemon=True)
+        modules.start()
+        run.built = build.build(torch, run.pack, work_folder(), max(1, cores * 3 // 4))
+        modules.join()
     except Exception as error:  # noqa: BLE001
         run.built = {"failed": {"build": f"{type(error).__name__}: {error}"}, "library": None}
 
@@ -161,6 +169,27 @@ def operators_built(run: Run, seconds: float) -> dict:
     return {"state": "failed" if failed else "ok", "serves": str(run.library), **{k: v for k, v in run.built.items() if k != "library"}}
 
 
+def modules(run: Run, seconds: float) -> dict:
+    """The QAT modules: built against the library that serves, then run."""
+    if run.library is None:
+        return {"state": "no library"}
+    began, torch = time.monotonic(), build.Torch.find(torch_folder())
+    libraries = [run.pack / "lib", torch.folder / "lib", *(path.resolve().parent for path in torch.cuda_libraries)]
+    environment = {"SAMEBITS_DEVICE": run.device, "LD_LIBRARY_PATH": ":".join(map(str, libraries))}
+    program, made = run.pack / "bin" / "modules_on_card", {}
+    if not program.exists() or processes.run([program, "--gtest_list_tests"], 60, environment).code != 0:
+        made = build.build_modules(torch, run.pack, work_folder(), os.cpu_count() or 2, run.library)
+        for source, text in made["failed"].items():
+            run.log.write(f"---- build of {source}\n{text}\n")
+        if made["program"] is None:
+            return {"state": "failed", "error": f"{list(made['failed'])}", "build_seconds": made["seconds"]}
+        program, environment = Path(made["program"]), {"SAMEBITS_DEVICE": run.device}
+    result = device_tests.run_filter(program, environment, "*", seconds - (time.monotonic() - began))
+    return {"state": "failed" if result["failed"] or result["code"] != 0 else "ok", "tests": len(result["ran"]),
+            "passed": len(result["ran"]) - len(result["failed"]), "failed": result["failed"], "output": result["output"],
+            "built_there": bool(made)}
+
+
 def suites(run: Run, seconds: float) -> dict:
     binary, environment, error = device_tests.program(run.pack)
     if error:
@@ -168,7 +197,7 @@ def suites(run: Run, seconds: float) -> dict:
     if run.is_dry:
         listed = device_tests.tests_of(binary, environment)
         return {"state": "ok", "would run": sum(map(len, listed.values())), "suites": sorted(listed)}
-    result = device_tests.run_suites(binary, environment, seconds / 2)
+    result = device_tests.run_suites(binary, environment, seconds / 2, 8)
     return {"state": "failed" if result["failed"] else "ok", **result}
 
 
@@ -215,19 +244,27 @@ def check_device(run: Run) -> int:
     print("\n".join(f"{key}: {value}" for key, value in run.report.facts.items()), flush=True)
     run.builder = threading.Thread(target=build_operators, args=(run,), daemon=True)
     run.builder.start()
+    is_short = run.left() < 300  # then what tells least has no time, and the sanitizers have that of the build
     run.part("suites", 90, lambda seconds: suites(run, seconds))
     run.part("carried operators", 60, lambda seconds: operators_carried(run, seconds))
+    if is_short:
+        run.part("sanitizers", 50, lambda seconds: sanitizers(run, seconds))
     if run.library is None:
         run.part("build", 150, lambda seconds: operators_built(run, seconds))
-    run.part("operators by gradients", 40, lambda seconds: checks(run, ("gradients",), seconds))
+    run.part("operators by gradients", 30, lambda seconds: checks(run, ("gradients", "conv gradients"), seconds))
     if "build" not in run.report.parts:
         run.part("build", 100, lambda seconds: operators_built(run, seconds))
-    run.part("operators in a step", 45, lambda seconds: checks(run, ("waits", "capture"), seconds))
-    run.part("benchmarks of products", 85, lambda seconds: benchmarks(run, ("linear", "step"), seconds))
-    run.part("benchmarks of the rest", 55, lambda seconds: benchmarks(run, ("elementwise", "four_bits", "profiles"), seconds))
+    run.part("modules", 60, lambda seconds: modules(run, seconds))
+    run.part("operators in a step", 40, lambda seconds: checks(run, ("waits", "capture"), seconds))
+    run.part("operators by bits of layers", 35 if is_short else 80, lambda seconds: checks(run, ("layer bits",), seconds))
+    run.part("benchmarks of convolutions", 25 if is_short else 40, lambda seconds: benchmarks(run, ("conv", "cnn"), seconds))
+    run.part("benchmarks of products", 30 if is_short else 85, lambda seconds: benchmarks(run, ("linear", "step"), seconds))
+    run.part("benchmarks of the rest", 25 if is_short else 55,
+             lambda seconds: benchmarks(run, ("four_bits", "elementwise", "profiles"), seconds))
     run.part("operators for torch", 40, lambda seconds: checks(run, ("opcheck",), seconds))
-    run.part("operators by bits", 150, lambda seconds: checks(run, ("bits",), seconds))
-    run.part("sanitizers", 240, lambda seconds: sanitizers(run, seconds))
+    run.part("operators by bits", 150, lambda seconds: checks(run, ("other bits",), seconds))
+    if not is_short:
+        run.part("sanitizers", 240, lambda seconds: sanitizers(run, seconds))
     return finish(run)
 
 
@@ -235,12 +272,12 @@ def check_dry(run: Run, library: Path | None) -> int:
     """What needs no card: the checks and benchmarks on the CPU against itself, and the lists of what would run."""
     run.report.facts = {"dry": "no card is looked for: operators and benchmarks run small, on the CPU", **facts(run)}
     run.library = library
-    run.part("operators by bits", 120, lambda seconds: checks(run, ("bits", "gradients"), seconds))
+    run.part("operators by bits", 120, lambda seconds: checks(run, ("bits", "gradients", "conv gradients"), seconds))
     run.part("operators in a step", 60, lambda seconds: checks(run, ("waits", "capture"), seconds))
     run.part("operators for torch", 60, lambda seconds: checks(run, ("opcheck",), seconds))
     run.part("benchmarks", 120, lambda seconds: benchmarks(run, (), seconds))
     run.part("sanitizers", 10, lambda seconds: sanitizers(run, seconds))
-    run.part("sources", 10, lambda seconds: {"state": "ok", "would compile": len(build.sources())})
+    run.part("sources", 10, lambda seconds: {"state": "ok", "would compile": len(build.sources()), "of the modules": len(build.MODULES)})
     if run.pack is not None:
         run.part("suites", 60, lambda seconds: suites(run, seconds))
     return finish(run)
@@ -287,7 +324,9 @@ def main(arguments: list[str]) -> int:
     if options.command == "table":
         return table.write(Path(options.file), Path(options.out))
     if options.command == "build":
-        made = build.build(build.Torch.find(Path(options.torch), not options.syntax_only), None, Path(options.work), options.jobs, True)
+        torch = build.Torch.find(Path(options.torch), not options.syntax_only)
+        made = build.build(torch, None, Path(options.work), options.jobs, True)
+        made["failed"] |= build.compile_modules(torch, None, Path(options.work), options.jobs, True)
         print(json.dumps(made, indent=1))
         return 1 if made["failed"] else 0
     options.dry = options.command == "dry"

@@ -312,57 +312,153 @@ class FeedForward:
         return y
 
 
+class Convolutions:
+    """Convolutions of 3 x 3 with relus, a pool behind each but the last where asked for, then a linear layer; as FeedForward."""
+
+    def __init__(self, bench: Bench, channels: tuple[int, ...], size: int, images: int, has_pools: bool):
+        self.x, self.has_pools, side = bench.randn(images, channels[0], size, size), has_pools, size
+        pairs = list(zip(channels, channels[1:]))
+        if has_pools:
+            side = size // 2 ** len(pairs)
+        self.weights = [(bench.randn(out, into, 3, 3) * (9 * into)**-0.5).requires_grad_() for into, out in pairs]
+        self.weights.append((bench.randn(10, channels[-1] * side * side) * (channels[-1] * side * side)**-0.5).requires_grad_())
+        self.biases = [torch.zeros(weight.size(0), device=bench.device, requires_grad=True) for weight in self.weights]
+        self.grids = [(bench.full(0.03, 1), bench.full(-128 if i else 0, 1, dtype=torch.int32)) for i in range(len(self.weights))]
+
+    def parameters(self):
+        return [*self.weights, *self.biases]
+
+    def run(self, conv, linear, pool):
+        y = self.x
+        for i in range(len(self.weights) - 1):
+            y = conv(i, y)
+            if self.has_pools:
+                y = pool(y)
+        return linear(len(self.weights) - 1, y.flatten(1))
+
+    def plain(self):
+        return self.run(lambda i, y: F.conv2d(F.relu(y) if i else y, self.weights[i], self.biases[i], padding=1),
+                        lambda i, y: F.linear(F.relu(y), self.weights[i], self.biases[i]), lambda y: F.max_pool2d(y, 2))
+
+    def simulated(self):
+        def on_grids(i, y):
+            scale = self.weights[i].detach().flatten(1).abs().amax(1) / 127
+            weight = torch.fake_quantize_per_channel_affine(self.weights[i], scale, torch.zeros_like(scale, dtype=torch.int32), 0, -127, 127)
+            return torch.fake_quantize_per_tensor_affine(F.relu(y) if i else y, *self.grids[i], -128, 127), weight, self.biases[i]
+
+        return self.run(lambda i, y: F.conv2d(*on_grids(i, y), padding=1), lambda i, y: F.linear(*on_grids(i, y)),
+                        lambda y: F.max_pool2d(y, 2))
+
+    def ours(self, backward="f32"):
+        def layer(operator, i, y, *window):
+            return operator(y, self.weights[i], self.biases[i], *window, *self.grids[i], -128, 127, relu_input=i > 0, observe=True,
+                            backward=backward, **ENCODING)[0]
+
+        return self.run(lambda i, y: layer(OPS.conv2d.encoded, i, y, [1, 1], [1, 1], [1, 1], 1),
+                        lambda i, y: layer(OPS.linear.encoded, i, y), lambda y: OPS.max_pool2d(y, [2, 2], [2, 2], [0, 0])[0])
+
+
 def training_step(bench: Bench):
     """Forward, backward and SGD. Ratio: time of the step to that of bf16 autocast; saved is what forward keeps."""
     for width, tokens in [(16, 32)] if bench.tiny else [(4096, 4096), (768, 4096), (2048, 4096)]:
         if not bench.has_time():
             return
-        network = FeedForward(bench, width, tokens)
-        target = bench.randn(tokens, width)
+        case = f"training step, FFN {width}-{4 * width}-{width}, {tokens} tokens"
+        step_of(bench, case, FeedForward(bench, width, tokens), bench.randn(tokens, width), width != 2048)
 
-        def step(forward, tf32=False, autocast=False):
-            torch.backends.cuda.matmul.allow_tf32 = tf32
-            is_captured = bench.device != "cpu" and torch.cuda.is_current_stream_capturing()
-            with torch.autocast(bench.device, torch.bfloat16, enabled=autocast, cache_enabled=not is_captured):
-                y = forward()
-            (y.float() - target).square().mean().backward()  # noqa: B023
-            with torch.no_grad():
-                for parameter in network.parameters():  # noqa: B023
-                    parameter.sub_(parameter.grad, alpha=1e-3)
-                    parameter.grad = None
-            torch.backends.cuda.matmul.allow_tf32 = False
+
+def cnn_step(bench: Bench):
+    for channels, size, images, has_pools in [((2, 4, 4), 8, 2, True)] if bench.tiny else [((1, 32, 64), 28, 1024, True),
+                                                                                         ((64, 64, 64, 64), 28, 256, False)]:
+        if not bench.has_time():
+            return
+        case = f"training step, CNN {'-'.join(map(str, channels))}{', pools' if has_pools else ''}, {images} images of {size} x {size}"
+        step_of(bench, case, Convolutions(bench, channels, size, images, has_pools), bench.randn(images, 10), True)
+
+
+def step_of(bench: Bench, case: str, network, target, is_profiled: bool):
+    def step(forward, tf32=False, autocast=False):
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+        is_captured = bench.device != "cpu" and torch.cuda.is_current_stream_capturing()
+        with torch.autocast(bench.device, torch.bfloat16, enabled=autocast, cache_enabled=not is_captured):
+            y = forward()
+        (y.float() - target).square().mean().backward()
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.sub_(parameter.grad, alpha=1e-3)
+                parameter.grad = None
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+
+    calls = {
+        "bf16 autocast": lambda: step(network.plain, autocast=True),
+        "ours, bf16 backward": lambda: step(lambda: network.ours("bf16")),
+        "ours, f32 backward": lambda: step(network.ours),
+        "ours, tf32 backward": lambda: step(network.ours, tf32=True),
+        "fp32": lambda: step(network.plain),
+        "tf32": lambda: step(network.plain, tf32=True),
+        "simulated, fp32": lambda: step(network.simulated),
+        "simulated, tf32": lambda: step(network.simulated, tf32=True),
+        "simulated, bf16 autocast": lambda: step(network.simulated, autocast=True),
+    }
+    taken = bench.times(calls, 10, budget=6.0)
+    captured = bench.graphs(calls, ("bf16 autocast", "ours, bf16 backward"))
+    taken |= bench.times(captured, 10, budget=2.0)
+    for name, (median, least, greatest) in taken.items():
+        base = beside(taken, "bf16 autocast", name)
+        ratio = round(median / base, 3) if base else None
+        bench.row(case, name, "time", round(median, 3), "ms", ratio, least_ms=round(least, 3), greatest_ms=round(greatest, 3))
+    del captured
+    for name, forward in (("fp32", network.plain), ("simulated, fp32", network.simulated), ("ours, f32 backward", network.ours),
+                          ("ours, bf16 backward", lambda: network.ours("bf16"))):
+        bench.row(case, name, "saved", saved_bytes(forward, network.parameters()) / 1e6, "MB")
+        if bench.device != "cpu":
+            torch.cuda.reset_peak_memory_stats()
+            before = torch.cuda.memory_allocated()
+            step(forward)
+            bench.row(case, name, "peak", (torch.cuda.max_memory_allocated() - before) / 1e6, "MB")
+    if bench.device != "cpu" and is_profiled:
+        profile(bench, case, calls["ours, bf16 backward"])
+
+
+def conv_products(bench: Bench):
+    """conv2d, all of it, beside cuDNN's: bf16 with channels last, its fastest, and as a network in NCHW has it. Ratio to the first."""
+    shapes = [(2, 3, 8, 4, 3, 1)] if bench.tiny else [  # images, channels, size, outputs, kernel, groups
+        (64, 64, 56, 64, 3, 1), (64, 128, 28, 128, 3, 1), (64, 256, 14, 256, 3, 1), (64, 256, 56, 64, 1, 1), (64, 3, 112, 32, 3, 1),
+        (1024, 32, 14, 64, 3, 1), (64, 96, 56, 96, 3, 96)]
+    torch.backends.cudnn.benchmark = bench.device != "cpu"  # cuDNN's best algorithm
+    bench.warm_up()
+    for images, channels, size, outputs, kernel, groups in shapes:
+        if not bench.has_time():
+            break
+        x, weight, bias = bench.randn(images, channels, size, size), bench.randn(outputs, channels // groups, kernel, kernel), bench.randn(outputs)
+        x16, weight16, bias16 = (t.bfloat16() for t in (x, weight, bias))
+        x_last, weight_last = (t.contiguous(memory_format=torch.channels_last) for t in (x16, weight16))
+        padding, weight_scale = kernel // 2, bench.full(0.02, outputs)
+        window = ([1, 1], [padding, padding], [1, 1], groups)
+        grid = (bench.full(0.05, 1), bench.full(3, 1, dtype=torch.int32), -128, 127)
+
+        def float32(tf32):
+            torch.backends.cudnn.allow_tf32 = tf32
+            y = F.conv2d(x, weight, bias, padding=padding, groups=groups)  # noqa: B023
+            torch.backends.cudnn.allow_tf32 = False
+            return y
 
         calls = {
-            "bf16 autocast": lambda: step(network.plain, autocast=True),  # noqa: B023
-            "ours, bf16 backward": lambda: step(lambda: network.ours("bf16")),  # noqa: B023
-            "ours, f32 backward": lambda: step(network.ours),  # noqa: B023
-            "ours, tf32 backward": lambda: step(network.ours, tf32=True),  # noqa: B023
-            "fp32": lambda: step(network.plain),  # noqa: B023
-            "tf32": lambda: step(network.plain, tf32=True),  # noqa: B023
-            "simulated, fp32": lambda: step(network.simulated),  # noqa: B023
-            "simulated, tf32": lambda: step(network.simulated, tf32=True),  # noqa: B023
-            "simulated, bf16 autocast": lambda: step(network.simulated, autocast=True),  # noqa: B023
+            "bf16": lambda: F.conv2d(x_last, weight_last, bias16, padding=padding, groups=groups),  # noqa: B023
+            "bf16, NCHW": lambda: F.conv2d(x16, weight16, bias16, padding=padding, groups=groups),  # noqa: B023
+            "conv2d": lambda: OPS.conv2d(x, weight, bias, *window, *grid, weight_scale, None, -127, 127),  # noqa: B023
+            "conv2d.encoded": lambda: OPS.conv2d.encoded(x, weight, bias, *window, *grid, observe=True, **ENCODING),  # noqa: B023
+            "fp32": lambda: float32(False),  # noqa: B023
+            "tf32": lambda: float32(True),  # noqa: B023
+            "float_conv2d": lambda: OPS.float_conv2d(x, weight, bias, *window),  # noqa: B023
         }
-        case = f"training step, FFN {width}-{4 * width}-{width}, {tokens} tokens"
-        taken = bench.times(calls, 10, budget=6.0)
-        captured = bench.graphs(calls, ("bf16 autocast", "ours, bf16 backward"))
-        taken |= bench.times(captured, 10, budget=2.0)
-        for name, (median, least, greatest) in taken.items():
-            base = beside(taken, "bf16 autocast", name)
-            ratio = round(median / base, 3) if base else None
-            bench.row(case, name, "time", round(median, 3), "ms", ratio, least_ms=round(least, 3), greatest_ms=round(greatest, 3))
-        del captured
-        for name, forward in (("fp32", network.plain), ("simulated, fp32", network.simulated), ("ours, f32 backward", network.ours),
-                              ("ours, bf16 backward", lambda: network.ours("bf16"))):  # noqa: B023
-            bench.row(case, name, "saved", saved_bytes(forward, network.parameters()) / 1e6, "MB")
-            if bench.device != "cpu":
-                torch.cuda.reset_peak_memory_stats()
-                before = torch.cuda.memory_allocated()
-                step(forward)
-                bench.row(case, name, "peak", (torch.cuda.max_memory_allocated() - before) / 1e6, "MB")
-        if bench.device != "cpu" and width != 2048:
-            profile(bench, case, calls["ours, bf16 backward"])
-        del network, target
+        calls |= bench.graphs(calls, ("bf16", "bf16, NCHW", "conv2d.encoded"))
+        case = f"conv2d {images} x {channels} x {size} x {size} to {outputs} by {kernel} x {kernel}" + (", depthwise" if groups > 1 else "")
+        rates(bench, case, calls, 2.0 * images * size * size * outputs * (channels // groups) * kernel * kernel, "bf16", 15)
+        if bench.device != "cpu" and channels in (64, 3):
+            profile(bench, case, calls["conv2d.encoded"])
+        del x, weight, x16, weight16, x_last, weight_last
+    torch.backends.cudnn.benchmark = False
 
 
 def saved_bytes(forward, parameters) -> int:
@@ -410,7 +506,7 @@ def profiles(bench: Bench):
     profile(bench, "LSQ backward 2^26", lambda: OPS.fake_quantize_learned_backward(big, big, state[3], state[4], -128, 127))
 
 
-PARTS = {"elementwise": elementwise, "linear": linear_products, "step": training_step, "four_bits": four_bits, "profiles": profiles}
+PARTS = {"elementwise": elementwise, "linear": linear_products, "conv": conv_products, "step": training_step, "cnn": cnn_step, "four_bits": four_bits, "profiles": profiles}
 
 
 def main() -> int:

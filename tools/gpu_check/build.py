@@ -69,6 +69,7 @@ def compiler(torch: Torch) -> list[str]:
 
 def precompile(torch: Torch, work: Path) -> list[str]:
     """The options that give every file torch's headers ready made; none where that fails."""
+    work.mkdir(parents=True, exist_ok=True)
     header, made = work / "precompiled_torch.h", work / "precompiled_torch.h.gch"
     if not made.exists():
         header.write_text("#include <torch/torch.h>\n")
@@ -80,7 +81,7 @@ def precompile(torch: Torch, work: Path) -> list[str]:
 
 def newest_source() -> float:
     """When something was last written that an object may be made of."""
-    folders = (ROOT / name for name in ("csrc", "kernels", "quant"))
+    folders = (ROOT / name for name in ("csrc", "kernels", "quant", "torch_ext", "tests/cuda_card"))
     return max(path.stat().st_mtime for folder in folders for path in folder.rglob("*.[hc]*"))
 
 
@@ -111,6 +112,45 @@ def link(objects: Path, pack: Path, torch: Torch, library: Path) -> str:
     command += [str(path) for path in [*ours, *theirs, *torch.cuda_libraries]]
     done = subprocess.run(command, capture_output=True, text=True)
     return "" if done.returncode == 0 else done.stderr
+
+
+MODULES = ("torch_ext/config/qconfig.cpp", "torch_ext/modules/layer_watch.cpp", "torch_ext/modules/qat_conv2d.cpp",
+           "torch_ext/modules/qat_layer.cpp", "torch_ext/modules/qat_linear.cpp", "torch_ext/quantizer/activation_quantizer.cpp",
+           "torch_ext/quantizer/layer_quantizer.cpp", "torch_ext/quantizer/step_flags.cpp", "tests/cuda_card/modules_test.cpp")
+
+
+def link_modules(objects: Path, pack: Path, torch: Torch, program: Path, operators: Path) -> str:
+    """The error's text, or none. `operators` is found by its name, so that another folder's serves elsewhere."""
+    ours = [pack / "lib" / name for name in ("libsamebits_quant.a", "libsamebits_kernels.a", "libgtest_main.a", "libgtest.a", "libhwy.so.1")]
+    theirs = [torch.folder / "lib" / f"lib{name}.so" for name in ("torch", "torch_cpu", "torch_cuda", "c10", "c10_cuda")]
+    paths = [operators.parent, torch.folder / "lib", pack / "lib"] + [path.parent for path in torch.cuda_libraries]
+    command = [os.environ.get("CXX", "g++"), "-fopenmp", "-o", str(program), *(str(object_of(ROOT / name, objects)) for name in MODULES)]
+    command += [f"-L{operators.parent}", f"-l:{operators.name}", *map(str, ours), "-Wl,--no-as-needed,--allow-shlib-undefined"]
+    command += [*(f"-Wl,-rpath,{path.resolve()}" for path in paths), *map(str, [*theirs, *torch.cuda_libraries])]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return "" if done.returncode == 0 else done.stderr or "failed"
+
+
+def compile_modules(torch: Torch, pack: Path | None, work: Path, jobs: int, syntax_only: bool = False) -> dict[str, str]:
+    """What failed, and what the compiler said of it."""
+    objects = work / "objects"
+    objects.mkdir(parents=True, exist_ok=True)
+    newest = newest_source()
+    command = [*compiler(torch), *precompile(torch, work), *([] if pack is None else ["-isystem", str(pack / "include")])]
+    with ThreadPoolExecutor(jobs) as pool:
+        done = list(pool.map(lambda name: compile_one(ROOT / name, objects, command, syntax_only, newest), MODULES))
+    return {one.source: one.text[-3000:] for one in done if one.text}
+
+
+def build_modules(torch: Torch, pack: Path, work: Path, jobs: int, operators: Path) -> dict:
+    """The QAT modules with their test, as a program beside the operators; what is compiled already is not compiled again."""
+    began = time.monotonic()
+    failed, program = compile_modules(torch, pack, work, jobs), work / "modules_on_card"
+    if not failed:
+        error = link_modules(work / "objects", pack, torch, program, operators)
+        if error:
+            failed["link"] = error[-3000:]
+    return {"failed": failed, "program": None if failed else str(program), "seconds": round(time.monotonic() - began, 1)}
 
 
 def build(torch: Torch, pack: Path | None, work: Path, jobs: int, syntax_only: bool = False) -> dict:

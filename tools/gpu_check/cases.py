@@ -27,6 +27,7 @@ class Case:
     make: Callable[[torch.Generator], tuple]
     is_small: bool = True  # for opcheck, synchronisation and capture
     is_waiting: bool = False  # reads values back by design: the CPU decides
+    tolerance: float = 0.0  # of the norm, where torch's own products stand in the result; 0: the same bits
     keywords: dict = field(default_factory=dict)
 
     def overload(self) -> Callable:
@@ -367,5 +368,143 @@ def layer_cases() -> Iterator[Case]:
             yield Case("linear_weight_only", f"{layer}, {name_of(dtype)}", lambda g, w=weight_only, d=dtype: w(g, dtype=d), small)
 
 
+@dataclass(frozen=True)
+class Conv:
+    """A convolution: images, channels, pixels, outputs, kernel, window. bits: below 8 with a zero point too where asked."""
+
+    images: int
+    channels: int
+    size: tuple[int, int]
+    outputs: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    bits: int = 8
+    one_scale: bool = False
+    zero_point: bool = False
+    bias: bool = True
+
+    def __str__(self) -> str:
+        window = "".join(f", {name} {pair[0]} x {pair[1]}" for name, pair, plain in (
+            ("stride", self.stride, (1, 1)), ("padding", self.padding, (0, 0)), ("dilation", self.dilation, (1, 1))) if pair != plain)
+        return (f"{self.images} x {self.channels} x {self.size[0]} x {self.size[1]} to {self.outputs} by {self.kernel[0]} x {self.kernel[1]}"
+                + window + (f", {self.groups} groups" if self.groups > 1 else "") + f", {self.bits} bits"
+                + (", one scale" if self.one_scale else "") + (", zero points" if self.zero_point else "")
+                + ("" if self.bias else ", no bias"))
+
+    def is_small(self) -> bool:
+        return self.images * self.size[0] * self.size[1] * self.outputs * self.depth() < 1 << 22
+
+    def depth(self) -> int:
+        return self.channels // self.groups * self.kernel[0] * self.kernel[1]
+
+    def window(self) -> tuple:
+        return [*self.stride], [*self.padding], [*self.dilation], self.groups
+
+    def range(self) -> tuple[int, int]:
+        return (-127, 127) if self.bits == 8 else (-(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1)
+
+    def weight_grid(self, g) -> tuple:
+        count = 1 if self.one_scale else self.outputs
+        return scales(g, count) * 0.1, zero_points(g, *self.range(), count) if self.zero_point else None, *self.range()
+
+    def weight(self, g):
+        shape = (self.outputs, self.channels // self.groups, *self.kernel)
+        return torch.randn(shape, generator=g) * (1.0 if self.bits == 8 else 0.1)
+
+    def operands(self, g, specials: bool = True) -> tuple:
+        x = values(g, (self.images, self.channels, *self.size), 0.05, specials=specials)
+        return x, self.weight(g), torch.randn(self.outputs, generator=g) if self.bias else None, *self.window()
+
+    def arguments(self, g, specials: bool = True) -> tuple:
+        return (*self.operands(g, specials), torch.tensor([0.05]), torch.tensor([-7], dtype=torch.int32), -128, 127,
+                *self.weight_grid(g))
+
+    def encoding(self) -> dict:
+        """The keywords of conv2d.encoded."""
+        low, high = self.range()
+        return {"weight_qmin": low, "weight_qmax": high, "weight_symmetric": not self.zero_point,
+                "weight_granularity": "tensor" if self.one_scale else "channel"}
+
+    def out_size(self) -> tuple[int, int]:
+        pairs = zip(self.size, self.kernel, self.stride, self.padding, self.dilation)
+        return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in pairs)
+
+    def gradient(self, g) -> torch.Tensor:
+        """Small integers, whose sums are exact in any order."""
+        return torch.randint(-3, 4, (self.images, self.outputs, *self.out_size()), generator=g).float()
+
+
+CONVS = (
+    Conv(1, 1, (1, 1), 1, (1, 1)), Conv(0, 3, (5, 5), 4, (3, 3)), Conv(2, 3, (9, 9), 4, (3, 3), (2, 2), (1, 1)),
+    Conv(3, 2, (11, 11), 3, (3, 3), (1, 1), (2, 2), (2, 2)), Conv(1, 1, (2, 2), 2, (3, 3), (1, 1), (3, 3)),
+    Conv(2, 3, (5, 13), 4, (2, 5), (1, 3), (0, 2), (2, 1), bias=False), Conv(2, 2, (1, 19), 3, (1, 4), (1, 2), (0, 3), (1, 2)),
+    Conv(2, 6, (6, 6), 4, (3, 3), (1, 1), (1, 1), groups=2), Conv(2, 3, (8, 8), 27, (3, 3), (1, 1), (1, 1), groups=3),
+    Conv(2, 5, (7, 7), 5, (3, 3), (1, 1), (1, 1), groups=5), Conv(3, 3, (17, 17), 6, (3, 3), (4, 4), (3, 3), (2, 2), groups=3),
+    Conv(2, 16, (9, 7), 33, (3, 3), (1, 1), (1, 1), bits=4), Conv(2, 17, (7, 5), 64, (2, 2), (1, 1), (1, 0), one_scale=True),
+    Conv(2, 40, (5, 5), 10, (3, 3), (1, 1), (1, 1), groups=2, bits=7, zero_point=True),
+    Conv(3, 12, (8, 9), 20, (1, 1), bits=4, one_scale=True, zero_point=True),
+    Conv(16, 1, (28, 28), 32, (3, 3), (1, 1), (1, 1)), Conv(16, 3, (32, 32), 24, (5, 5), (2, 2), (2, 2)),
+    Conv(8, 32, (14, 14), 64, (3, 3), (1, 1), (1, 1)), Conv(8, 70, (13, 15), 130, (3, 3), (2, 1), (1, 1)),
+    Conv(8, 64, (28, 28), 256, (1, 1)), Conv(4, 256, (14, 14), 256, (3, 3), (1, 1), (1, 1)),
+    Conv(8, 96, (28, 28), 96, (3, 3), (1, 1), (1, 1), groups=96), Conv(8, 48, (30, 30), 96, (5, 5), (2, 2), (2, 2), groups=48),
+    Conv(300, 64, (30, 30), 40, (3, 3), (1, 1), (1, 1)),  # more than 2048 tiles of pixels
+)
+
+
+def conv_backward(g, conv: Conv, mode: str) -> tuple:
+    """As backward() of a linear layer: scales that are powers of two."""
+    scale, zero_point, low, high = conv.weight_grid(g)
+    count = conv.images * conv.channels * conv.size[0] * conv.size[1]
+    mask = torch.randint(0, 256, ((count + 7) // 8,), generator=g, dtype=torch.uint8)
+    mask[-1] &= 0xFF >> (-count % 8)
+    return (conv.gradient(g), codes(g, (conv.images, conv.channels, *conv.size)), mask, torch.tensor([0.0625]),
+            torch.tensor([-7], dtype=torch.int32), -128, 127, conv.weight(g), torch.full_like(scale, 0.03125), zero_point, low, high,
+            *conv.window(), mode, None, [True] * 4)
+
+
+POOLS = (((2, 2), (2, 2), (0, 0)), ((3, 3), (2, 2), (1, 1)), ((2, 5), (3, 1), (1, 2)), ((1, 1), (2, 3), (0, 0)), ((15, 17), (1, 1), (7, 8)))
+
+
+def conv_cases() -> Iterator[Case]:
+    for conv in CONVS:
+        small = conv.is_small()
+        for relu, observe in ((False, False), (True, True)):
+            label = str(conv) + (", relu, observe" if relu else "")
+            yield Case("conv2d", label, lambda g, c=conv, r=relu, o=observe: (*c.arguments(g), r, o), small)
+        yield Case("conv2d", f"{conv}, channels with factors",
+                   lambda g, c=conv: (*c.arguments(g), False, False, "f32", torch.randn(c.outputs, generator=g)), small)
+        yield Case("conv2d.encoded", str(conv), lambda g, c=conv: c.arguments(g)[:11], small, keywords=conv.encoding())
+        yield Case("float_conv2d", str(conv), lambda g, c=conv: c.operands(g), small)
+        yield Case("float_conv2d", f"{conv}, channels with factors",
+                   lambda g, c=conv: (*c.operands(g), torch.randn(c.outputs, generator=g)), small)
+        for mode, tolerance in (("f32", 3e-5), ("bf16", 1e-2)) if small and conv.images > 0 else ():
+            yield Case("conv2d_backward", f"{conv}, {mode}", lambda g, c=conv, m=mode: conv_backward(g, c, m), tolerance=tolerance)
+    yield Case("conv2d", "x with its channels last",
+               lambda g: (lambda x, *others: (x.contiguous(memory_format=torch.channels_last), *others))(*CONVS[2].arguments(g)))
+    for m, n, k in ((1, 1, 1), (0, 4, 8), (3, 5, 7), (64, 64, 64), (65, 66, 67), (1, 3072, 768), (128, 768, 768), (300, 70, 2050)):
+        def floats(g, m=m, n=n, k=k):
+            return values(g, (m, k), 0.05), torch.randn(n, k, generator=g), torch.randn(n, generator=g)
+
+        yield Case("float_linear", f"{m} x {n} x {k}", floats, m * n * k < 1 << 20)
+        yield Case("float_linear", f"{m} x {n} x {k}, no bias", lambda g, f=floats: f(g)[:2], m * n * k < 1 << 20)
+        yield Case("float_linear", f"{m} x {n} x {k}, channels with factors",
+                   lambda g, f=floats, n=n: (*f(g), torch.randn(n, generator=g)), m * n * k < 1 << 20)
+    for kernel, stride, padding in POOLS:
+        for shape in ((2, 3, 17, 19), (1, 1, 15, 17), (0, 2, 17, 17), (64, 32, 56, 57)):
+            small = math.prod(shape) < 5000
+            label = f"{shape}, {kernel}, stride {stride}, padding {padding}"
+            window = [*kernel], [*stride], [*padding]
+            yield Case("max_pool2d", label, lambda g, s=shape, w=window: (values(g, s), *w), small)
+
+            def pool_backward(g, s=shape, w=window):
+                places = OPS.max_pool2d(torch.randn(s, generator=g), *w)[1]
+                return torch.randn(places.shape, generator=g), places, [*s[2:]], *w
+
+            yield Case("max_pool2d_backward", label, pool_backward, small)
+
+
 def all_cases() -> list[Case]:
-    return [*layer_cases(), *quantize_cases(), *observe_cases(), *format_cases()]
+    return [*layer_cases(), *conv_cases(), *quantize_cases(), *observe_cases(), *format_cases()]

@@ -1,12 +1,13 @@
 """Every operator on a device against the CPU, bit by bit; torch.library.opcheck; what waits for the device; capture by CUDA
 graphs. Writes a line of JSON a result, so that a run that is cut off has told what it saw.
 
-    python3 tools/gpu_check/checks.py --device cuda --json FILE [--part bits|gradients|opcheck|waits|capture] [--seconds N]
+    python3 tools/gpu_check/checks.py --device cuda --json FILE [--part NAME] [--seconds N]
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import time
@@ -21,6 +22,7 @@ sys.path.insert(0, str(ROOT / "python"))
 import samebits  # noqa: E402, F401  (loads the operators)
 
 import cases  # noqa: E402
+from difference import difference  # noqa: E402
 
 OPS = torch.ops.samebits
 
@@ -60,29 +62,12 @@ def first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0] if lines else ''}"
 
 
-def difference(got: torch.Tensor, expected: torch.Tensor) -> tuple[int, int, str]:
-    """Elements whose bits differ, those of them that are no NaN on both sides, and where the first of these is."""
-    got = got.detach().cpu().contiguous()
-    expected = expected.detach().contiguous()
-    if got.dtype != expected.dtype or got.shape != expected.shape:
-        return 1, 1, f"{got.dtype} {tuple(got.shape)}, expected {expected.dtype} {tuple(expected.shape)}"
-    if got.numel() == 0:
-        return 0, 0, ""
-    width = got.element_size()
-    integers = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[width]
-    differs = got.view(integers).reshape(-1) != expected.view(integers).reshape(-1)
-    count = int(differs.sum())
-    if count and got.is_floating_point():
-        differs &= ~(got.isnan() & expected.isnan()).reshape(-1)
-    real = int(differs.sum())
-    if real == 0:
-        return count, 0, ""
-    i = int(differs.nonzero()[0])
-    return count, real, f"element {i} of {got.numel()}: {got.reshape(-1)[i].item()!r}, expected {expected.reshape(-1)[i].item()!r}"
-
-
-def compare(results: Results, part: str, name: str, got, expected):
-    counts = [difference(mine, its) for mine, its in zip(tensors_of(got), tensors_of(expected), strict=True)]
+def compare(results: Results, part: str, name: str, got, expected, tolerance: float = 0.0, by_value: bool = False):
+    if tolerance:
+        worst = max(relative_error(mine, its) for mine, its in zip(tensors_of(got), tensors_of(expected), strict=True))
+        results.add("gradients", f"{part}, {name}", "ok" if worst < tolerance else "differs", f"relative error {worst:.3g}", relative_error=worst)
+        return
+    counts = [difference(mine, its, by_value=by_value) for mine, its in zip(tensors_of(got), tensors_of(expected), strict=True)]
     real = sum(count[1] for count in counts)
     detail = "; ".join(f"output {i}: {count[1]} differ, first {count[2]}" for i, count in enumerate(counts) if count[1])
     elements = sum(t.numel() for t in tensors_of(expected))
@@ -90,9 +75,14 @@ def compare(results: Results, part: str, name: str, got, expected):
                 nan_payloads=sum(count[0] - count[1] for count in counts))
 
 
-def check_bits(results: Results, device: str, only_small: bool):
+def is_layer(case: cases.Case) -> bool:
+    return case.operator.startswith(("linear", "conv2d", "float_", "max_pool2d"))
+
+
+def check_bits(results: Results, device: str, only_small: bool, of=lambda case: True):
     torch.use_deterministic_algorithms(True, warn_only=True)  # at::empty then holds NaNs: what nothing writes shows
-    chosen = small_cases(2) if only_small else sorted(cases.all_cases(), key=lambda case: not case.is_small)
+    everything = small_cases(2) if only_small else sorted(cases.all_cases(), key=lambda case: not case.is_small)
+    chosen = [case for case in everything if of(case)]
     for i, case in enumerate(chosen):
         if i < results.start or not results.has_time():
             continue
@@ -120,12 +110,12 @@ def check_bits(results: Results, device: str, only_small: bool):
             continue
         inputs = [a for a in arguments if isinstance(a, torch.Tensor)]  # some are written in place
         compare(results, "bits", name, [*tensors_of(got), *[a for a in moved if isinstance(a, torch.Tensor)]],
-                [*tensors_of(expected), *inputs])
+                [*tensors_of(expected), *inputs], case.tolerance)
 
 
-def check_bits_and_restore(results: Results, device: str, only_small: bool):
+def check_bits_and_restore(results: Results, device: str, only_small: bool, of=lambda case: True):
     try:
-        check_bits(results, device, only_small)
+        check_bits(results, device, only_small, of)
     finally:
         torch.use_deterministic_algorithms(False)
 
@@ -139,10 +129,12 @@ def layer_gradients(arguments, device, grad, mode):
 
 # Of the gradients' norms: float32 sums in another order; the gradient rounded to 8 bits, on the CPU and here.
 TOLERANCES = {"f32": 1e-5, "bf16": 5e-3}
+CONV_TOLERANCES = {"f32": 3e-5, "bf16": 1e-2}  # bf16: the result is rounded to 8 bits, too
 
 
 def check_gradients(results: Results, device: str, only_small: bool):
-    """Exact products first, where any order of sums gives the same bits; then random ones, against the CPU's in float32."""
+    """Exact products first, where any order of sums gives the same values (of zeros the sign is left to ATen's product); then
+    random ones, against the CPU's in float32."""
     for layer in cases.LAYERS:
         small = layer.m * layer.n * layer.k < 1 << 20
         if layer.m == 0 or (only_small and not small) or not results.has_time():
@@ -156,7 +148,7 @@ def check_gradients(results: Results, device: str, only_small: bool):
             name = f"linear backward, {mode}, exact: {layer}"
             try:
                 compare(results, "gradients", name, layer_gradients(exact, device, whole, mode),
-                        layer_gradients(exact, "cpu", whole, mode))
+                        layer_gradients(exact, "cpu", whole, mode), by_value=True)
                 name = f"linear backward, {mode}, random: {layer}"
                 got, expected = layer_gradients(arguments, device, grad, mode), layer_gradients(arguments, "cpu", grad, "f32")
             except RuntimeError as error:
@@ -165,6 +157,33 @@ def check_gradients(results: Results, device: str, only_small: bool):
             worst = max(relative_error(mine, its) for mine, its in zip(got, expected))
             results.add("gradients", name, "ok" if worst < TOLERANCES[mode] else "differs", f"relative error {worst:.3g}",
                         relative_error=worst)
+
+
+def conv_gradients(arguments, device, grad, mode):
+    leaves = [a.detach().to(device).requires_grad_() if isinstance(a, torch.Tensor) else a for a in arguments[:3]]
+    y = OPS.conv2d.default(*leaves, *to_device(arguments[3:], device), False, False, mode)[0]
+    y.backward(grad.to(device))
+    return [leaf.grad for leaf in leaves if leaf is not None]
+
+
+def check_conv_gradients(results: Results, device: str, only_small: bool):
+    """The same of conv2d, by error alone: cuDNN may transform the operands before it multiplies."""
+    for conv in cases.CONVS:
+        if conv.images == 0 or (only_small and not conv.is_small()) or not results.has_time():
+            continue
+        generator = torch.Generator().manual_seed(conv.channels * 31 + conv.outputs)
+        arguments = list(conv.arguments(generator, specials=False))
+        grad = torch.randn((conv.images, conv.outputs, *conv.out_size()), generator=generator)
+        name = f"conv2d backward: {conv}"
+        try:
+            expected = conv_gradients(arguments, "cpu", grad, "f32")
+            for mode, tolerance in CONV_TOLERANCES.items():
+                name = f"conv2d backward, {mode}, random: {conv}"
+                worst = max(relative_error(mine, its) for mine, its in zip(conv_gradients(arguments, device, grad, mode), expected))
+                results.add("gradients", name, "ok" if worst < tolerance else "differs", f"relative error {worst:.3g}",
+                            relative_error=worst)
+        except RuntimeError as error:
+            results.add("gradients", name, "failed", first_line(error))
 
 
 def relative_error(got, expected) -> float:
@@ -251,6 +270,46 @@ def training_step(device, backward="f32"):
     return step, leaves
 
 
+def conv_step(device, backward="f32"):
+    """The same of a network of convolutions, pools and a linear layer, whose grids are found and moved in the step."""
+    generator = torch.Generator().manual_seed(6)
+
+    def randn(*shape):
+        return torch.randn(shape, generator=generator).to(device)
+
+    x, target = randn(16, 3, 16, 16), randn(16, 10)
+    leaves = [randn(16, 3, 3, 3) * 0.3, randn(16), randn(16, 1, 3, 3) * 0.3, randn(16), randn(10, 16 * 4 * 4) * 0.1, randn(10)]
+    for leaf in leaves:
+        leaf.requires_grad_()
+        leaf.grad = torch.zeros_like(leaf)
+    grids = [[t.to(device) for t in (torch.tensor([-3.0]), torch.tensor([3.0]), torch.tensor([1]), torch.tensor([0.03]),
+                                     torch.tensor([0], dtype=torch.int32))] for _ in range(3)]
+
+    def layer(operator, y, i, *window):
+        grid, encoding = grids[i], {"weight_qmin": -127, "weight_qmax": 127, "relu_input": i > 0, "observe": True, "backward": backward}
+        outputs = operator(y, leaves[2 * i], leaves[2 * i + 1], *window, grid[3], grid[4], -128, 127, **encoding)
+        OPS.move_grid(outputs[4], *grid, 0.1, -128, 127)
+        return outputs[0]
+
+    def step():
+        for leaf in leaves:
+            leaf.grad.zero_()
+        y = layer(OPS.conv2d.encoded, x, 0, [1, 1], [1, 1], [1, 1], 1)
+        y = layer(OPS.conv2d.encoded, OPS.max_pool2d(y, [2, 2], [2, 2], [0, 0])[0], 1, [1, 1], [1, 1], [1, 1], 16)
+        y = layer(OPS.linear.encoded, OPS.max_pool2d(y, [2, 2], [2, 2], [0, 0])[0].flatten(1), 2)
+        loss = (y - target).square().mean()
+        loss.backward()
+        with torch.no_grad():
+            for leaf in leaves:
+                leaf.sub_(leaf.grad * 0.01)
+        return loss
+
+    return step, [*leaves, *[t for grid in grids for t in grid]]
+
+
+STEPS = {"training step": training_step, "cnn step": conv_step}
+
+
 def capture(call):
     """call() once in a CUDA graph, after runs on a stream of its own. Returns the graph and what call returned."""
     stream = torch.cuda.Stream()
@@ -267,9 +326,10 @@ def capture(call):
 
 def check_capture(results: Results, device: str, only_small: bool):
     if device == "cpu":
-        step, leaves = training_step(device)
-        step()
-        results.add("capture", "training step", "ok", "ran on the CPU, nothing captured")
+        for name, make in STEPS.items():
+            for mode in TOLERANCES:
+                make(device, mode)[0]()
+                results.add("capture", f"{name}, {mode}", "ok", "ran on the CPU, nothing captured")
         return
     for case in small_cases(1 if only_small else 4):
         if case.is_waiting or not results.has_time():
@@ -285,46 +345,49 @@ def check_capture(results: Results, device: str, only_small: bool):
                 tensor.zero_()
             graph.replay()
             torch.cuda.synchronize()
-            compare(results, "capture", name, output, expected)
+            compare(results, "capture", name, output, expected, case.tolerance)
         except RuntimeError as error:
             results.add("capture", name, "failed", first_line(error))
-    for mode in TOLERANCES:
+    torch.backends.cudnn.deterministic = True  # the same step twice
+    for name, mode in itertools.product(STEPS, TOLERANCES):
         try:
-            captured_step(results, device, mode)
+            captured_step(results, device, name, mode)
         except RuntimeError as error:
-            results.add("capture", f"training step, {mode}", "failed", first_line(error))
+            results.add("capture", f"{name}, {mode}", "failed", first_line(error))
 
 
-def captured_step(results: Results, device: str, mode: str):
+def captured_step(results: Results, device: str, name: str, mode: str):
     """Fourteen steps, three of them before the capture and eleven replays, give the weights that fourteen plain ones give."""
-    step, leaves = training_step(device, mode)
+    step, leaves = STEPS[name](device, mode)
     for _ in range(14):
         step()
     expected = [leaf.detach().cpu() for leaf in leaves]
     torch.cuda.set_sync_debug_mode("error")
     try:
         step()
-        results.add("waits", f"training step, {mode}", "ok")
+        results.add("waits", f"{name}, {mode}", "ok")
     except RuntimeError as error:
-        results.add("waits", f"training step, {mode}", "waits", first_line(error))
+        results.add("waits", f"{name}, {mode}", "waits", first_line(error))
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    step, leaves = training_step(device, mode)
+    step, leaves = STEPS[name](device, mode)
     graph, _ = capture(step)
     for _ in range(11):
         graph.replay()
     torch.cuda.synchronize()
-    compare(results, "capture", f"training step, {mode}, 14 of them", [leaf.detach() for leaf in leaves], expected)
+    compare(results, "capture", f"{name}, {mode}, 14 of them", [leaf.detach() for leaf in leaves], expected)
 
 
-PARTS = {"bits": check_bits_and_restore, "gradients": check_gradients, "waits": check_waits, "capture": check_capture, "opcheck": check_opcheck}
+PARTS = {"bits": check_bits_and_restore, "gradients": check_gradients, "conv gradients": check_conv_gradients, "waits": check_waits,
+         "capture": check_capture, "opcheck": check_opcheck}
+SHARES = {"layer bits": partial(check_bits_and_restore, of=is_layer), "other bits": partial(check_bits_and_restore, of=lambda case: not is_layer(case))}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--json", required=True)
-    parser.add_argument("--part", action="append", choices=PARTS)
+    parser.add_argument("--part", action="append", choices=PARTS | SHARES)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--small", action="store_true")
@@ -334,7 +397,7 @@ def main() -> int:
     results = Results(options.json, options.seconds, options.start)
     for part in options.part or PARTS:
         try:
-            PARTS[part](results, options.device, options.small)
+            (PARTS | SHARES)[part](results, options.device, options.small)
         except Exception as error:  # noqa: BLE001  (the next part may still run)
             results.add(part, part, "failed", first_line(error))
         if results.lost_at >= 0:

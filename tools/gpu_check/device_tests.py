@@ -16,15 +16,15 @@ import processes
 ROOT = Path(__file__).resolve().parents[2]
 
 # Of each tool: what its runs have in memory (tests/cuda_card/card.h), and the suites to look at, the most telling first.
-SHARED = ("EncodeRows", "BackwardBf16", "GemvInt4", "GemmInt4", "GemmFloatInt4")
+SHARED = ("Conv2d", "FloatGemm", "FloatConv2d", "EncodeRows", "BackwardBf16", "GemvInt4", "GemmInt4", "GemmFloatInt4")
 BARRIERS = ("exact", (*SHARED, "ObserveQuantize", "Quantize", "Lsq", "Observe", "Histogram", "MinMax", "Mx", "FakeQuantize"))
 SANITIZERS = {
-    "memcheck": ("exact", (*SHARED, "Epilogue", "FakeQuantize", "Lsq", "Mx", "ObserveQuantize", "MoveGrid", "MinMax", "PackInt4", "Observe",
+    "memcheck": ("exact", (*SHARED, "MaxPool", "Epilogue", "FakeQuantize", "Lsq", "Mx", "ObserveQuantize", "MoveGrid", "MinMax", "PackInt4", "Observe",
                            "Quantize", "Histogram", "Dequantize", "Relu", "Codebook", "FakeQuantizeSmallFloat", "Stochastic",
                            "GridOfRange")),
     "racecheck": BARRIERS,
     "synccheck": BARRIERS,
-    "initcheck": ("raw", (*SHARED, "Epilogue", "Lsq", "ObserveQuantize", "MoveGrid", "Quantize", "MinMax", "Observe", "Mx", "FakeQuantize",
+    "initcheck": ("raw", (*SHARED, "MaxPool", "Epilogue", "Lsq", "ObserveQuantize", "MoveGrid", "Quantize", "MinMax", "Observe", "Mx", "FakeQuantize",
                           "Histogram", "PackInt4")),
 }
 

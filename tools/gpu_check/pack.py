@@ -16,7 +16,7 @@ import build
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "cuda_sm90"
 LIMIT_MB = 58
-TREE = ("csrc", "kernels", "quant", "python", "tools", "tests")
+TREE = ("csrc", "kernels", "quant", "torch_ext", "python", "tools", "tests")
 TARGETS = ("samebits_kernels", "samebits_quant", "samebits_kernels_cuda", "cuda_kernels_on_card")
 CONFIGURE = ("-DCMAKE_BUILD_TYPE=Release", "-DSAMEBITS_CUDA=ON", "-DSAMEBITS_CUDA_ARCHITECTURES=90", "-DSAMEBITS_TRAINING=OFF")
 
@@ -63,6 +63,10 @@ def add_operators(folder: Path, torch_folder: Path, work: Path, jobs: int) -> di
     made = build.build(build.Torch.find(torch_folder), folder, work, jobs)
     if made["library"]:
         subprocess.run(["strip", "-o", folder / "lib" / "libsamebits_ops.so", made["library"]], check=True)
+        modules = build.build_modules(build.Torch.find(torch_folder), folder, work, jobs, folder / "lib" / "libsamebits_ops.so")
+        made["failed"] |= modules["failed"]
+        if modules["program"]:
+            subprocess.run(["strip", "-o", folder / "bin" / "modules_on_card", modules["program"]], check=True)
     return made
 
 

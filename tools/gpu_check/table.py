@@ -16,7 +16,14 @@ SHORT = [
     ("elementwise, 2^27 float32", ("fake_quantize", "quantize", "observe_quantize")),
     ("linear 4096 x 4096 x 4096", ("linear", "linear.encoded, graph", "_int_mm")),
     ("linear 4096 x 768 x 768", ("linear", "linear.encoded, graph")),
+    ("conv2d 64 x 64 x 56", ("conv2d.encoded, graph", "bf16, NCHW, graph")),
+    ("conv2d 64 x 256 x 14", ("conv2d.encoded, graph", "bf16, NCHW, graph")),
+    ("conv2d 64 x 256 x 56", ("conv2d.encoded, graph", "bf16, NCHW, graph")),
+    ("conv2d 64 x 3 x 112", ("conv2d.encoded, graph", "bf16, NCHW, graph")),
+    ("conv2d 64 x 96 x 56", ("conv2d.encoded, graph", "bf16, NCHW, graph", "float_conv2d")),
     ("training step, FFN 4096", ("ours, f32 backward", "ours, bf16 backward", "simulated, bf16 autocast")),
+    ("training step, CNN 1-32-64", ("ours, f32 backward", "ours, bf16 backward", "ours, bf16 backward, graph", "fp32")),
+    ("training step, CNN 64-64-64-64", ("ours, f32 backward", "ours, bf16 backward", "ours, bf16 backward, graph", "fp32")),
     ("1 x 4096 x 4096, 4 bits, groups of 128", ("linear_int4", "linear_weight_only bf16")),
 ]
 REFERENCES = {"bandwidth": "copy", "rate": "bf16", "time": "bf16 autocast"}
@@ -45,8 +52,11 @@ def checked(report: dict, machine: str) -> list[dict]:
     suites = parts.get("suites", {})
     if "tests" in suites:
         add("kernels", "the emulator's tests", suites["passed"], "tests", f"{suites['tests'] - suites['passed']} of {suites['tests']}")
+    modules = parts.get("modules", {})
+    if "tests" in modules:
+        add("modules", "against the CPU, and a step as one graph", modules["passed"], "tests", f"{modules['tests'] - modules['passed']} of {modules['tests']}")
     found = [each for part in parts.values() for each in part.get("rows", []) if "part" in each]
-    kinds = {"bits": ("operators", "against the CPU, bit by bit"), "gradients": ("`linear`'s gradients", "against the CPU"),
+    kinds = {"bits": ("operators", "against the CPU, bit by bit"), "gradients": ("gradients of layers", "against the CPU"),
              "waits": ("calls", "nothing waits for the device"), "capture": ("calls", "captured in a CUDA graph"),
              "opcheck": ("calls", "`torch.library.opcheck`")}
     for kind, (what, how) in kinds.items():
@@ -110,6 +120,8 @@ def table_of(each: dict) -> str:
         return "gpu_step"
     if each["case"].startswith("elementwise"):
         return "gpu_elementwise"
+    if each["case"].startswith("conv2d"):
+        return "gpu_conv"
     return "gpu_int4" if "4 bits" in each["case"] else "gpu_linear"
 
 

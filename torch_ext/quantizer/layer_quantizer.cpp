@@ -113,7 +113,7 @@ bool LayerQuantizer::is_on_integers() const {
 }
 
 bool LayerQuantizer::computes_what_ships(const Tensor& x) const {
-  return is_on_integers() || (is_skipped_ && !input_->is_training() && x.is_cpu());
+  return is_on_integers() || (is_skipped_ && !input_->is_training());
 }
 
 Tensor LayerQuantizer::run(const Tensor& x, const LayerParameters& parameters) {
@@ -159,7 +159,7 @@ Tensor LayerQuantizer::multiply_codes(const Tensor& x, const LayerParameters& pa
   if (observes) input_->record(out.layer.x_range, path_, *flags_);
   if (flags_->pending() > 0 && out.layer.y.requires_grad())
     out.layer.y.register_hook([flags = flags_](const Tensor& grad) -> Tensor {
-      flags->check();
+      flags->end_step();
       return grad;
     });
   return out.layer.y;

@@ -8,15 +8,10 @@
 #include <map>
 #include <mutex>
 
-#include "csrc/common/check.h"
-#include "csrc/common/cuda/launch.h"
-#include "csrc/observe/min_max.h"
-#include "csrc/quantize/cuda/device_grids.h"
-#include "kernels/matmul/cuda/encode_rows.h"
+#include "csrc/layers/cuda/layer.h"
+#include "kernels/matmul/cuda/cublas/gemm_int8.h"
 #include "kernels/matmul/cuda/epilogue.h"
 #include "kernels/matmul/cuda/gemm_int4.h"
-#include "kernels/matmul/cuda/gemm_int8.h"
-#include "kernels/observe/cuda/observe_quantize.h"
 #include "kernels/quantize/cuda/quantize.h"
 
 namespace samebits::ops {
@@ -24,40 +19,7 @@ namespace {
 
 using at::Tensor;
 
-/// What a CUDA tensor cannot have yet, and devices.
-void check_cuda_layer(const LayerCall& call) {
-  TORCH_CHECK(call.options.backward != BackwardMode::kInt8,
-              "[linear] backward: expected f32 or bf16 on CUDA, got \"int8\"");
-  check_device("linear", "", "weight", call.weight, call.x);
-  if (call.bias.has_value()) check_device("linear", "", "bias", *call.bias, call.x);
-  if (call.channel_scale.has_value())
-    check_device("linear", "", "channel_scale", *call.channel_scale, call.x);
-}
-
-/// Fills x_codes, clip_mask and saw_nan of `out`; with observe x_range too, of which the pass takes note in
-/// any case. `raised` is null or a flag that saw_nan takes over.
-void quantize_on_device(const LayerCall& call, const DeviceGridTable& grids, const int* raised,
-                        LayerOutput& out) {
-  const Tensor x = call.x.contiguous();
-  constexpr int64_t kPartialBytes =
-      kernels::cuda::kObservePartials * static_cast<int64_t>(sizeof(kernels::MinMax));
-  const Tensor room =
-      at::empty({kPartialBytes + 2 * static_cast<int64_t>(sizeof(float))}, x.options().dtype(at::kByte));
-  auto* const bytes = room.mutable_data_ptr<uint8_t>();
-  float* const range = call.options.observe ? out.x_range.mutable_data_ptr<float>()
-                                            : reinterpret_cast<float*>(bytes + kPartialBytes);
-  check_launch("linear", kernels::cuda::launch_observe_quantize(
-                             {.x = x.const_data_ptr(),
-                              .codes = out.x_codes.mutable_data_ptr<int8_t>(),
-                              .clip_mask = out.clip_mask.mutable_data_ptr<uint8_t>(),
-                              .fold_relu = call.options.relu_input},
-                             grids.table, x.numel(),
-                             {.partials = reinterpret_cast<kernels::MinMax*>(bytes),
-                              .range = range,
-                              .saw_nan = static_cast<uint8_t*>(out.saw_nan.mutable_data_ptr()),
-                              .raised = raised},
-                             current_stream()));
-}
+constexpr char kOp[] = "linear";
 
 /// The codes of a weight with groups, [n][k]; NaNs raise the flag.
 Tensor quantize_groups(const Tensor& weight_any, const DeviceGridTable& grids, const Tensor& saw_nan) {
@@ -65,52 +27,9 @@ Tensor quantize_groups(const Tensor& weight_any, const DeviceGridTable& grids, c
   const Tensor codes = at::empty_like(weight, weight.options().dtype(at::kChar));
   const kernels::QuantizeArgs args{
       .x = weight.const_data_ptr(), .codes = codes.mutable_data_ptr<int8_t>(), .clip_mask = nullptr};
-  check_launch("linear", kernels::cuda::launch_quantize(args, grids.table, weight.numel(),
-                                                        saw_nan.mutable_data_ptr<int>(), current_stream()));
+  check_launch(kOp, kernels::cuda::launch_quantize(args, grids.table, weight.numel(),
+                                                   saw_nan.mutable_data_ptr<int>(), current_stream()));
   return codes;
-}
-
-/// A weight with a scale a channel, or one, as cublasLt and the epilogue take it.
-struct EncodedWeight {
-  Tensor codes;  // [columns][depth], both padded, minus zero points
-  Tensor correction, scale;
-};
-
-/// `grid` is given, or filled where the call finds it; NaNs and infinities are added to `not_finite`.
-EncodedWeight encode_channels(const LayerCall& call, const WeightGrid& grid, bool finds_grids,
-                              const Tensor& not_finite) {
-  const Tensor weight = call.weight.contiguous();
-  const int64_t n = weight.size(0), k = weight.size(1);
-  const int64_t depth = kernels::cuda::padded_gemm_int8(k), columns = kernels::cuda::padded_gemm_int8(n);
-  const Tensor scale = grid.scale.contiguous(), x_scale = call.x_grid.scale.contiguous(),
-               x_zero_point = call.x_grid.zero_point.contiguous();
-  const Tensor zero_point = grid.zero_point.has_value() ? grid.zero_point->contiguous() : Tensor();
-  Tensor channel_scale;
-  EncodedWeight encoded{at::empty({columns, depth}, weight.options().dtype(at::kChar)),
-                        at::empty({n}, weight.options().dtype(at::kInt)), at::empty({n}, weight.options())};
-  check_launch(
-      "linear",
-      kernels::cuda::launch_encode_rows(
-          {.weight = weight.const_data_ptr<float>(),
-           .rows = n,
-           .row_length = k,
-           .qmin = static_cast<int32_t>(grid.qmin),
-           .qmax = static_cast<int32_t>(grid.qmax),
-           .scale = scale.mutable_data_ptr<float>(),
-           .zero_point = zero_point.defined() ? zero_point.mutable_data_ptr<int32_t>() : nullptr,
-           .has_one_scale = scale.numel() == 1,
-           .finds_grids = finds_grids,
-           .not_finite = not_finite.mutable_data_ptr<int>()},
-          kernels::cuda::ForwardRows{.codes = encoded.codes.mutable_data_ptr<int8_t>(),
-                                     .stride = depth,
-                                     .padded_rows = columns,
-                                     .x_scale = x_scale.const_data_ptr<float>(),
-                                     .x_zero_point = x_zero_point.const_data_ptr<int32_t>(),
-                                     .correction = encoded.correction.mutable_data_ptr<int32_t>(),
-                                     .scale = encoded.scale.mutable_data_ptr<float>(),
-                                     .channel_scale = floats_or_null(call.channel_scale, channel_scale)},
-          current_stream()));
-  return encoded;
 }
 
 /// A matrix of codes with zeros behind it, as cublasLt wants it; the matrix itself where it fits.
@@ -147,7 +66,7 @@ void multiply_groups(const LayerCall& call, const DeviceGridTable& x_grids,
                                                      .stride = n,
                                                      .bias = floats_or_null(call.bias, bias_holder)},
                                           .channel_scale = floats_or_null(call.channel_scale, channel_scale)};
-  check_launch("linear", kernels::cuda::launch_gemm_codes(args, current_stream()));
+  check_launch(kOp, kernels::cuda::launch_gemm_codes(args, current_stream()));
 }
 
 /// y of a weight without groups, by cublasLt and the contract's epilogue.
@@ -171,78 +90,46 @@ void multiply_channels(const LayerCall& call, const EncodedWeight& weight, const
                                           room.mutable_data_ptr(), current_stream());
   TORCH_CHECK(error.empty(), "[linear] CUDA: expected an int8 product, got: ", error);
   Tensor bias_holder;
-  check_launch("linear",
-               kernels::cuda::launch_epilogue(
-                   {.sums = sums.const_data_ptr<int32_t>(),
-                    .sums_stride = columns,
-                    .m = m,
-                    .n = n,
-                    .terms = {weight.correction.const_data_ptr<int32_t>(),
-                              weight.scale.const_data_ptr<float>(), floats_or_null(call.bias, bias_holder)},
-                    .output = out.y.mutable_data_ptr<float>(),
-                    .output_stride = n},
-                   current_stream()));
+  check_launch(kOp, kernels::cuda::launch_epilogue({.sums = sums.const_data_ptr<int32_t>(),
+                                                    .sums_stride = columns,
+                                                    .m = m,
+                                                    .n = n,
+                                                    .terms = {weight.correction.const_data_ptr<int32_t>(),
+                                                              weight.scale.const_data_ptr<float>(),
+                                                              floats_or_null(call.bias, bias_holder)},
+                                                    .output = out.y.mutable_data_ptr<float>(),
+                                                    .output_stride = n},
+                                                   current_stream()));
 }
 
-/// The forward on the grids of `call`, or with finds_grids on those of the weight's rows, which are written
-/// there. What of the weight is not finite is added to `not_finite`, which saw_nan takes over with
-/// `tells_of_weight`.
-LayerOutput forward(const LayerCall& call, bool finds_grids, const Tensor& not_finite, bool tells_of_weight) {
+/// The forward of linear on the device (layer.h).
+LayerOutput forward(const LayerCall& call, const WeightFlags& flags) {
   LayerOutput out = empty_layer_output(call, linear_output_sizes(call));
   const WeightGrid& grid = call.weight_grid;
-  const DeviceGridTable x_grids(
-      {"linear", "x_", call.x_grid.scale, call.x_grid.zero_point, call.x_grid.qmin, call.x_grid.qmax},
-      call.x);
-  const DeviceGridTable weight_grids({"linear", "weight_", grid.scale, grid.zero_point.value_or(Tensor()),
+  const DeviceGridTable x_grids = input_grids(kOp, call);
+  const bool multiplies = out.y.numel() > 0, is_grouped = grid.group_size > 0;
+  const int64_t depth = kernels::cuda::padded_gemm_int8(call.weight.size(1));
+  const int64_t columns = kernels::cuda::padded_gemm_int8(call.weight.size(0));
+  const DeviceGridTable weight_grids({kOp, "weight_", grid.scale, grid.zero_point.value_or(Tensor()),
                                       grid.qmin, grid.qmax, 0, grid.group_size},
                                      call.weight);
-  const bool multiplies = out.y.numel() > 0, is_grouped = grid.group_size > 0;
   Tensor group_codes;
   EncodedWeight weight;
-  if (multiplies && is_grouped) group_codes = quantize_groups(call.weight, weight_grids, not_finite);
-  if ((multiplies || finds_grids) && !is_grouped)
-    weight = encode_channels(call, grid, finds_grids, not_finite);
-  quantize_on_device(call, x_grids, tells_of_weight ? not_finite.const_data_ptr<int>() : nullptr, out);
+  if (multiplies && is_grouped) group_codes = quantize_groups(call.weight, weight_grids, flags.not_finite);
+  if ((multiplies || flags.finds_grids) && !is_grouped)
+    weight = encode_channels(kOp, call, flags, {columns, depth});
+  quantize_on_device(kOp, call, x_grids, flags, out);
   if (multiplies && is_grouped) multiply_groups(call, x_grids, weight_grids, group_codes, out);
   if (multiplies && !is_grouped) multiply_channels(call, weight, out);
   return out;
 }
 
 LayerOutput linear_cuda(const LinearCall& call) {
-  check_cuda_layer(call);
-  const c10::cuda::CUDAGuard guard(call.x.device());
-  return forward(call, false, lowered_flag(call.x), true);
+  return layer_on_device(kOp, call, forward);
 }
 
-/// Grids that no row has for itself: of the whole weight, or of groups. Returns what was not finite.
-Tensor find_grids(LayerCall& call) {
-  const quant::Encoding& encoding = call.encoding;
-  const bool is_one = encoding.granularity == quant::Granularity::kPerTensor;
-  const auto [min, max, saw_nan] =
-      min_max(call.weight, is_one ? 1 : call.weight.size(0), encoding.group_size);
-  const Tensor is_finite = at::logical_and(min.isfinite(), max.isfinite());
-  const auto [scale, zero_point] =
-      grid_of_range(at::where(is_finite, min, 0.0), at::where(is_finite, max, 0.0), encoding.qmin,
-                    encoding.qmax, encoding.symmetric);
-  call.weight_grid = {scale, std::nullopt, encoding.qmin, encoding.qmax, encoding.group_size};
-  if (!encoding.symmetric) call.weight_grid.zero_point = zero_point;
-  const Tensor saw_infinity = at::logical_and(at::logical_not(is_finite).any(), at::logical_not(saw_nan));
-  return saw_nan.to(at::kInt) * kSawNaN + saw_infinity.to(at::kInt) * kSawInfinity;
-}
-
-EncodedLayerOutput encoded_linear_cuda(const EncodedLinearCall& given) {
-  check_encoding("linear", given);
-  check_cuda_layer(given);
-  const c10::cuda::CUDAGuard guard(given.x.device());
-  LayerCall call = given;
-  if (call.encoding.granularity == quant::Granularity::kPerChannel) {
-    static_assert(kSawNaN == kernels::cuda::kRowHoldsNan && kSawInfinity == kernels::cuda::kRowHoldsInfinity);
-    call.weight_grid = empty_weight_grid(call.weight, call.encoding);
-    const Tensor not_finite = lowered_flag(call.x);
-    return encoded_output(call, forward(call, true, not_finite, false), not_finite);
-  }
-  const Tensor not_finite = find_grids(call);
-  return encoded_output(call, forward(call, false, lowered_flag(call.x), false), not_finite);
+EncodedLayerOutput encoded_linear_cuda(const EncodedLinearCall& call) {
+  return encoded_layer_on_device(kOp, call, forward);
 }
 
 }  // namespace

@@ -3,12 +3,10 @@
 #include <torch/library.h>
 
 #include "csrc/common/check.h"
-#include "csrc/common/cuda/launch.h"
+#include "csrc/layers/cuda/backward_operands.h"
 #include "csrc/layers/linear.h"
 #include "csrc/quantize/dequantize.h"
-#include "csrc/quantize/fake_quantize.h"
 #include "kernels/matmul/cuda/backward_bf16.h"
-#include "kernels/matmul/cuda/encode_rows.h"
 
 namespace samebits::ops {
 namespace {
@@ -27,70 +25,6 @@ struct Backward {
   bool wants_weight() const { return wanted[1] || wanted[3]; }  // a channel scale's comes of it
   bool wants_bias() const { return wanted[2]; }
 };
-
-kernels::Bf16* bf16_data(const Tensor& tensor) {
-  return static_cast<kernels::Bf16*>(tensor.mutable_data_ptr());
-}
-
-/// grad, +0 where a mask of rows of ceil(row length / 8) bytes is 1; in place.
-Tensor cleared(const Tensor& grad, int64_t rows, const Tensor& clip_mask) {
-  check_launch(kOp, kernels::cuda::launch_clear_clipped(
-                        grad.mutable_data_ptr<float>(), rows, rows == 0 ? 0 : grad.numel() / rows,
-                        clip_mask.const_data_ptr<uint8_t>(), current_stream()));
-  return grad;
-}
-
-/// The weight as a factor of grad_x, [n, k], and where its own gradient stops.
-struct WeightOperand {
-  Tensor factor, clip_mask;
-  int64_t mask_rows;
-};
-
-WeightOperand real_weight(const Backward& b) {
-  const WeightGrid& grid = b.saved.weight_grid;
-  const Tensor zero_point = grid.zero_point.value_or(Tensor()).defined()
-                                ? *grid.zero_point
-                                : at::zeros_like(grid.scale, grid.scale.options().dtype(at::kInt));
-  const auto [weight, clip_mask, saw_nan] =
-      fake_quantize(b.saved.weight, grid.scale, zero_point, grid.qmin, grid.qmax, 0, grid.group_size);
-  return {weight, clip_mask, 1};
-}
-
-/// The same for grad_x: times the channels' factors.
-WeightOperand real_weight_to_x(const Backward& b) {
-  WeightOperand operand = real_weight(b);
-  if (b.saved.channel_scale.has_value())
-    operand.factor = operand.factor * b.saved.channel_scale->unsqueeze(1);
-  return operand;
-}
-
-/// Codes minus zero points in bfloat16, exact; with groups the real weight, rounded.
-WeightOperand bf16_weight(const Backward& b) {
-  const WeightGrid& grid = b.saved.weight_grid;
-  if (grid.group_size > 0) {
-    WeightOperand operand = real_weight_to_x(b);
-    operand.factor = operand.factor.to(at::kBFloat16);
-    return operand;
-  }
-  const Tensor weight = b.saved.weight.contiguous(), scale = grid.scale.contiguous();
-  const Tensor zero_point = grid.zero_point.has_value() ? grid.zero_point->contiguous() : Tensor();
-  const WeightOperand operand{at::empty({b.n, b.k}, weight.options().dtype(at::kBFloat16)),
-                              at::empty({b.n, (b.k + 7) / 8}, weight.options().dtype(at::kByte)), b.n};
-  check_launch(kOp,
-               kernels::cuda::launch_encode_rows(
-                   {.weight = weight.const_data_ptr<float>(),
-                    .rows = b.n,
-                    .row_length = b.k,
-                    .qmin = static_cast<int32_t>(grid.qmin),
-                    .qmax = static_cast<int32_t>(grid.qmax),
-                    .scale = scale.mutable_data_ptr<float>(),
-                    .zero_point = zero_point.defined() ? zero_point.mutable_data_ptr<int32_t>() : nullptr,
-                    .has_one_scale = scale.numel() == 1},
-                   kernels::cuda::BackwardRows{bf16_data(operand.factor),
-                                               operand.clip_mask.mutable_data_ptr<uint8_t>()},
-                   current_stream()));
-  return operand;
-}
 
 /// The gradient as a factor of grad_x and of grad_weight, and the sums of its columns.
 struct GradientOperands {
@@ -135,28 +69,18 @@ Tensor bf16_input(const Backward& b) {
   return factor;
 }
 
-/// The weight's gradient of what grad_y as it is gave, and with a channel scale that one's (layer.h's
-/// finish_scaled_weight).
-void finish_weight(const Backward& b, const WeightOperand& weight, const Tensor& grad, LayerGradients& out) {
-  if (b.saved.channel_scale.has_value()) {
-    if (b.wanted[3]) out.channel_scale = (grad * real_weight(b).factor).sum(1);
-    grad.mul_(b.saved.channel_scale->unsqueeze(1));
-  }
-  out.weight = cleared(grad, weight.mask_rows, weight.clip_mask);
-}
-
 LayerGradients backward_f32(const Backward& b) {
   LayerGradients gradients;
   if (b.wants_bias()) gradients.bias = gradient_operands(b).sums;
   if (!b.wants_x() && !b.wants_weight()) return gradients;
-  const WeightOperand weight = real_weight_to_x(b);
+  const WeightOperand weight = real_weight_to_x(b.saved);
   if (b.wants_x())
     gradients.x =
-        cleared(at::mm(b.grad_y, weight.factor), 1, b.saved.clip_mask).view(b.saved.x_codes.sizes());
+        cleared(kOp, at::mm(b.grad_y, weight.factor), 1, b.saved.clip_mask).view(b.saved.x_codes.sizes());
   if (b.wants_weight()) {
     const Tensor x =
         dequantize(b.saved.x_codes, b.saved.x_grid.scale, b.saved.x_grid.zero_point).view({b.m, b.k});
-    finish_weight(b, weight, at::mm(b.grad_y.t(), x), gradients);
+    finish_weight(kOp, b.saved, b.wanted, weight, at::mm(b.grad_y.t(), x), gradients);
   }
   return gradients;
 }
@@ -166,12 +90,13 @@ LayerGradients backward_bf16(const Backward& b) {
   const GradientOperands gradient = gradient_operands(b);
   gradients.bias = gradient.sums;
   if (!b.wants_x() && !b.wants_weight()) return gradients;
-  const WeightOperand weight = bf16_weight(b);
+  const WeightOperand weight = bf16_weight(kOp, b.saved);
   if (b.wants_x())
-    gradients.x = cleared(at::mm(gradient.for_x, weight.factor, at::kFloat), 1, b.saved.clip_mask)
+    gradients.x = cleared(kOp, at::mm(gradient.for_x, weight.factor, at::kFloat), 1, b.saved.clip_mask)
                       .view(b.saved.x_codes.sizes());
   if (b.wants_weight())
-    finish_weight(b, weight, at::mm(gradient.for_weight.t(), bf16_input(b), at::kFloat), gradients);
+    finish_weight(kOp, b.saved, b.wanted, weight, at::mm(gradient.for_weight.t(), bf16_input(b), at::kFloat),
+                  gradients);
   return gradients;
 }
 

@@ -1,5 +1,4 @@
-// kernels/matmul/epilogue.h on CUDA: a thread makes four neighbours of a row, two threads a byte of the
-// relu's mask.
+// kernels/matmul/epilogue.h on CUDA: a thread makes four neighbours of a row.
 #pragma once
 
 #include "kernels/common/affine.h"
@@ -9,9 +8,9 @@
 
 namespace samebits::kernels::cuda {
 
-/// Threads that a row takes: an even number, so that the two of a mask byte are neighbours.
+/// Threads that a row takes.
 SAMEBITS_HOST_DEVICE inline std::int64_t quads_per_row(std::int64_t n) {
-  return (n + 7) / 8 * 2;
+  return (n + 3) / 4;
 }
 
 /// Four neighbours of a row, `count` of which exist.
@@ -58,23 +57,18 @@ __device__ inline QuadTerms terms_of(const EpilogueArgs& args, const RowQuad& qu
   return terms;
 }
 
-/// y of a quad after the relu, whose mask is written. For all lanes of a warp together.
+/// y of a quad, after the relu.
 __device__ inline void values_of(const EpilogueArgs& args, const RowQuad& quad, float (&y)[4]) {
-  unsigned stopped = 0;
-  if (quad.count > 0) {
-    std::int32_t sums[4];
-    load_quad(args.sums + quad.row * args.sums_stride + quad.column, quad.count, sums);
-    const QuadTerms terms = terms_of(args, quad);
+  if (quad.count == 0) return;
+  std::int32_t sums[4];
+  load_quad(args.sums + quad.row * args.sums_stride + quad.column, quad.count, sums);
+  const QuadTerms terms = terms_of(args, quad);
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      y[i] = static_cast<float>(sums[i] - terms.correction[i]) * terms.scale[i];
-      if (args.terms.bias != nullptr) y[i] = y[i] + terms.bias[i];
-      stopped |= static_cast<unsigned>(y[i] <= 0.0f) << i;
-      if (args.relu && y[i] < 0.0f) y[i] = 0.0f;
-    }
+  for (int i = 0; i < 4; ++i) {
+    y[i] = static_cast<float>(sums[i] - terms.correction[i]) * terms.scale[i];
+    if (args.terms.bias != nullptr) y[i] = y[i] + terms.bias[i];
+    if (args.relu && y[i] < 0.0f) y[i] = 0.0f;
   }
-  if (args.relu_mask != nullptr)
-    store_clip_bits(args.relu_mask + quad.row * ((args.n + 7) / 8), quad.column, quad.count, stopped);
 }
 
 /// args.output is float. Launch with any number of blocks.

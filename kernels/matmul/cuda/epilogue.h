@@ -19,10 +19,8 @@ struct EpilogueArgs {
   ChannelTerms terms;              // one entry a column, or a row when channels_are_rows
   bool channels_are_rows = false;  // then terms.bias is by rows, too
   bool relu = false;               // as kernels/float/relu.h
-  /// Null or, with relu: rows of ceil(n / 8) bytes, bit 1 where y <= 0 before the relu.
-  std::uint8_t* relu_mask = nullptr;
-  void* output;                // float or int8, row-major
-  std::int64_t output_stride;  // elements between two rows
+  void* output;                    // float or int8, row-major
+  std::int64_t output_stride;      // elements between two rows
 };
 
 /// y = float(sum - correction) * scale + bias, each operation rounded, then relu: float. The result is null

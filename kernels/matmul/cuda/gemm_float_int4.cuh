@@ -20,8 +20,11 @@ struct FloatSums {
 #pragma unroll
     for (int word = 0; word < kStepWords; ++word) {
       float x[2][4];
-      load_quad(rows + 4 * word, 4, x[0]);
-      load_quad(rows + kPaddedDepth + 4 * word, 4, x[1]);
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const float4 v = *reinterpret_cast<const float4*>(rows + i * kPaddedDepth + 4 * word);
+        x[i][0] = v.x, x[i][1] = v.y, x[i][2] = v.z, x[i][3] = v.w;
+      }
       unsigned b[4];
       load_words(columns + word * kPaddedColumns, b);
 #pragma unroll

@@ -1,117 +1,173 @@
 // kernels/matmul/gemm_int4.h on CUDA. A block makes a tile of y from steps of 32 codes in shared memory,
-// fetching the next step while it multiplies; a thread makes four columns of a few rows. One order of float
-// operations, that of the contract: nothing depends on the launch.
+// which the tensor cores multiply while it fetches the next; sums of a group are exact, and a thread takes
+// those of its outputs into float totals, groups ascending. One order of float operations, that of the
+// contract: nothing depends on the launch.
 #pragma once
 
 #include "kernels/matmul/cuda/gemm_tile.cuh"
+#include "kernels/matmul/cuda/mma_int8.cuh"
 #include "kernels/matmul/epilogue.h"
 
 namespace samebits::kernels::cuda {
 
-constexpr int kCodeRows = 64;  // of a block; a thread makes 4 x 4
+constexpr int kCodeRows = 64;  // of a block; a warp makes 32 x 16 outputs
+constexpr int kCodeWarpRows = kCodeRows / 32,
+              kCodeColumns = kTileColumns / 8 / (kThreads / 32 / kCodeWarpRows);
+constexpr int kStepLine =
+    kStepWords + 4;  // room of a staged line: lines of a fragment lie in different banks
 
-/// Sums of a thread within a group, and its totals over groups.
-struct CodeSums {
-  std::int32_t products[4][4] = {};  // [row][column]: of a and centered weights
-  std::int32_t weights[4] = {};      // of centered weights
-  float totals[4][4] = {};
+/// What a block stages of one step.
+struct CodeStage {
+  alignas(16) unsigned rows[kCodeRows][kStepLine];
+  alignas(16) unsigned columns[kTileColumns][kStepLine];
+  std::int32_t sums[kTileColumns];  // of a column's centered codes
+  float scales[kTileColumns];       // of the group's sums
+};
 
-  /// One step. `rows` and `columns` point at the thread's first word.
-  __device__ void add_step(const unsigned* rows, const unsigned* columns) {
-#pragma unroll
-    for (int word = 0; word < kStepWords; ++word) {
-      unsigned a[4], b[4];
-      load_words(rows + word * kPaddedColumns, a);
-      load_words(columns + word * kPaddedColumns, b);
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        weights[j] = dot4(0x01010101u, b[j], weights[j]);
-#pragma unroll
-        for (int i = 0; i < 4; ++i) products[i][j] = dot4(a[i], b[j], products[i][j]);
-      }
+/// What a thread fetches, 16 codes of a line: the lower half of the block codes of a, the upper half weights.
+struct CodeStep {
+  CodeWords codes;
+  float scale = 0.0f;
+
+  __device__ static int line() { return static_cast<int>(threadIdx.x) % 128 / 2; }
+
+  template <CodeFormat format>
+  __device__ void fetch(const GemmCodesArgs& args, std::int64_t row_begin, std::int64_t column_begin,
+                        const DepthSteps::Step& step) {
+    const std::int64_t k = step.begin + threadIdx.x % 2 * kLoadCodes;
+    if (threadIdx.x < 128) {
+      const std::int64_t row = row_begin + line();
+      const int count = row < args.m ? codes_left(k, step) : 0;
+      codes = count == 0 ? CodeWords{} : load_bytes(args.a + row * args.a_stride + k, count);
+      return;
     }
+    const std::int64_t column = column_begin + line();
+    codes = load_weight<format>(args.b, column, k, step);
+    if (step.ends_group && column < args.b.shape.n)
+      scale = sum_scale(args.b.shape.group_size != 0 ? 1.0f : __ldg(args.a_scale),
+                        __ldg(args.b.scale + column * args.b.shape.groups() + step.group),
+                        args.channel_scale == nullptr ? 1.0f : __ldg(args.channel_scale + column));
   }
-
-  /// Takes the group's sums into the totals and starts anew. a_scale: null with groups.
-  __device__ void end_group(std::int32_t a_zero_point, const float* a_scale, const float (&scale)[4],
-                            const float (&channel_scale)[4]) {
+  /// For all threads of the block.
+  __device__ void stage(CodeStage& to) const {
+    unsigned* const words = (threadIdx.x < 128 ? to.rows : to.columns)[line()] + threadIdx.x % 2 * 4;
+    *reinterpret_cast<uint4*>(words) = {codes.word[0], codes.word[1], codes.word[2], codes.word[3]};
+    if (threadIdx.x < 128) return;
+    std::int32_t sum = 0;
 #pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      const std::int32_t correction = a_zero_point * weights[j];
-      const float factor = sum_scale(a_scale == nullptr ? 1.0f : __ldg(a_scale), scale[j], channel_scale[j]);
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const float term = static_cast<float>(products[i][j] - correction) * factor;
-        totals[i][j] = a_scale == nullptr ? totals[i][j] + term : term;
-        products[i][j] = 0;
-      }
-      weights[j] = 0;
-    }
+    for (const unsigned word : codes.word) sum = dot4(0x01010101u, word, sum);
+    sum += __shfl_xor_sync(kAllLanes, sum, 1);
+    if (threadIdx.x % 2 != 0) return;
+    to.sums[line()] = sum;
+    to.scales[line()] = scale;
   }
 };
 
-/// Of columns [column, column + 4): 1 where there is none.
-__device__ inline void load_channel_scales(const GemmCodesArgs& args, std::int64_t column,
-                                           float (&scale)[4]) {
-#pragma unroll
-  for (int i = 0; i < 4; ++i)
-    scale[i] = args.channel_scale == nullptr || column + i >= args.b.shape.n
-                   ? 1.0f
-                   : __ldg(args.channel_scale + column + i);
-}
+/// Sums of a warp within a group, 32 rows times kCodeColumns * 8, and its totals over groups.
+struct CodeSums {
+  FragmentSums products[2][kCodeColumns];      // of a and centered weights
+  std::int32_t weights[kCodeColumns][2] = {};  // of centered weights
+  float totals[2][kCodeColumns][4] = {};
 
-/// What a thread fetches: the lower half of the block codes of a, the upper half weights; two threads a line.
-template <CodeFormat format>
-__device__ CodeWords fetch_codes(const GemmCodesArgs& args, std::int64_t row_begin, std::int64_t column_begin,
-                                 const DepthSteps::Step& step) {
-  const int line = static_cast<int>(threadIdx.x) % 128 / 2;
-  const std::int64_t k = step.begin + threadIdx.x % 2 * kLoadCodes;
-  if (threadIdx.x >= 128) return load_weight<format>(args.b, column_begin + line, k, step);
-  const std::int64_t row = row_begin + line;
-  const int count = row < args.m ? codes_left(k, step) : 0;
-  return count == 0 ? CodeWords{} : load_bytes(args.a + row * args.a_stride + k, count);
+  /// One step. Rows and columns begin at the warp's.
+  __device__ void add_step(const unsigned (*rows)[kStepLine], const unsigned (*columns)[kStepLine],
+                           const std::int32_t* column_sums) {
+    const int lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, t = lane % 4;
+    FragmentA a[2];
+#pragma unroll
+    for (int i = 0; i < 2; ++i)
+      a[i] = {{rows[16 * i + g][t], rows[16 * i + g + 8][t], rows[16 * i + g][t + 4],
+               rows[16 * i + g + 8][t + 4]}};
+#pragma unroll
+    for (int j = 0; j < kCodeColumns; ++j) {
+      const FragmentB b{{columns[8 * j + g][t], columns[8 * j + g][t + 4]}};
+#pragma unroll
+      for (int i = 0; i < 2; ++i) multiply_fragments(a[i], b, products[i][j]);
+#pragma unroll
+      for (int e = 0; e < 2; ++e) weights[j][e] += column_sums[8 * j + 2 * t + e];
+    }
+  }
+
+  /// Takes the group's sums into the totals and starts anew.
+  __device__ void end_group(std::int32_t a_zero_point, bool has_groups, const float* scales) {
+    const int t = static_cast<int>(threadIdx.x) % 4;
+#pragma unroll
+    for (int j = 0; j < kCodeColumns; ++j)
+#pragma unroll
+      for (int e = 0; e < 2; ++e) {
+        const std::int32_t correction = a_zero_point * weights[j][e];
+        const float scale = scales[8 * j + 2 * t + e];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          std::int32_t& product = products[i / 2][j].sum[i % 2 * 2 + e];
+          float& total = totals[i / 2][j][i % 2 * 2 + e];
+          const float term = static_cast<float>(product - correction) * scale;
+          total = has_groups ? total + term : term;
+          product = 0;
+        }
+        weights[j][e] = 0;
+      }
+  }
+};
+
+/// Bias, relu and store of two neighbours of a row.
+__device__ inline void finish_pair(const Int4Output& output, std::int64_t n, std::int64_t row,
+                                   std::int64_t column, float (&y)[2]) {
+  const int count = static_cast<int>(n - column < 2 ? n - column : 2);
+  if (count <= 0) return;
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    if (output.bias != nullptr && i < count) y[i] = y[i] + __ldg(output.bias + column + i);
+    if (output.relu && y[i] < 0.0f) y[i] = 0.0f;
+  }
+  float* const to = output.y + row * output.stride + column;
+  if (count == 2 && is_aligned<float2>(to)) {
+    *reinterpret_cast<float2*>(to) = {y[0], y[1]};
+    return;
+  }
+  to[0] = y[0];
+  if (count == 2) to[1] = y[1];
 }
 
 /// args.b.format is `format`. Launch with any number of blocks.
 template <CodeFormat format>
-__global__ void __launch_bounds__(kThreads) gemm_codes(GemmCodesArgs args) {
-  alignas(16) __shared__ unsigned rows[kStepWords][kPaddedColumns];
-  alignas(16) __shared__ unsigned columns[kStepWords][kPaddedColumns];
+__global__ void __launch_bounds__(kThreads, 2) gemm_codes(GemmCodesArgs args) {
+  __shared__ CodeStage stages[2];
   const Int4Shape& shape = args.b.shape;
   const DepthSteps steps(shape);
   const bool has_groups = shape.group_size != 0;
-  const float* const folded_scale = has_groups ? nullptr : args.a_scale;
-  const int line = static_cast<int>(threadIdx.x) % 128 / 2, half = static_cast<int>(threadIdx.x) % 2;
-  const int x = static_cast<int>(threadIdx.x) % 16 * 4, y = static_cast<int>(threadIdx.x) / 16 * 4;
+  const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+  const int own_row = warp % kCodeWarpRows * 32, own_column = warp / kCodeWarpRows * kCodeColumns * 8;
   const std::int64_t tiles_across = (shape.n + kTileColumns - 1) / kTileColumns;
   const std::int64_t tiles = (args.m + kCodeRows - 1) / kCodeRows * tiles_across;
+  int buffer = 0;
   for (std::int64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
     const std::int64_t row_begin = tile / tiles_across * kCodeRows;
     const std::int64_t column_begin = tile % tiles_across * kTileColumns;
     CodeSums sums;
-    CodeWords fetched =
-        steps.count == 0 ? CodeWords{} : fetch_codes<format>(args, row_begin, column_begin, steps.at(0));
-    for (std::int64_t i = 0; i < steps.count; ++i) {
-      const DepthSteps::Step step = steps.at(i);
-      __syncthreads();
-      stage(threadIdx.x < 128 ? rows : columns, line, half, fetched);
-      __syncthreads();
-      if (i + 1 < steps.count) fetched = fetch_codes<format>(args, row_begin, column_begin, steps.at(i + 1));
-      sums.add_step(&rows[0][y], &columns[0][x]);
-      if (!step.ends_group) continue;
-      float scale[4], channel_scale[4];
-      load_scales(args.b, column_begin + x, step.group, scale);
-      load_channel_scales(args, column_begin + x, channel_scale);
-      sums.end_group(__ldg(args.a_zero_point), folded_scale, scale, channel_scale);
+    CodeStep fetched;
+    DepthSteps::Step step = steps.first();
+    if (steps.count > 0) fetched.fetch<format>(args, row_begin, column_begin, step);
+    for (std::int64_t i = 0; i < steps.count; ++i, buffer ^= 1) {
+      CodeStage& stage = stages[buffer];
+      fetched.stage(stage);
+      __syncthreads();  // what the other stage held was read before the barrier of the step before
+      const bool ends_group = step.ends_group;
+      step = steps.after(step);
+      if (i + 1 < steps.count) fetched.fetch<format>(args, row_begin, column_begin, step);
+      sums.add_step(&stage.rows[own_row], &stage.columns[own_column], &stage.sums[own_column]);
+      if (ends_group) sums.end_group(__ldg(args.a_zero_point), has_groups, &stage.scales[own_column]);
     }
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      float(&totals)[4] = sums.totals[i];
+      const std::int64_t row = row_begin + own_row + i / 2 * 16 + i % 2 * 8 + lane / 4;
+      if (row >= args.m) continue;
 #pragma unroll
-      for (int j = 0; j < 4; ++j)
-        if (has_groups) totals[j] = totals[j] * __ldg(args.a_scale);
-      const std::int64_t row = row_begin + y + i;
-      finish_quad(args.output, shape.n, row < args.m, row, column_begin + x, totals);
+      for (int j = 0; j < kCodeColumns; ++j) {
+        float y[2] = {sums.totals[i / 2][j][i % 2 * 2], sums.totals[i / 2][j][i % 2 * 2 + 1]};
+        if (has_groups) y[0] = y[0] * __ldg(args.a_scale), y[1] = y[1] * __ldg(args.a_scale);
+        finish_pair(args.output, shape.n, row, column_begin + own_column + 8 * j + lane % 4 * 2, y);
+      }
     }
   }
 }

@@ -33,9 +33,21 @@ struct DepthSteps {
     std::int64_t group, begin, end;  // end: of the group
     bool ends_group;
   };
+  __device__ Step first() const { return step_of(0, 0); }
+  __device__ Step after(const Step& step) const {
+    return step.ends_group
+               ? step_of(step.group + 1, step.end)
+               : Step{step.group, step.begin + kStepDepth, step.end, step.begin + 2 * kStepDepth >= step.end};
+  }
   __device__ Step at(std::int64_t step) const {
     const std::int64_t group = step / per_group, begin = group * depth + step % per_group * kStepDepth;
     const std::int64_t end = group + 1 < groups ? (group + 1) * depth : k;
+    return {group, begin, end, begin + kStepDepth >= end};
+  }
+
+ private:
+  __device__ Step step_of(std::int64_t group, std::int64_t begin) const {
+    const std::int64_t end = group + 1 < groups ? begin + depth : k;
     return {group, begin, end, begin + kStepDepth >= end};
   }
 };

@@ -1,4 +1,4 @@
-#include "kernels/matmul/cuda/gemm_int8_shape.h"
+#include "kernels/matmul/cuda/cublas/gemm_int8_shape.h"
 
 #include <utility>
 

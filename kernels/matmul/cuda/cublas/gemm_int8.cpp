@@ -1,6 +1,6 @@
 // cublasLt's integer product: CUBLAS_COMPUTE_32I is exact, so that every algorithm, whatever its order and
 // its split of the depth, gives the same bits.
-#include "kernels/matmul/cuda/gemm_int8.h"
+#include "kernels/matmul/cuda/cublas/gemm_int8.h"
 
 #include <cublasLt.h>
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "kernels/matmul/cuda/gemm_int8_shape.h"
+#include "kernels/matmul/cuda/cublas/gemm_int8_shape.h"
 
 struct CUstream_st;
 
