@@ -1,5 +1,6 @@
 // Every function's body runs in guarded(), which no exception leaves.
 #include <limits>
+#include <map>
 #include <memory>
 #include <new>
 #include <system_error>
@@ -98,6 +99,24 @@ void read_input(const samebits_array& from, std::size_t index, Array& to) {
   to.values.assign(from.values, from.values + count);
 }
 
+/// The arrays of this interface are of floats.
+void expect_floats(const samebits::graph::Graph& graph) {
+  namespace graph_ns = samebits::graph;
+  const std::vector<graph_ns::TensorType> types = graph_ns::checked_types(graph);
+  std::map<std::string, graph_ns::Dtype> dtypes;
+  std::size_t value = 0;
+  for (const graph_ns::Input& input : graph.inputs) dtypes[input.name] = types[value++].dtype;
+  for (const graph_ns::Node& node : graph.nodes)
+    for (const std::string& output : node.outputs) dtypes[output] = types[value++].dtype;
+  const auto check = [&](const std::string& name) {
+    if (dtypes.at(name) != graph_ns::Dtype::kFloat32)
+      samebits::io::fail("[runtime] ", name, ": expected float32, got ", graph_ns::to_text(dtypes.at(name)),
+                         "; use the C++ interface or samebits-run");
+  };
+  for (const graph_ns::Input& input : graph.inputs) check(input.name);
+  for (const std::string& output : graph.outputs) check(output);
+}
+
 const char* name_at(const std::vector<std::string>& names, std::size_t index) {
   return index < names.size() ? names[index].c_str() : nullptr;
 }
@@ -163,6 +182,7 @@ samebits_status samebits_runner_create(const samebits_model* model, int threads,
   return guarded(SAMEBITS_BAD_FILE, [&] {
     expect(model != nullptr, "model: expected one, got null");
     expect(runner != nullptr, "runner: expected where to put it, got null");
+    expect_floats(model->graph);
     expect(threads >= 1 && threads <= kMaxThreads, "threads: expected 1 to ", kMaxThreads, ", got ", threads);
     *runner = new samebits_runner{.interpreter = samebits::runtime::Interpreter(model->graph, threads),
                                   .inputs = std::vector<Array>(model->graph.inputs.size()),

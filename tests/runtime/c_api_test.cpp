@@ -178,6 +178,22 @@ TEST_F(CApi, TheTextOfAnErrorIsTheThreadsOwn) {
   EXPECT_STREQ(samebits_last_error(), "[runtime] folder: expected a path, got null");
 }
 
+TEST(CApiOfIntegers, IsRefusedBeforeARun) {
+  const TestFolder folder;
+  graph::Graph graph =
+      graph::graph_of({4}, {graph::node_of("table", graph::Embedding{{{3, 2}, {1, 2, 3, 4, 5, 6}}}, {"x"})});
+  graph.inputs[0].type.dtype = graph::Dtype::kInt64;
+  graph::save_package(graph, folder / "net.samebits");
+  samebits_model* model = nullptr;
+  ASSERT_EQ(samebits_model_load((folder / "net.samebits").c_str(), &model), SAMEBITS_OK);
+  samebits_runner* runner = nullptr;
+  EXPECT_EQ(samebits_runner_create(model, 1, &runner), SAMEBITS_BAD_FILE);
+  EXPECT_STREQ(samebits_last_error(),
+               "[runtime] x: expected float32, got int64; use the C++ interface or samebits-run");
+  EXPECT_EQ(runner, nullptr);
+  samebits_model_free(model);
+}
+
 TEST(CApiOfNothing, DoesNothing) {
   samebits_model_free(nullptr);
   samebits_runner_free(nullptr);

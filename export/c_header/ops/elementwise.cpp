@@ -27,6 +27,9 @@ void clamp(const CNode& at) {
 }
 
 void add(const CNode& at) {
+  if (at.x(0).sizes != at.x(1).sizes)
+    graph::fail_node(at.node(), "expected two inputs of one shape, got items of ", io::to_text(at.x(0).sizes),
+                     " and ", io::to_text(at.x(1).sizes), "; save a package instead");
   at.c.line(io::join(at.c.use("add"), "(", at.x(0).text, ", ", at.x(1).text, ", ", at.x().count, ", ",
                      at.y().text, ");"));
 }

@@ -30,7 +30,12 @@ void max_pool2d(const CNode& at) {
 }
 
 void avg_pool2d(const CNode& at) {
-  call(at, "avg_pool", at.node().as<graph::AvgPool2d>(), {1, 1});
+  const auto& pool = at.node().as<graph::AvgPool2d>();
+  if (pool.ceil_mode || !pool.count_include_pad)
+    graph::fail_node(at.node(),
+                     "expected an average of whole windows with their padding, got another; save a package "
+                     "instead");
+  call(at, "avg_pool", pool, {1, 1});
 }
 
 }  // namespace samebits::c_forms
