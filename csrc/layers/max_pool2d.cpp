@@ -139,10 +139,11 @@ using BackwardSignature = Tensor(const Tensor&, const Tensor&, IntArrayRef, IntA
 kernels::MaxPoolShape checked_backward_shape(const Tensor& grad_y, const Tensor& argmax, IntArrayRef x_size,
                                              const PoolWindow& window) {
   const kernels::MaxPoolShape shape = max_pool2d_backward_shape(grad_y, argmax, x_size, window);
-  const int64_t places = window.kernel[0] * window.kernel[1];
-  const int64_t largest = argmax.numel() == 0 ? 0 : *argmax.max().const_data_ptr<uint8_t>();
-  TORCH_CHECK(largest < places, "[max_pool2d_backward] argmax: expected places below ", places, ", got ",
-              largest);
+  const Tensor places = argmax.contiguous();
+  const auto* place = places.const_data_ptr<uint8_t>();
+  const int64_t wrong = kernels::first_place_outside(shape, place, 0, argmax.size(0) * argmax.size(1));
+  TORCH_CHECK(wrong < 0, "[max_pool2d_backward] argmax: expected places of windows inside of planes of ",
+              x_size, ", got ", int{place[std::max<int64_t>(wrong, 0)]}, " at element ", wrong);
   return shape;
 }
 

@@ -121,5 +121,33 @@ TEST_F(MaxPool2dOp, SaysWhichArgumentIsWrong) {
   });
 }
 
+TEST_F(MaxPool2dOp, RefusesPlacesThatAreNotInsideOfThePlane) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("samebits::max_pool2d_backward", "")
+                             .typed<Tensor(const Tensor&, const Tensor&, at::IntArrayRef, at::IntArrayRef,
+                                           at::IntArrayRef, at::IntArrayRef)>();
+  const auto [y, argmax] = ops::max_pool2d(at::randn({1, 2, 4, 4}), {3, 3}, {2, 2}, {1, 1});
+  ASSERT_EQ(argmax.sizes(), (std::vector<std::int64_t>{1, 2, 2, 2}));
+  const auto with = [&, found = argmax](std::int64_t element, std::int64_t place) {
+    return [=] {
+      Tensor changed = found.clone();
+      changed.flatten()[element] = place;
+      op.call(at::ones_like(found, at::kFloat), changed, {4, 4}, {3, 3}, {2, 2}, {1, 1});
+    };
+  };
+  expect_errors({
+      {"no error", with(0, 4)},
+      {"[max_pool2d_backward] argmax: expected places of windows inside of planes of [4, 4], got 0 at "
+       "element 0",
+       with(0, 0)},  // in the padding above and on the left
+      {"[max_pool2d_backward] argmax: expected places of windows inside of planes of [4, 4], got 2 at "
+       "element 5",
+       with(5, 2)},
+      {"[max_pool2d_backward] argmax: expected places of windows inside of planes of [4, 4], got 9 at "
+       "element 7",
+       with(7, 9)},  // behind the window
+  });
+}
+
 }  // namespace
 }  // namespace samebits::ops

@@ -3,7 +3,7 @@
 namespace samebits::trace_ops {
 
 const TraceReader& maximum() {
-  static const TraceReader kReader;
+  static const TraceReader kReader{};
   return kReader;
 }
 

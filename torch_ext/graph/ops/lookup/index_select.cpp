@@ -3,7 +3,7 @@
 namespace samebits::trace_ops {
 
 const TraceReader& index_select() {
-  static const TraceReader kReader;
+  static const TraceReader kReader{};
   return kReader;
 }
 
