@@ -37,7 +37,7 @@ fuzz:
 	@$(MAKE) --no-print-directory build PRESET=fuzz
 	@.venv/bin/python tools/fuzz.py build/fuzz $(ARGS)
 
-## make bench  NAME=kernels|gemm|step|inference|int4|profile    a benchmark of tests/benchmark/, and the tables it fills
+## make bench  NAME=kernels|gemm|step|capture|inference|int4|profile    a benchmark of tests/benchmark/, and the tables it fills
 bench: build
 	@mkdir -p build/tables
 	@$(or $(BENCH_$(NAME)),$(BUILD)/bin/benchmark_$(NAME)) --json build/tables/$(NAME).json
