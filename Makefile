@@ -38,7 +38,7 @@ fuzz:
 	@$(MAKE) --no-print-directory build PRESET=fuzz
 	@.venv/bin/python tools/fuzz.py build/fuzz $(ARGS)
 
-## make bench  NAME=kernels|float_ops|gemm|step|inference|int4|profile    a benchmark of tests/benchmark/, and the tables it fills
+## make bench  NAME=kernels|float_ops|gemm|step|capture|inference|int4|profile    a benchmark of tests/benchmark/, and its tables
 bench: build
 	@mkdir -p build/tables
 	@$(or $(BENCH_$(NAME)),$(BUILD)/bin/benchmark_$(NAME)) --json build/tables/$(NAME).json

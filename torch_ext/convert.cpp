@@ -20,14 +20,16 @@ void check_states(const ModelRef& model) {
 
 }  // namespace
 
-QuantizedModel convert(const ModelRef& model, const torch::Tensor& example, const std::string& name) {
-  TORCH_CHECK(example.dim() >= 2, "[export] example: expected a batch, [n, ...], got shape ",
-              example.sizes());
+QuantizedModel convert(const ModelRef& model, const Tensors& examples, const std::string& name) {
+  TORCH_CHECK(examples.empty() || examples[0].dim() >= 2,
+              "[export] example: expected a batch, [n, ...], got shape ", examples[0].sizes());
   check_states(model);
-  const TracedModel traced = trace(model, example);
-  graph::Graph graph = TraceWalk(traced, model).read(name, example);
+  const EvalGuard eval(model.module);
+  const torch::NoGradGuard no_grad;
+  const TracedModel traced = trace(model, examples);
+  graph::Graph graph = TraceWalk(traced, model).read(name);
   graph::check(graph);
-  check_replay(model, graph, example, traced.result);
+  check_replay(model, graph, examples, traced.results);
   return QuantizedModel(std::move(graph));
 }
 

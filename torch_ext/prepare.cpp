@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "torch_ext/config/yaml_reader.h"
+#include "torch_ext/graph/graph_preparation.h"
 #include "torch_ext/modules/layer_watch.h"
 #include "torch_ext/modules/qat_conv2d.h"
 #include "torch_ext/modules/qat_linear.h"
@@ -219,22 +220,56 @@ class Replacements {
 };
 
 /// The QAT layers that a forward of the example meets. Changes nothing: evaluation mode, no gradients.
-std::set<const QATLayer*> reached_layers(const ModelRef& model, const torch::Tensor& example) {
+std::set<const QATLayer*> reached_layers(const ModelRef& model, const Tensors& examples) {
   std::set<const QATLayer*> reached;
   const EvalGuard eval(model.module);
   const torch::NoGradGuard no_grad;
   const LayerWatch watch(
       [&](const QATLayer& layer, const torch::Tensor&, const torch::Tensor&) { reached.insert(&layer); });
-  model.forward(example);
+  model.call(examples);
   return reached;
+}
+
+/// "aten::fold in head: expected …".
+std::string text_of(const Unshippable& each) {
+  if (each.op.empty()) return each.why;
+  return each.op + (each.scope.empty() ? "" : " in " + each.scope) + ": " + each.why;
+}
+
+void check_shippable(const std::vector<Unshippable>& unshippable) {
+  std::string text;
+  for (const Unshippable& each : unshippable) text += "\n  " + text_of(each);
+  TORCH_CHECK(
+      unshippable.empty(), "[prepare] model: expected operators that ship, got ", unshippable.size(),
+      " that do not; compute them outside of the model, or train all the same with strict off:", text);
+}
+
+/// What a graph cannot make a layer of.
+void add_refused(const GraphPreparation& graph, Plan& plan) {
+  for (const RefusedLayer& each : graph.refused())
+    plan.skipped.push_back({each.path, each.op, "", "", false, each.why});
+}
+
+void check_reached(const Plan& plan, const std::set<const QATLayer*>& reached) {
+  std::vector<std::string> unreached;
+  for (const auto& [path, layer] : plan.layers)
+    if (reached.count(layer.get()) == 0) unreached.push_back(path);
+  TORCH_CHECK(
+      unreached.empty(), "[prepare] ", joined(unreached),
+      ": expected to be reached by the example input, got no call; use the layer in forward, or skip it");
 }
 
 }  // namespace
 
-Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tensor& example,
-                 std::int64_t observe_steps) {
+Prepared prepare(const ModelRef& model, const QConfig& config, const Tensors& examples,
+                 const PrepareOptions& options) {
   config.check();
   Plan plan;
+  std::optional<GraphPreparation> graph;
+  if (auto* module = dynamic_cast<GraphModuleImpl*>(&model.module)) {
+    graph.emplace(*module, examples);
+    add_refused(*graph, plan);
+  }
   collect(model.module.weak_from_this().lock(), model.module, "", config, plan);
   TORCH_CHECK(plan.problems.empty(), "[prepare] ", joined(plan.problems));
   const std::vector<std::string> unmatched = unmatched_exceptions(config, plan);
@@ -246,21 +281,18 @@ Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tens
     layer->quantizer().check(config_for(*layer, path, config), path, layer->weight);
 
   Replacements replacements(plan);
-  const std::set<const QATLayer*> reached = reached_layers(model, example);
-  std::vector<std::string> unreached;
-  for (const auto& [path, layer] : plan.layers)
-    if (reached.count(layer.get()) == 0) unreached.push_back(path);
-  TORCH_CHECK(
-      unreached.empty(), "[prepare] ", joined(unreached),
-      ": expected to be reached by the example input, got no call; use the layer in forward, or skip it");
+  check_reached(plan, reached_layers(model, examples));
+  Prepared prepared;
+  prepared.unshippable_ = unshippable_operators(model, examples);
+  if (options.strict && graph.has_value()) check_shippable(prepared.unshippable_);
 
   // From here on nothing throws: the model is changed as a whole or not at all.
   replacements.keep();
+  if (graph.has_value()) graph->keep();
   for (const auto& layer : plan.floats) layer->skip();
-  Prepared prepared;
   for (const auto& [path, layer] : plan.layers) {
     const LayerConfig& asked = config_for(*layer, path, config);
-    layer->configure(asked, path, observe_steps);
+    layer->configure(asked, path, options.observe_steps);
     layer->set_state(QuantizerState::kObserving);
     layer->quantizer().share_flags(prepared.flags_);
     prepared.layers_.push_back(layer);
@@ -333,6 +365,8 @@ std::string Prepared::report() const {
   for (const LayerStatus& each : statuses_)
     row(each, each.converted ? (each.note.empty() ? "converted" : "converted (" + each.note + ")")
                              : "skipped (" + each.note + ")");
+  if (!unshippable_.empty()) out << "cannot ship\n";
+  for (const Unshippable& each : unshippable_) out << "  " << text_of(each) << '\n';
   return out.str();
 }
 

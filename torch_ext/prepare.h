@@ -1,6 +1,7 @@
 // Turns a float model into one that observes and then trains on integers: every QATLinear and QATConv2d below
-// the model gets its scheme, and torch::nn::Linear and Conv2d inside a Sequential are replaced, parameters
-// and all, joined by the batch norm that follows them there.
+// the model gets its scheme. The products of a GraphModule become such layers, its float operators those that
+// ship; in a model of modules, torch::nn::Linear and Conv2d inside a Sequential are replaced, parameters and
+// all, joined by the batch norm that follows them there.
 #pragma once
 
 #include <torch/nn.h>
@@ -11,6 +12,7 @@
 
 #include "torch_ext/config/qconfig.h"
 #include "torch_ext/forward.h"
+#include "torch_ext/graph/unshippable.h"
 #include "torch_ext/modules/joined_batch_norm.h"
 #include "torch_ext/modules/qat_layer.h"
 
@@ -28,14 +30,21 @@ struct LayerStatus {
   std::string note;  // why skipped; what was changed
 };
 
+struct PrepareOptions {
+  std::int64_t observe_steps = 200;  // training forwards before a layer computes on integers; 0: when told
+  bool strict = true;                // whether operators of a graph that cannot ship are an error
+};
+
 /// A prepared model's layers: what prepare() returns. Shares the layers with the model.
 class Prepared {
  public:
-  /// A table: layer, kind, weight, input, and converted or skipped (why).
+  /// A table: layer, kind, weight, input, and converted or skipped (why); then every operator that cannot ship.
   std::string report() const;
 
   const std::vector<std::shared_ptr<QATLayer>>& layers() const { return layers_; }
   const std::vector<LayerStatus>& statuses() const { return statuses_; }
+  /// What convert() would refuse.
+  const std::vector<Unshippable>& unshippable() const { return unshippable_; }
 
   /// All layers at once; from observing on this happens by itself after observe_steps.
   void observe() { set_state(QuantizerState::kObserving); }
@@ -55,21 +64,33 @@ class Prepared {
   void check_finite();
 
  private:
-  friend Prepared prepare(const ModelRef&, const QConfig&, const torch::Tensor&, std::int64_t);
+  friend Prepared prepare(const ModelRef&, const QConfig&, const Tensors&, const PrepareOptions&);
   Prepared();
 
   std::vector<std::shared_ptr<QATLayer>> layers_;
   std::vector<LayerStatus> statuses_;
   std::vector<std::shared_ptr<JoinedBatchNormImpl>> batch_norms_;  // of skipped layers too
+  std::vector<Unshippable> unshippable_;
   std::shared_ptr<StepFlags> flags_;
 };
 
-/// Sets up every layer by `config` and leaves it observing; after `observe_steps` training forwards a layer
-/// computes on integers (0: only when told). Runs `example` once, in eval mode. Throws c10::Error when a
-/// layer is not reached by it, an exception of the configuration matches no layer, or a torch::nn::Linear or
-/// Conv2d cannot be converted, unless the configuration skips it; the model computes what it did before then.
-Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tensor& example,
-                 std::int64_t observe_steps = 200);
+/// Sets up every layer by `config` and leaves it observing. Runs the examples a few times, in eval mode. Throws
+/// c10::Error when a layer is not reached by them, an exception of the configuration matches no layer, a
+/// torch::nn::Linear or Conv2d cannot be converted, unless the configuration skips it, or, with `strict`, when
+/// operators of a GraphModule cannot ship, all of them at once; the model computes what it did before then. What of
+/// another model cannot ship is in report().
+Prepared prepare(const ModelRef& model, const QConfig& config, const Tensors& examples,
+                 const PrepareOptions& options = {});
+template <class Model>
+Prepared prepare(Model& model, const QConfig& config, const Tensors& examples,
+                 const PrepareOptions& options = {}) {
+  return prepare(model_ref(model), config, examples, options);
+}
+/// The same of a model with one input.
+inline Prepared prepare(const ModelRef& model, const QConfig& config, const torch::Tensor& example,
+                        std::int64_t observe_steps = 200) {
+  return prepare(model, config, Tensors{example}, {.observe_steps = observe_steps});
+}
 template <class Model>
 Prepared prepare(Model& model, const QConfig& config, const torch::Tensor& example,
                  std::int64_t observe_steps = 200) {

@@ -27,7 +27,7 @@ void verify_package(const ModelRef& model, const std::vector<torch::Tensor>& bat
     const runtime::Array x = array_of(batches[i]);
     add_batch(view_of(expected[i]), view_of(interpreter.run(x)), report);
     if (!was_equal || report.differing == 0) continue;
-    NodeComparison nodes(layer_outputs(model, interpreter.graph(), batches[i]));
+    NodeComparison nodes(layer_outputs(model, interpreter.graph(), {batches[i]}));
     interpreter.on_node = [&](const graph::Node& node, const runtime::Array& y) {
       nodes.see(node.name, view_of(y));
     };

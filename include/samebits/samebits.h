@@ -1,10 +1,13 @@
-// The whole library: QAT modules, prepare, convert, verify.
+// The whole library: capture, QAT modules, prepare, convert, verify.
 #pragma once
 
 #include "export/formats.h"
+#include "torch_ext/capture.h"
 #include "torch_ext/config/qconfig.h"
 #include "torch_ext/config/qconfig_yaml.h"
 #include "torch_ext/convert.h"
+#include "torch_ext/graph_module.h"
+#include "torch_ext/load_pt2.h"
 #include "torch_ext/modules/joined_batch_norm.h"
 #include "torch_ext/modules/max_pool2d.h"
 #include "torch_ext/modules/qat_conv2d.h"

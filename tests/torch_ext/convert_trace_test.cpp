@@ -133,31 +133,53 @@ TEST_F(Convert, RefusesADropoutThatNeverStops) {
             "too; pass is_training() to it");
 }
 
+/// The error for a model of this change whose layer a has no bias, so that other signs of x give other signs.
+std::string error_of_change(std::function<Tensor(const Tensor&)> change) {
+  Changed model([](const Tensor& y) { return y; });
+  freeze(model, {1, 6});
+  model.change = std::move(change);
+  const torch::NoGradGuard no_grad;
+  model.a->bias.zero_();
+  return error_of([&] { convert(model, torch::ones({3, 6})); });
+}
+
+TEST_F(Convert, RefusesABranchByWhatTwoTracesShow) {
+  const std::string advice =
+      "; a branch on values or sizes does not show in a trace: write it without one (torch::where), or build "
+      "the model of samebits modules (QATLinear, …), whose forward may branch while it trains";
+  EXPECT_EQ(
+      error_of_change([](const Tensor& y) { return y.sum().item<float>() > 0 ? y.relu() : y.clamp(-1, 1); }),
+      "[trace] after samebits::linear in a: expected the same operators for every input, got "
+      "aten::relu for one and aten::clamp for another" +
+          advice);
+  EXPECT_EQ(error_of_change([](const Tensor& y) { return y.size(0) > 3 ? y.relu() : y; }),
+            "[trace] after samebits::linear in a: expected the same operators for every input, got "
+            "samebits::linear for "
+            "one and aten::relu for another" +
+                advice);
+  EXPECT_THAT(error_of_change([](const Tensor& y) { return y * y.max().item<float>(); }),
+              testing::MatchesRegex(
+                  "\\[trace\\] aten::mul: expected constants that are the same for every input, got "
+                  "[-0-9.e]+ and [-0-9.e]+; compute with tensors what depends on values or sizes "
+                  "\\(item\\(\\) and numbers made of sizes are written down as they were\\)"));
+}
+
 TEST_F(Convert, FindsByReplayWhatATraceDoesNotShow) {
   const std::string hint =
       "; a trace does not show branches on values, sizes written as numbers, and writes to memory that it "
       "does not see";
-  const auto error = [&](std::function<Tensor(const Tensor&)> change) {
-    Changed model([](const Tensor& y) { return y; });
-    freeze(model, {1, 6});
-    model.change = std::move(change);
-    const torch::NoGradGuard no_grad;
-    model.a->bias.zero_();  // so that other signs of x give other signs of y
-    return error_of([&] { convert(model, torch::ones({3, 6})); });
-  };
-  EXPECT_EQ(error([calls = 0](const Tensor& y) mutable { return calls++ == 0 ? y : torch::relu(y); }),
-            "[export] model: expected the traced graph to give what the model gives, got other bits for a "
-            "batch of 4; "
-            "node 2 (b) is the first to differ, in 16 of 16 elements" +
-                hint);
-  EXPECT_THAT(error([](const Tensor& y) { return y.sum().item<float>() > 0 ? y : torch::relu(y); }),
-              testing::HasSubstr("[export] model: expected the traced graph to give what the model gives"));
-  EXPECT_THAT(error([](const Tensor& y) {
+  EXPECT_EQ(
+      error_of_change([calls = 0](const Tensor& y) mutable { return calls++ < 2 ? y : torch::relu(y); }),
+      "[export] model: expected the traced graph to give what the model gives, got other bits for a "
+      "batch of 4; "
+      "node 2 (b) is the first to differ, in 16 of 16 elements" +
+          hint);
+  EXPECT_THAT(error_of_change([](const Tensor& y) {
                 return y.view({3, 6}).relu();
               }),
               testing::HasSubstr("shape '[3, 6]'"));
   // A write that no operator of the trace makes.
-  EXPECT_THAT(error([](const Tensor& y) {
+  EXPECT_THAT(error_of_change([](const Tensor& y) {
                 y.mutable_data_ptr<float>()[0] = 1000;
                 return y;
               }),

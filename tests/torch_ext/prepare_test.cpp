@@ -1,6 +1,7 @@
 // prepare(): which layers it converts, what it reports, what it refuses, and that a model goes on training
 // with the parameters and the optimizer it had.
 #include "torch_ext/prepare.h"
+#include "graph/operator.h"
 
 #include "tests/torch_ext/models.h"
 #include "torch_ext/config/qconfig_yaml.h"
@@ -59,7 +60,13 @@ TEST(Prepare, ReportsEveryLayerWithItsSchemeAndWhyItWasSkipped) {
       "blocks.0.body.2  linear      int4 groups of 32  int8 affine  converted\n"
       "blocks.1.body.0  nn::Linear                                  skipped (the configuration skips it)\n"
       "blocks.1.body.2  nn::Linear                                  skipped (the configuration skips it)\n"
-      "head             nn::Linear                                  skipped (the configuration skips it)\n");
+      "head             nn::Linear                                  skipped (the configuration skips it)\n"
+      "cannot ship\n"
+      "  aten::addmm: expected one of " +
+          graph::operator_names() +
+          ", got aten::addmm; the order of its sums is its library's: make it a QAT layer, and skip it if it "
+          "shall stay "
+          "float\n");
   EXPECT_EQ(prepared.layers().size(), 4u);
   EXPECT_EQ(prepared.statuses().size(), 7u);
   EXPECT_EQ(prepared.state(), QuantizerState::kObserving);

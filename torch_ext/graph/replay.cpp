@@ -5,6 +5,7 @@
 #include "export/verify/verify_report.h"
 #include "graph/operator.h"
 #include "runtime/interpreter.h"
+#include "torch_ext/graph/trace.h"
 #include "torch_ext/modules/layer_watch.h"
 #include "torch_ext/modules/qat_layer.h"
 
@@ -15,27 +16,33 @@ FloatsView view_of(const runtime::Array& array) {
   return {array.shape, array.values};
 }
 
-/// Other values and one item more.
-torch::Tensor other_batch(const torch::Tensor& example) {
-  return torch::cat({example.neg(), example.narrow(0, 0, 1)});
+Tensors cloned(const Tensors& tensors) {  // a forward may write to its input
+  Tensors clones;
+  for (const torch::Tensor& each : tensors) clones.push_back(each.clone());
+  return clones;
 }
 
-/// Throws unless the graph gives `expected` for x.
-void compare(const ModelRef& model, runtime::Interpreter& interpreter, const torch::Tensor& x,
-             const torch::Tensor& expected) {
-  const runtime::Array want = array_of(expected), got = interpreter.run(array_of(x));
-  const bool is_same = want.shape == got.shape && differences(want.values, got.values).count == 0;
-  if (is_same) return;
-  NodeComparison nodes(layer_outputs(model, interpreter.graph(), x));
+bool same(const std::vector<runtime::Array>& want, const std::vector<runtime::Array>& got) {
+  for (std::size_t i = 0; i < want.size(); ++i)
+    if (want[i].shape != got[i].shape || differences(want[i].values, got[i].values).count != 0) return false;
+  return true;
+}
+
+/// Throws unless the graph gives `expected` for the inputs.
+void compare(const ModelRef& model, runtime::Interpreter& interpreter, const Tensors& inputs,
+             const Tensors& expected) {
+  const std::vector<runtime::Array> xs = arrays_of(inputs);
+  if (same(arrays_of(expected), interpreter.run(xs))) return;
+  NodeComparison nodes(layer_outputs(model, interpreter.graph(), inputs));
   interpreter.on_node = [&](const graph::Node& node, const runtime::Array& y) {
     nodes.see(node.name, view_of(y));
   };
-  interpreter.run(array_of(x));
+  interpreter.run(xs);
   TORCH_CHECK(
       false,
       "[export] model: expected the traced graph to give what the model gives, got other bits for a batch "
       "of ",
-      x.size(0), nodes.text(),
+      inputs[0].size(0), nodes.text(),
       "; a trace does not show branches on values, sizes written as numbers, and writes to memory that it "
       "does not see");
 }
@@ -49,12 +56,18 @@ runtime::Array array_of(const torch::Tensor& x_any) {
   return {x.sizes().vec(), {x.const_data_ptr<float>(), x.const_data_ptr<float>() + x.numel()}};
 }
 
+std::vector<runtime::Array> arrays_of(const Tensors& tensors) {
+  std::vector<runtime::Array> arrays;
+  for (const torch::Tensor& each : tensors) arrays.push_back(array_of(each));
+  return arrays;
+}
+
 torch::Tensor tensor_of(const runtime::Array& array) {
   return torch::tensor(array.values).reshape(array.shape);
 }
 
 std::map<std::string, graph::FloatTensor> layer_outputs(const ModelRef& model, const graph::Graph& graph,
-                                                        const torch::Tensor& x) {
+                                                        const Tensors& inputs) {
   std::vector<std::string> names;  // of the layers' nodes, in order: the order of their calls
   for (const graph::Node& node : graph.nodes)
     if (!node.scope.empty()) names.push_back(node.name);
@@ -67,19 +80,18 @@ std::map<std::string, graph::FloatTensor> layer_outputs(const ModelRef& model, c
     runtime::Array array = array_of(y);
     outputs[names[call++]] = {std::move(array.shape), std::move(array.values)};
   });
-  model.forward(x.clone());
+  model.call(cloned(inputs));
   return outputs;
 }
 
-void check_replay(const ModelRef& model, const graph::Graph& graph, const torch::Tensor& example,
-                  const torch::Tensor& expected) {
+void check_replay(const ModelRef& model, const graph::Graph& graph, const Tensors& examples,
+                  const Tensors& expected) {
   const EvalGuard eval(model.module);
   const torch::NoGradGuard no_grad;
   runtime::Interpreter interpreter(graph, at::get_num_threads());
-  compare(model, interpreter, example, expected);
-  if (example.size(0) == 0) return;
-  const torch::Tensor other = other_batch(example);
-  compare(model, interpreter, other, model.forward(other.clone()));
+  compare(model, interpreter, examples, expected);
+  const Tensors others = other_examples(model, examples, 1, 0);
+  compare(model, interpreter, others, model.call(cloned(others)));
 }
 
 }  // namespace samebits

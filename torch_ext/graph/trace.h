@@ -1,6 +1,6 @@
 // The graph of a model as LibTorch's tracer records it, with parameters told apart from values, and the calls
 // of QAT layers as what they are: each is one step from its input to its output, whatever operators it is
-// made of.
+// made of. The tracer writes sizes down as the numbers that they were, so a model is traced at several.
 #pragma once
 
 #include <torch/csrc/jit/ir/ir.h>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "torch_ext/forward.h"
+#include "torch_ext/graph/alignment.h"
 
 namespace samebits {
 
@@ -24,18 +25,25 @@ struct LayerCall {
 };
 
 struct TracedModel {
-  std::shared_ptr<torch::jit::Graph> graph;
-  const torch::jit::Value* input = nullptr;
-  const torch::jit::Value* output = nullptr;
+  std::shared_ptr<torch::jit::Graph> graph;  // of the examples
+  std::vector<const torch::jit::Value*> inputs, outputs;
   std::map<const torch::jit::Value*, std::string> parameters;  // parameters and buffers, by path
-  std::map<const torch::jit::Value*, torch::Tensor> tensors;   // and what they hold
+  std::map<const torch::jit::Value*, torch::Tensor> tensors;   // the same, as they are
   std::map<const torch::jit::Value*, LayerCall> calls;         // by their output
   std::set<const torch::jit::Node*> within_calls;              // what layers compute inside
-  torch::Tensor result;                                        // of the example
+  Alignment alignment;                                         // with the traces at other sizes
+  DynamicAxes axes;                                            // one entry an input
+  Tensors results;                                             // of the examples
 };
 
-/// Runs `example` once in eval mode without gradients. Throws c10::Error when the model's result is not one
-/// tensor that depends on the example.
-TracedModel trace(const ModelRef& model, const torch::Tensor& example);
+/// Runs the model on the examples in the mode that it is in, and on other values at other sizes of the batch
+/// and, where the axes name sequences, of the sequence. Throws c10::Error when a result does not depend on the
+/// examples, or the runs do not take the same way through the model.
+TracedModel trace(const ModelRef& model, const Tensors& examples);
+
+/// Other values at another size: `extra` items more in the batch, and steps in the sequence. The values are
+/// the examples' in another order, negated where that keeps their meaning: floating-point ones.
+Tensors other_examples(const ModelRef& model, const Tensors& examples, std::int64_t extra_batch,
+                       std::int64_t extra_sequence);
 
 }  // namespace samebits

@@ -17,6 +17,16 @@ const TraceReader& trace_reader_of(const graph::Operator& op) {
   return *kTable[graph::index_of(op)];
 }
 
+const std::map<std::string, std::string>& exact_operators() {
+  static const std::map<std::string, std::string> kPairs = [] {
+    std::map<std::string, std::string> pairs;
+    for (const graph::Operator* op : graph::operators())
+      for (const auto& [kind, exact] : trace_reader_of(*op).exact) pairs[kind] = exact;
+    return pairs;
+  }();
+  return kPairs;
+}
+
 bool read_identity(TraceWalk& walk, const torch::jit::Node* node) {
   static const std::set<std::string> kDropouts = {"aten::dropout", "aten::feature_dropout"};
   static const std::set<std::string> kOthers = {"aten::contiguous", "aten::detach"};

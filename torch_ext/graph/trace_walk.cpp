@@ -25,6 +25,10 @@ ReadNode* reader_of(const std::string& kind) {
 }
 
 [[noreturn]] void fail_unknown(const std::string& kind, const std::string& previous) {
+  if (const auto exact = exact_operators().find(kind); exact != exact_operators().end())
+    TORCH_CHECK(false, "[export] after ", previous, ": expected ", exact->second, ", got ", kind,
+                ", whose bits are its library's; call ", exact->second,
+                ", or capture() the model, which prepare() then rewrites");
   static const std::set<std::string> kFloatLayers = {"aten::linear", "aten::addmm",        "aten::matmul",
                                                      "aten::mm",     "aten::_convolution", "aten::conv2d"};
   const char* hint =
@@ -34,6 +38,14 @@ ReadNode* reader_of(const std::string& kind) {
           : "compute it outside of the exported model";
   TORCH_CHECK(false, "[export] after ", previous, ": expected one of ", graph::operator_names(), ", got ",
               kind, "; ", hint);
+}
+
+graph::Dtype graph_dtype(torch::ScalarType dtype) {
+  if (dtype == torch::kLong) return graph::Dtype::kInt64;
+  if (dtype == torch::kBool) return graph::Dtype::kBool;
+  TORCH_CHECK(dtype == torch::kFloat, "[export] the input: expected float32, int64 or bool, got ", dtype,
+              "; convert it before the model");
+  return graph::Dtype::kFloat32;
 }
 
 }  // namespace
@@ -49,14 +61,18 @@ TraceWalk::TraceWalk(const TracedModel& traced, const ModelRef& model) : traced_
   add_path(&model.module, model.module.name());
   for (const auto& module : model.module.named_modules("", /*include_self=*/false))
     add_path(module.value().get(), module.key());
-  values_[traced.input] = "x";
+  for (const Value* input : traced.inputs) {
+    std::string name = "x";
+    if (!values_.empty()) name += std::to_string(values_.size() + 1);
+    values_[input] = name;
+  }
   mark_from_input();
   mark_needed();
 }
 
 /// Neither the arithmetic of grids, recorded too, nor what is made of parameters and constants alone.
 void TraceWalk::mark_from_input() {
-  from_input_ = {traced_.input};
+  from_input_.insert(traced_.inputs.begin(), traced_.inputs.end());
   const auto is_from_input = [&](const Value* value) { return from_input_.count(value) != 0; };
   for (const Node* node : traced_.graph->nodes()) {
     const auto call = node->outputs().empty() ? traced_.calls.end() : traced_.calls.find(node->output(0));
@@ -68,7 +84,7 @@ void TraceWalk::mark_from_input() {
 
 /// The nodes between the input and the result; of a layer the one that makes its output.
 void TraceWalk::mark_needed() {
-  std::vector<const Value*> open = {traced_.output};
+  std::vector<const Value*> open = traced_.outputs;
   while (!open.empty()) {
     const Value* value = open.back();
     open.pop_back();
@@ -92,33 +108,89 @@ std::vector<const jit::Value*> TraceWalk::activations_of(const Node* node) const
   return inputs;
 }
 
-graph::Graph TraceWalk::read(const std::string& name, const torch::Tensor& example) {
-  check_in_place(traced_, needed_);
-  for (const Node* node : traced_.graph->nodes()) {
-    if (needed_.count(node) == 0 || node->kind() == jit::prim::ListConstruct) continue;
-    const auto call = traced_.calls.find(node->output(0));
-    if (call != traced_.calls.end()) {
-      add_call(node, call->second);
-      continue;
-    }
-    if (read_identity(*this, node)) continue;
-    const std::string kind = node->kind().toQualString();
-    ReadNode* const reader = reader_of(kind);
-    if (reader == nullptr) fail_unknown(kind, previous());
-    reader(*this, node);
-  }
-  TORCH_CHECK(values_.count(traced_.output) != 0 && !nodes_.empty(),
-              "[export] model: expected a result computed from the input, got a constant");
-  graph::TensorType type{graph::Dtype::kFloat32, {graph::kBatch}};
-  for (std::int64_t axis = 1; axis < example.dim(); ++axis) type.shape.emplace_back(example.size(axis));
-  return {name, {{"x", type}}, {values_.at(traced_.output)}, std::move(nodes_)};
+void TraceWalk::read_node(const Node* node) {
+  if (read_identity(*this, node)) return;
+  const std::string kind = node->kind().toQualString();
+  ReadNode* const reader = reader_of(kind);
+  if (reader == nullptr) fail_unknown(kind, previous());
+  reader(*this, node);
 }
 
-void TraceWalk::add(graph::Node node, const Value* output) {
+/// What the graph would be made of: the nodes that are needed, and the calls of layers.
+std::vector<const jit::Node*> TraceWalk::steps() const {
+  std::vector<const Node*> steps;
+  for (const Node* node : traced_.graph->nodes()) {
+    const bool is_list = node->kind() == jit::prim::ListConstruct || node->kind() == jit::prim::ListUnpack;
+    if (needed_.count(node) != 0 && !is_list) steps.push_back(node);
+  }
+  return steps;
+}
+
+std::vector<Unshippable> TraceWalk::problems() {
+  std::vector<Unshippable> problems;
+  const auto collect = [&](const Node* node, const auto& run) {
+    try {
+      run();
+    } catch (const c10::Error& error) {
+      const std::string text = error.what_without_backtrace();
+      const std::size_t expected = text.find("expected ");
+      problems.push_back({node == nullptr ? "" : node->kind().toQualString(),
+                          node == nullptr ? "" : node->scopeName(),
+                          expected == std::string::npos ? text : text.substr(expected)});
+    }
+  };
+  collect(nullptr, [&] { check_in_place(traced_, needed_); });
+  for (const Node* node : steps()) {
+    if (traced_.calls.contains(node->output(0))) {
+      name_results(node);
+      continue;
+    }
+    collect(node, [&] { read_node(node); });
+    name_results(node);
+  }
+  return problems;
+}
+
+/// Names for results that no reader has named.
+void TraceWalk::name_results(const Node* node) {
+  for (const Value* output : node->outputs()) values_.emplace(output, new_value());
+  for (const Value* output : node->outputs())
+    for (const auto& use : output->uses())
+      if (use.user->kind() == jit::prim::ListUnpack)
+        for (const Value* item : use.user->outputs()) values_.emplace(item, new_value());
+}
+
+graph::Graph TraceWalk::read(const std::string& name) {
+  check_in_place(traced_, needed_);
+  for (const Node* node : steps()) {
+    const auto call = traced_.calls.find(node->output(0));
+    call != traced_.calls.end() ? add_call(node, call->second) : read_node(node);
+  }
+  graph::Graph graph{name, {}, {}, {}};
+  for (const Value* output : traced_.outputs) {
+    TORCH_CHECK(values_.count(output) != 0 && !nodes_.empty(),
+                "[export] model: expected a result computed from the input, got a constant");
+    graph.outputs.push_back(values_.at(output));
+  }
+  for (const Value* input : traced_.inputs)
+    graph.inputs.push_back({values_.at(input), {graph_dtype(dtype_of(input)), shape_of(input)}});
+  graph.nodes = std::move(nodes_);
+  return graph;
+}
+
+std::string TraceWalk::new_value() {
+  std::string name = "v";
+  return name += std::to_string(++made_values_);
+}
+
+void TraceWalk::add(graph::Node node, const std::vector<const Value*>& outputs) {
   node.name = unique(node.name);
   taken_.insert(node.name);
-  node.outputs = {"v" + std::to_string(nodes_.size() + 1)};
-  if (output != nullptr) values_[output] = node.outputs[0];
+  node.outputs.clear();
+  for (const Value* output : outputs) {
+    node.outputs.push_back(new_value());
+    if (output != nullptr) values_[output] = node.outputs.back();
+  }
   nodes_.push_back(std::move(node));
 }
 
@@ -144,14 +216,14 @@ void TraceWalk::add_call(const Node* node, const LayerCall& call) {
                   .outputs = {},
                   .attributes = std::move(attributes)};
   taken_.erase(name);  // it is its own
-  add(std::move(out), node->output(0));
+  add(std::move(out), std::vector<const Value*>{node->output(0)});
 }
 
 /// The name of a layer's input; the relu in front of it is a node of its own.
 std::string TraceWalk::input_of(const LayerCall& call, const std::string& layer) {
   const std::string& x = name_of(call.input);
   if (!call.layer->has_relu_input()) return x;
-  add(graph::make_node(layer + ".relu", graph::Relu{}, {x}, {}), nullptr);
+  add(graph::make_node(layer + ".relu", graph::Relu{}, {x}, {}), std::vector<const Value*>{nullptr});
   return nodes_.back().outputs[0];
 }
 
@@ -169,8 +241,8 @@ std::string TraceWalk::unique(std::string name) const {
   return name;
 }
 
-void TraceWalk::pass_through(const Node* node) {
-  values_[node->output(0)] = name_of(node->input(0));
+void TraceWalk::pass_through(const Value* input, const Value* output) {
+  values_[output] = name_of(input);
 }
 
 std::string TraceWalk::made_name(const std::string& op) const {
@@ -197,15 +269,6 @@ const std::string& TraceWalk::name_of(const Value* value) const {
   return found->second;
 }
 
-std::vector<std::int64_t> TraceWalk::integers(const Node* node, std::size_t input, const char* what) const {
-  const Node* list = node->input(input)->node();
-  if (list->kind() != jit::prim::ListConstruct) return constant<std::vector<std::int64_t>>(node, input, what);
-  std::vector<std::int64_t> values;
-  for (std::size_t i = 0; i < list->inputs().size(); ++i)
-    values.push_back(constant<std::int64_t>(list, i, what));
-  return values;
-}
-
 graph::Pair TraceWalk::pair(const Node* node, std::size_t input, const char* what) const {
   const std::vector<std::int64_t> values = integers(node, input, what);
   TORCH_CHECK(values.size() == 1 || values.size() == 2, "[export] ", node->kind().toQualString(),
@@ -215,23 +278,6 @@ graph::Pair TraceWalk::pair(const Node* node, std::size_t input, const char* wha
 
 graph::Pair TraceWalk::strides(const Node* node, std::size_t input, const graph::Pair& kernel) const {
   return integers(node, input, "strides").empty() ? kernel : pair(node, input, "strides");
-}
-
-torch::Tensor TraceWalk::tensor(const Node* node, std::size_t input, const char* what) const {
-  const auto parameter = traced_.tensors.find(node->input(input));
-  if (parameter != traced_.tensors.end()) return parameter->second;
-  const auto constant = jit::toIValue(node->input(input));
-  TORCH_CHECK(constant.has_value(), "[export] after ", previous(), ": expected ", what, " of ",
-              node->kind().toQualString(), " to be a parameter or a constant, got a computed one");
-  return constant->isNone() ? torch::Tensor() : constant->toTensor();
-}
-
-std::vector<std::int64_t> TraceWalk::sizes_of(const Value* value) const {
-  const auto type = value->type()->cast<c10::TensorType>();
-  const auto sizes = type == nullptr ? std::nullopt : type->sizes().concrete_sizes();
-  TORCH_CHECK(sizes.has_value(), "[export] ", value->debugName(), ": expected a tensor of known shape, got ",
-              value->type()->str());
-  return *sizes;
 }
 
 }  // namespace samebits

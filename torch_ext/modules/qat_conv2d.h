@@ -45,6 +45,10 @@ class QATConv2dImpl : public QATLayer {
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;
 
+  /// For graphs: a layer on tensors that it owns, or that others own.
+  QATConv2dImpl(const LayerProduct& product, torch::Tensor weight_of, torch::Tensor bias_of, bool owns)
+      : QATLayer("QATConv2d", product, std::move(weight_of), std::move(bias_of), owns) {}
+
  private:
   QATConv2dImpl(const QATConv2dImpl& other, torch::Tensor weight, torch::Tensor bias);
 };

@@ -10,14 +10,19 @@ using torch::Tensor;
 
 QATLayer::QATLayer(std::string name, Tensor initial_weight, Tensor initial_bias,
                    std::optional<LayerConfig> own_config, const LayerProduct& product)
-    : torch::nn::Module(name), own_config_(std::move(own_config)) {
-  const bool trains_weight = initial_weight.requires_grad();
-  weight = register_parameter("weight", std::move(initial_weight), trains_weight);
-  const bool trains_bias = initial_bias.defined() && initial_bias.requires_grad();
-  bias = register_parameter("bias", std::move(initial_bias), trains_bias);
+    : QATLayer(std::move(name), product, std::move(initial_weight), std::move(initial_bias), /*owns=*/true) {
+  own_config_ = std::move(own_config);
+  if (own_config_.has_value()) quantizer_->set_config(*own_config_);
+}
+
+QATLayer::QATLayer(std::string name, const LayerProduct& product, Tensor weight_of, Tensor bias_of, bool owns)
+    : torch::nn::Module(name), weight(std::move(weight_of)), bias(std::move(bias_of)) {
+  if (owns) {
+    weight = register_parameter("weight", weight, weight.requires_grad());
+    bias = register_parameter("bias", bias, bias.defined() && bias.requires_grad());
+  }
   auto input = register_module("input", std::make_shared<ActivationQuantizer>(ActivationConfig()));
   quantizer_ = std::make_unique<LayerQuantizer>(product, std::move(input), std::move(name));
-  if (own_config_.has_value()) quantizer_->set_config(*own_config_);
 }
 
 QATLayer::~QATLayer() = default;
@@ -97,6 +102,12 @@ Tensor QATLayer::compute(const Tensor& x) {
   Tensor y = batch_norm_ == nullptr ? quantizer_->run(x, {weight, bias}) : normalized(x);
   LayerWatch::report(*this, x, y);
   return y;
+}
+
+Tensor QATLayer::compute(const Tensor& x, const Tensor& made_weight, const Tensor& made_bias) {
+  weight = made_weight;
+  bias = made_bias;
+  return compute(x);
 }
 
 void QATLayer::copy_to(QATLayer& copy, const std::optional<torch::Device>& device) const {

@@ -74,6 +74,10 @@ class QATLayer : public torch::nn::Module {
   torch::Tensor float_forward(const torch::Tensor& x) const;
 
   // For the library itself: types of torch_ext/quantizer, csrc and quant.
+  /// forward of every layer: computes by state, and reports to LayerWatch.
+  torch::Tensor compute(const torch::Tensor& x);
+  /// The same of a layer whose parameters are made anew in each forward, and are kept until the next.
+  torch::Tensor compute(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
   LayerQuantizer& quantizer() const { return *quantizer_; }
   ActivationQuantizer& input() const;
   /// The grid of the weight as it is now, and the weight on it. Throw c10::Error that names the layer when
@@ -85,11 +89,13 @@ class QATLayer : public torch::nn::Module {
   /// Parameters keep their requires_grad.
   QATLayer(std::string name, torch::Tensor initial_weight, torch::Tensor initial_bias,
            std::optional<LayerConfig> own_config, const LayerProduct& product);
+  /// A layer of a graph. `owns`: the tensors are its parameters; else they are another module's, or undefined until
+  /// the first call.
+  QATLayer(std::string name, const LayerProduct& product, torch::Tensor weight_of, torch::Tensor bias_of,
+           bool owns);
 
   /// A batch norm of the layer's own, the child "bn".
   void add_batch_norm(const torch::nn::BatchNormOptions& options);
-  /// forward of every layer: computes by state, and reports to LayerWatch.
-  torch::Tensor compute(const torch::Tensor& x);
   /// Gives a copy this layer's scheme, state, mode, gradient flags, and a copy of its batch norm.
   void copy_to(QATLayer& copy, const std::optional<torch::Device>& device) const;
 

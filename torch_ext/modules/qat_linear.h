@@ -39,6 +39,10 @@ class QATLinearImpl : public QATLayer {
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;
 
+  /// For graphs: a layer on tensors that it owns, or that others own.
+  QATLinearImpl(const LayerProduct& product, torch::Tensor weight_of, torch::Tensor bias_of, bool owns)
+      : QATLayer("QATLinear", product, std::move(weight_of), std::move(bias_of), owns) {}
+
  private:
   QATLinearImpl(const QATLinearImpl& other, torch::Tensor weight, torch::Tensor bias);
 };

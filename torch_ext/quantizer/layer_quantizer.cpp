@@ -131,6 +131,7 @@ Tensor LayerQuantizer::run_float(const Tensor& x, const LayerParameters& paramet
 Tensor LayerQuantizer::multiply_floats(const Tensor& x, const LayerParameters& parameters) const {
   const auto& [weight, bias, channel_scale] = parameters;
   TORCH_INTERNAL_ASSERT(!channel_scale.defined());
+  if (product_.is_aten_linear) return at::linear(x, weight, optional(bias));
   if (!product_.window.has_value()) return torch::nn::functional::linear(x, weight, bias);
   const ops::Conv2dWindow& w = *product_.window;
   return torch::conv2d(x, weight, bias, w.stride, w.padding, w.dilation, w.groups);

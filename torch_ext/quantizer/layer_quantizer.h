@@ -21,6 +21,7 @@ namespace samebits {
 struct LayerProduct {
   std::optional<ops::Conv2dWindow> window;  // of a conv2d; none: linear
   bool has_relu_input = false;              // of max(x, 0)
+  bool is_aten_linear = false;              // in float: at::linear; else what torch::nn::Linear runs
 
   const char* kind() const { return window.has_value() ? "conv2d" : "linear"; }
   /// What messages call depth().

@@ -1,0 +1,258 @@
+// prepare() and convert() of a captured graph: its products become layers under their paths, with their parameters; what
+// cannot ship is named before any training, all at once.
+#include "tests/torch_ext/float_models.h"
+#include "tests/torch_ext/models.h"
+#include "torch_ext/capture.h"
+#include "torch_ext/convert.h"
+#include "torch_ext/verify.h"
+
+namespace samebits {
+namespace {
+
+using torch::Tensor;
+namespace nn = torch::nn;
+
+class PrepareGraph : public ModelTest {};
+
+/// Typed members, a 3-D linear, one without a bias, and a convolution in groups.
+struct Plain : nn::Module {
+  nn::Conv2d conv{nn::Conv2dOptions(2, 6, 3).padding(1)},
+      grouped{nn::Conv2dOptions(6, 6, 3).groups(2).bias(false)};
+  nn::Linear fc{54, 8}, out{nn::LinearOptions(8, 5).bias(false)};
+  Plain() {
+    register_module("conv", conv);
+    register_module("grouped", grouped);
+    register_module("fc", fc);
+    register_module("out", out);
+  }
+  Tensor forward(const Tensor& x) {
+    const Tensor y = torch::relu(grouped(torch::max_pool2d(torch::relu(conv(x)), 2)));
+    return out(torch::relu(fc(torch::dropout(torch::avg_pool2d(y, 1).flatten(1), 0.2, is_training()))));
+  }
+};
+
+Tensor images(std::int64_t n) {
+  return torch::randn({n, 2, 10, 10});
+}
+
+template <class Model>
+void train(Model& model, torch::optim::Optimizer& optimizer, int steps,
+           const std::function<Tensor()>& batch) {
+  model.train();
+  for (int i = 0; i < steps; ++i) {
+    optimizer.zero_grad();
+    model.forward(batch()).square().mean().backward();
+    optimizer.step();
+  }
+}
+
+TEST_F(PrepareGraph, MakesLayersOfTypedMembersWithTheirParameters) {
+  const auto net = std::make_shared<Plain>();
+  GraphModule graph = capture(*net, images(3));
+  const auto names = graph->named_parameters().keys();
+  Prepared prepared = prepare(graph, QConfig::preset("w4a8"), images(3));
+  EXPECT_EQ(
+      prepared.report(),
+      "layer    kind    weight            input        result\n"
+      "conv     conv2d  int4 per channel  int8 affine  converted (groups became channels: conv2d has none)\n"
+      "grouped  conv2d  int4 per channel  int8 affine  converted (groups became channels: conv2d has none)\n"
+      "fc       linear  int4 groups of 32  int8 affine  converted\n"
+      "out      linear  int4 groups of 32  int8 affine  converted\n");
+  EXPECT_EQ(graph->named_parameters().keys(), names);
+  for (const auto& each : net->named_parameters())
+    EXPECT_TRUE(graph->named_parameters()[each.key()].is_same(each.value())) << each.key();
+  EXPECT_NE(graph->named_modules("", false)["fc"]->as<QATLinear>(), nullptr);
+  EXPECT_NE(graph->named_modules("", false)["conv"]->as<QATConv2d>(), nullptr);
+}
+
+TEST_F(PrepareGraph, ComputesTheModelsBitsWhileItsLayersAreFloat) {
+  for (const auto& c : float_models::all()) {
+    if (c.name != "resnet" && c.name != "lstm") continue;  // others have operators that ship other bits
+    SCOPED_TRACE(c.name);
+    torch::manual_seed(2);
+    const auto net = c.make();
+    const ModelRef ref{*net, [&](const Tensors& in) { return Tensors{c.forward(*net, in[0])}; }};
+    GraphModule graph = capture(ref, {c.batch(3)});
+    Prepared prepared = prepare(graph, QConfig(), Tensors{c.batch(3)}, {.strict = false});
+    prepared.set_state(QuantizerState::kFloat);
+    const Tensor x = c.batch(5);
+    net->eval();
+    graph->eval();
+    const Tensor want = c.forward(*net, x), got = graph->forward(x);
+    EXPECT_TRUE(same_bits(want, got));
+    want.square().mean().backward();
+    std::vector<Tensor> gradients;
+    for (const Tensor& each : net->parameters())
+      gradients.push_back(each.grad().defined() ? each.grad().clone() : Tensor());
+    net->zero_grad();
+    got.square().mean().backward();
+    for (std::size_t i = 0; i < gradients.size(); ++i)
+      EXPECT_TRUE(!gradients[i].defined() || same_bits(gradients[i], net->parameters()[i].grad()))
+          << net->named_parameters().keys()[i];
+  }
+}
+
+TEST_F(PrepareGraph, ShipsTheBitsItTrainedOn) {
+  const auto net = std::make_shared<Plain>();
+  torch::optim::SGD optimizer(net->parameters(), torch::optim::SGDOptions(0.05).momentum(0.9));
+  GraphModule graph = capture(*net, images(3));
+  train(*graph, optimizer, 3, [] { return images(8); });
+  Prepared prepared = prepare(graph, QConfig::preset("int8"), images(3), /*observe_steps=*/3);
+  train(*graph, optimizer, 8, [] { return images(8); });
+  EXPECT_EQ(prepared.state(), QuantizerState::kQuantizing);
+  prepared.freeze();
+  const QuantizedModel quantized = convert(graph, images(3));
+  quantized.save(folder_ / "net.samebits");
+  EXPECT_EQ(verify(graph, folder_ / "net.samebits", {images(50)}).text(),
+            "net.samebits: 0 of 250 logits differ (50 images)");
+}
+
+TEST_F(PrepareGraph, TrainsAsTheSameModelOfModulesDoes) {
+  struct Modules : nn::Module {
+    QATLinear a, b;
+    Modules(nn::Linear first, nn::Linear second)
+        : a(std::make_shared<QATLinearImpl>(*first)), b(std::make_shared<QATLinearImpl>(*second)) {
+      register_module("a", a);
+      register_module("b", b);
+    }
+    Tensor forward(const Tensor& x) { return b(torch::relu(a(x))); }
+  };
+  struct Floats : nn::Module {
+    nn::Linear a{6, 12}, b{12, 4};
+    Floats() {
+      register_module("a", a);
+      register_module("b", b);
+    }
+    Tensor forward(const Tensor& x) { return b(torch::relu(a(x))); }
+  };
+  torch::manual_seed(4);
+  Floats net;
+  torch::manual_seed(4);
+  Floats twin;
+  Modules modules(twin.a, twin.b);
+  GraphModule graph = capture(net, torch::randn({3, 6}));
+  const Tensor example = torch::randn({3, 6});
+  prepare(graph, QConfig(), example, 2);
+  prepare(modules, QConfig(), example, 2);
+  torch::optim::SGD first(graph->parameters(), 0.1), second(modules.parameters(), 0.1);
+  const auto batches = [n = 0]() mutable {
+    torch::manual_seed(100 + n++);
+    return torch::randn({8, 6});
+  };
+  train(*graph, first, 6, batches);
+  train(modules, second, 6, batches);
+  for (const auto& each : modules.named_parameters())
+    EXPECT_TRUE(same_bits(each.value(), graph->named_parameters()[each.key()])) << each.key();
+}
+
+/// Weights that are views, made anew, shared, and of other names than weight and bias.
+struct Functional : nn::Module {
+  Tensor packed = register_parameter("packed_weight", torch::randn({12, 6}) * 0.3);
+  Tensor packed_bias = register_parameter("packed_bias", torch::randn({12}));
+  Tensor shared = register_parameter("shared", torch::randn({6, 6}) * 0.3);
+  Tensor forward(const Tensor& x) {
+    const auto weights = packed.chunk(2, 0);
+    const auto biases = packed_bias.chunk(2, 0);
+    const Tensor a = torch::linear(x, weights[0], biases[0]),
+                 b = torch::linear(torch::relu(x), weights[1], biases[1]);
+    const Tensor both = torch::linear(x, packed, packed_bias);
+    return torch::linear(torch::relu(torch::linear(torch::relu(a + b), shared)), shared) +
+           torch::linear(both, packed.t());
+  }
+};
+
+TEST_F(PrepareGraph, TakesWeightsThatAreViewsAndShared) {
+  Functional net;
+  GraphModule graph = capture(net, torch::randn({3, 6}));
+  const auto names = graph->named_parameters().keys();
+  Prepared prepared = prepare(graph, QConfig(), torch::randn({3, 6}), /*observe_steps=*/2);
+  std::vector<std::string> paths;
+  for (const LayerStatus& each : prepared.statuses()) paths.push_back(each.path);
+  EXPECT_THAT(paths, testing::ElementsAre("product", "product_", "packed", "product__", "shared_layer"));
+  EXPECT_EQ(graph->named_parameters().keys(), names);
+  torch::optim::SGD optimizer(net.parameters(), 0.01);
+  const Tensor before = net.packed.detach().clone();
+  train(*graph, optimizer, 5, [] { return torch::randn({8, 6}); });
+  EXPECT_FALSE(same_bits(before, net.packed));
+  prepared.freeze();
+  convert(graph, torch::randn({3, 6})).save(folder_ / "net.samebits");
+  EXPECT_EQ(verify(graph, folder_ / "net.samebits", {torch::randn({50, 6})}).differing, 0);
+}
+
+/// Operators that no graph has.
+struct Strange : nn::Module {
+  nn::Linear a{6, 6}, b{6, 6};
+  nn::Sequential inner{nn::Linear(6, 6)};
+  Strange() {
+    register_module("a", a);
+    register_module("b", b);
+    register_module("inner", inner);
+  }
+  Tensor forward(const Tensor& x) {
+    return inner->forward(torch::erfinv(torch::lgamma(b(torch::erfinv(a(x)))).sigmoid()));
+  }
+};
+
+TEST_F(PrepareGraph, NamesAllThatCannotShipBeforeAnyTraining) {
+  Strange net;
+  GraphModule graph = capture(net, torch::rand({3, 6}));
+  const auto modules = graph->named_modules("", false).keys();
+  const std::string message = error_of([&] { prepare(graph, QConfig(), torch::rand({3, 6})); });
+  EXPECT_THAT(message, testing::StartsWith("[prepare] model: expected operators that ship, got "));
+  EXPECT_THAT(message, testing::HasSubstr("\n  aten::erfinv: expected one of "));
+  EXPECT_THAT(message, testing::HasSubstr("\n  aten::lgamma: expected one of "));
+  // As it was.
+  EXPECT_EQ(graph->named_modules("", false).keys(), modules);
+  EXPECT_TRUE(same_bits(net.forward(torch::ones({2, 6})), graph->forward(torch::ones({2, 6}))));
+  Prepared prepared =
+      prepare(graph, QConfig(), Tensors{torch::rand({3, 6})}, {.observe_steps = 1, .strict = false});
+  EXPECT_GE(prepared.unshippable().size(), 3u);
+  EXPECT_THAT(prepared.report(), testing::HasSubstr("cannot ship\n  aten::erfinv: expected one of "));
+  torch::optim::SGD optimizer(net.parameters(), 0.001);
+  graph->train();
+  for (int i = 0; i < 3; ++i) graph->forward(torch::rand({4, 6})).sum().backward();
+  EXPECT_EQ(prepared.state(), QuantizerState::kQuantizing);
+}
+
+TEST_F(PrepareGraph, LeavesFloatWhatTheConfigurationSkips) {
+  const auto net = std::make_shared<Plain>();
+  GraphModule graph = capture(*net, images(3));
+  QConfig config;
+  LayerConfig skip;
+  skip.skip = true;
+  config.layers.emplace_back("conv", skip);
+  Prepared prepared = prepare(graph, config, images(3));
+  EXPECT_THAT(prepared.report(),
+              testing::HasSubstr("conv     conv2d                                 skipped (the configuration "
+                                 "skips it)\n"));
+  calibrate(graph, prepared, {images(8), images(8)});
+  convert(graph, images(3)).save(folder_ / "net.samebits");
+  EXPECT_EQ(verify(graph, folder_ / "net.samebits", {images(20)}).differing, 0);
+  config.layers.emplace_back("fcc", skip);
+  GraphModule other = capture(*net, images(3));
+  EXPECT_EQ(error_of([&] { prepare(other, config, images(3)); }),
+            "[prepare] layers.fcc: expected the name of a layer or a glob that matches one, got no match; "
+            "the nearest "
+            "layer is \"fc\"");
+}
+
+TEST_F(PrepareGraph, MakesLayersOfAttentionOfTorch) {
+  const float_models::Case c = float_models::all()[4];
+  const auto net = c.make();
+  GraphModule graph = capture(
+      ModelRef{*net, [&](const Tensors& in) { return Tensors{c.forward(*net, in[0])}; }}, {c.batch(3)});
+  const auto names = graph->named_parameters().keys();
+  const Prepared prepared = prepare(graph, QConfig(), Tensors{c.batch(3)}, {.strict = false});
+  std::vector<std::string> paths;
+  for (const LayerStatus& each : prepared.statuses()) paths.push_back(each.path);
+  EXPECT_THAT(paths,
+              testing::UnorderedElementsAre("embed", "fc", "encoder.layers.0.self_attn.in_proj",
+                                            "encoder.layers.0.self_attn.out_proj", "encoder.layers.0.linear1",
+                                            "encoder.layers.0.linear2", "encoder.layers.1.self_attn.in_proj",
+                                            "encoder.layers.1.self_attn.out_proj", "encoder.layers.1.linear1",
+                                            "encoder.layers.1.linear2"));
+  EXPECT_EQ(graph->named_parameters().keys(), names);
+}
+
+}  // namespace
+}  // namespace samebits

@@ -1,0 +1,37 @@
+// A graph's products as layers and its float operators as those that ship: what prepare() does to a GraphModule
+// before it treats it like any model of QAT layers.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "torch_ext/graph/program/program.h"
+#include "torch_ext/graph_module.h"
+
+namespace samebits {
+
+/// A product that stays what it is, and why.
+struct RefusedLayer {
+  std::string path, op, why;
+};
+
+class GraphPreparation {
+ public:
+  /// Changes the graph, and runs it once so that layers know the weights that are made in each forward.
+  GraphPreparation(GraphModuleImpl& graph, const Tensors& examples);
+  /// Puts the graph back as it was, unless keep() was called.
+  ~GraphPreparation();
+  GraphPreparation(const GraphPreparation&) = delete;
+  GraphPreparation& operator=(const GraphPreparation&) = delete;
+  void keep() { before_.reset(); }
+
+  const std::vector<RefusedLayer>& refused() const { return refused_; }
+
+ private:
+  GraphModuleImpl& graph_;
+  std::unique_ptr<Program> before_;
+  std::vector<RefusedLayer> refused_;
+};
+
+}  // namespace samebits
