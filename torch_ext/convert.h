@@ -24,12 +24,12 @@ class QuantizedModel {
   graph::Graph graph_;
 };
 
-/// Traces the model in eval mode, at two sizes of the batch, and makes a node of each layer, its weight as codes
-/// or, where the layer was skipped, as floats, and of each operator between them (graph/operators.inc; dropout
-/// disappears). Then runs the graph beside the model, on the example and on another batch, and compares the
-/// bits. Throws c10::Error that names the layer or the operator: one that is unknown, a layer that is neither
-/// quantizing, frozen nor skipped, a write through a view, a branch on values, or the first node that differs.
-/// Modes, buffers and random numbers are as they were before.
+/// Traces the model in eval mode, at two sizes of the batch, and makes a node of each layer, its weight as
+/// codes or, where the layer was skipped, as floats, and of each operator between them (graph/operators.inc;
+/// dropout disappears). Then runs the graph beside the model, on the example and on another batch, and
+/// compares the bits. Throws c10::Error that names the layer or the operator: one that is unknown, a layer
+/// that is neither quantizing, frozen nor skipped, a write through a view, a branch on values, or the first
+/// node that differs. Modes, buffers and random numbers are as they were before.
 QuantizedModel convert(const ModelRef& model, const Tensors& examples, const std::string& name = "model");
 template <class Model>
 QuantizedModel convert(Model& model, const Tensors& examples, const std::string& name = "model") {

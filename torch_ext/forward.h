@@ -84,8 +84,8 @@ Tensors call(Model& model, const Tensors& inputs, std::index_sequence<N...>) {
 
 }  // namespace forward_details
 
-/// `model` is a module whose forward takes up to six tensors, or one vector of them, and gives tensors: one, a
-/// tuple, a vector, or tuples of these, flattened; or the holder of such a module (torch::nn::Sequential,
+/// `model` is a module whose forward takes up to six tensors, or one vector of them, and gives tensors: one,
+/// a tuple, a vector, or tuples of these, flattened; or the holder of such a module (torch::nn::Sequential,
 /// QATLinear).
 template <class Model>
 ModelRef model_ref(Model& model) {

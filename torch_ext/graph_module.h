@@ -1,5 +1,5 @@
-// A model as a graph that trains: what capture() and load_pt2() give, and what prepare() and convert() take like
-// any other module.
+// A model as a graph that trains: what capture() and load_pt2() give, and what prepare() and convert() take
+// like any other module.
 #pragma once
 
 #include <torch/nn.h>
@@ -20,14 +20,14 @@ class ProgramStep;
 
 class GraphModuleImpl : public torch::nn::Module {
  public:
-  /// A module of the program's tensors, under their names. With `like` it has that module's submodules, in their
-  /// order and modes, so that parameters() and saved files are that module's. Throws c10::Error that names the
-  /// node where an operator is unknown.
+  /// A module of the program's tensors, under their names. With `like` it has that module's submodules, in
+  /// their order and modes, so that parameters() and saved files are that module's. Throws c10::Error that
+  /// names the node where an operator is unknown.
   explicit GraphModuleImpl(Program program, const torch::nn::Module* like = nullptr);
   ~GraphModuleImpl() override;
 
-  /// The results for the inputs, flat. Throws c10::Error where an input is not of the shape that the graph was made
-  /// for; the batch, and where it was asked for the sequence, is free.
+  /// The results for the inputs, flat. Throws c10::Error where an input is not of the shape that the graph
+  /// was made for; the batch, and where it was asked for the sequence, is free.
   Tensors forward(const Tensors& inputs);
   /// The same of a graph with these inputs and one result.
   torch::Tensor forward(const torch::Tensor& x) { return one_of(Tensors{x}); }
@@ -36,8 +36,9 @@ class GraphModuleImpl : public torch::nn::Module {
     return one_of(Tensors{x, more...});
   }
 
-  /// eval(): no dropout, running statistics are read and not written; each operator follows the submodule that it
-  /// belongs to. Throws c10::Error that names an operator which draws random numbers whatever the mode.
+  /// eval(): no dropout, running statistics are read and not written; each operator follows the submodule
+  /// that it belongs to. Throws c10::Error that names an operator which draws random numbers whatever the
+  /// mode.
   void train(bool on = true) override;
 
   // Constants and devices that are written in the graph go along with the parameters.
@@ -60,8 +61,8 @@ class GraphModuleImpl : public torch::nn::Module {
   // For the library itself.
 
   const Program& program() const { return *program_; }
-  /// Takes another program of the same inputs and outputs: with layers, which become submodules at their nodes'
-  /// scope, or without the ones that there were.
+  /// Takes another program of the same inputs and outputs: with layers, which become submodules at their
+  /// nodes' scope, or without the ones that there were.
   void set_program(Program program);
   DynamicAxes axes() const;
   /// Gives the submodules the modes of those of the same paths.

@@ -38,7 +38,8 @@ struct PrepareOptions {
 /// A prepared model's layers: what prepare() returns. Shares the layers with the model.
 class Prepared {
  public:
-  /// A table: layer, kind, weight, input, and converted or skipped (why); then every operator that cannot ship.
+  /// A table: layer, kind, weight, input, and converted or skipped (why); then every operator that cannot
+  /// ship.
   std::string report() const;
 
   const std::vector<std::shared_ptr<QATLayer>>& layers() const { return layers_; }
@@ -74,11 +75,11 @@ class Prepared {
   std::shared_ptr<StepFlags> flags_;
 };
 
-/// Sets up every layer by `config` and leaves it observing. Runs the examples a few times, in eval mode. Throws
-/// c10::Error when a layer is not reached by them, an exception of the configuration matches no layer, a
-/// torch::nn::Linear or Conv2d cannot be converted, unless the configuration skips it, or, with `strict`, when
-/// operators of a GraphModule cannot ship, all of them at once; the model computes what it did before then. What of
-/// another model cannot ship is in report().
+/// Sets up every layer by `config` and leaves it observing. Runs the examples a few times, in eval mode.
+/// Throws c10::Error when a layer is not reached by them, an exception of the configuration matches no layer,
+/// a torch::nn::Linear or Conv2d cannot be converted, unless the configuration skips it, or, with `strict`,
+/// when operators of a GraphModule cannot ship, all of them at once; the model computes what it did before
+/// then. What of another model cannot ship is in report().
 Prepared prepare(const ModelRef& model, const QConfig& config, const Tensors& examples,
                  const PrepareOptions& options = {});
 template <class Model>

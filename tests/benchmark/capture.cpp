@@ -1,5 +1,5 @@
-// A training step of a captured graph against the step of the module that it was captured from, and what a node of a
-// graph costs beside the operator that it calls: chains of operators on eight floats.
+// A training step of a captured graph against the step of the module that it was captured from, and what a
+// node of a graph costs beside the operator that it calls: chains of operators on eight floats.
 #include <malloc.h>
 #include <torch/torch.h>
 

@@ -1,4 +1,5 @@
-// Interpreter::run() allocates nothing once it has seen the shapes: operator new of this whole program counts.
+// Interpreter::run() allocates nothing once it has seen the shapes: operator new of this whole program
+// counts.
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -138,7 +138,8 @@ TEST(Interpreter, TakesOneArrayAnInput) {
             "[runtime] z: expected batch 2 as in x, got shape [3, 64] for [batch, 64]");
 }
 
-/// Tokens [batch, sequence] and a mask of them: rows of a table, with positions, masked, the last one of each.
+/// Tokens [batch, sequence] and a mask of them: rows of a table, with positions, masked, the last one of
+/// each.
 Graph graph_of_tokens() {
   std::mt19937 random(12);
   const graph::ConstantTensor positions{.shape = {9, 4}, .floats = graph::random_floats(36, random)};

@@ -1,5 +1,5 @@
-// runtime/memory_plan.h: values that live at the same time never share memory, others do, for random schedules
-// and by hand.
+// runtime/memory_plan.h: values that live at the same time never share memory, others do, for random
+// schedules and by hand.
 #include "runtime/memory_plan.h"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
-// runtime/schedule.h: what is folded and what is not, by hand and for random graphs, whose results are checked
-// against the oracle.
+// runtime/schedule.h: what is folded and what is not, by hand and for random graphs, whose results are
+// checked against the oracle.
 #include "runtime/schedule.h"
 
 #include <gmock/gmock.h>

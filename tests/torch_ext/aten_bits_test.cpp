@@ -1,5 +1,6 @@
-// ATen's operators that a graph takes as they are have the runtime's bits: every case of tests/graph/op_cases.h
-// of an operator below, run by ATen. What is not below runs an operator of ours in training too.
+// ATen's operators that a graph takes as they are have the runtime's bits: every case of
+// tests/graph/op_cases.h of an operator below, run by ATen. What is not below runs an operator of ours in
+// training too.
 #include <gmock/gmock.h>
 #include <torch/torch.h>
 

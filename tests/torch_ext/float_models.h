@@ -1,4 +1,5 @@
-// Models as users of LibTorch write them: nothing in here knows of this library. Each gives a batch of inputs.
+// Models as users of LibTorch write them: nothing in here knows of this library. Each gives a batch of
+// inputs.
 #pragma once
 
 #include <torch/torch.h>

@@ -1,5 +1,5 @@
-// prepare() and convert() of a captured graph: its products become layers under their paths, with their parameters; what
-// cannot ship is named before any training, all at once.
+// prepare() and convert() of a captured graph: its products become layers under their paths, with their
+// parameters; what cannot ship is named before any training, all at once.
 #include "tests/torch_ext/float_models.h"
 #include "tests/torch_ext/models.h"
 #include "torch_ext/capture.h"

@@ -1,5 +1,5 @@
-// load_pt2(): archives of torch.export.save compute what Python computes, bit for bit, and what cannot be loaded is
-// refused by name. tests/torch_ext/pt2_models.py writes the archives and what Python gives.
+// load_pt2(): archives of torch.export.save compute what Python computes, bit for bit, and what cannot be
+// loaded is refused by name. tests/torch_ext/pt2_models.py writes the archives and what Python gives.
 #include "torch_ext/load_pt2.h"
 
 #include <cstdlib>

@@ -1,5 +1,5 @@
-// training/readers/csv.h and csv_arrays.h: what RFC 4180 allows is read, everything else is refused by row and
-// column.
+// training/readers/csv.h and csv_arrays.h: what RFC 4180 allows is read, everything else is refused by row
+// and column.
 #include "training/readers/csv.h"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
-// A graph's products as layers and its float operators as those that ship: what prepare() does to a GraphModule
-// before it treats it like any model of QAT layers.
+// A graph's products as layers and its float operators as those that ship: what prepare() does to a
+// GraphModule before it treats it like any model of QAT layers.
 #pragma once
 
 #include <memory>

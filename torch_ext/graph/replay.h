@@ -12,8 +12,8 @@ std::vector<runtime::Array> arrays_of(const Tensors& tensors);
 torch::Tensor tensor_of(const runtime::Array& array);
 
 /// Throws c10::Error that names the first node that differs unless the graph gives the bits of the model for
-/// the examples, whose results are `expected`, and for another batch of other values: what a trace cannot show
-/// (a branch on a value, a size that was baked in, a change behind its back) shows there.
+/// the examples, whose results are `expected`, and for another batch of other values: what a trace cannot
+/// show (a branch on a value, a size that was baked in, a change behind its back) shows there.
 void check_replay(const ModelRef& model, const graph::Graph& graph, const Tensors& examples,
                   const Tensors& expected);
 

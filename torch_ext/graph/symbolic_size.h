@@ -1,4 +1,5 @@
-// A size of a traced model, in symbols: wider than a graph's sizes, since a model may flatten batch and sequence.
+// A size of a traced model, in symbols: wider than a graph's sizes, since a model may flatten batch and
+// sequence.
 #pragma once
 
 #include "graph/types.h"

@@ -37,8 +37,8 @@ struct TracedModel {
 };
 
 /// Runs the model on the examples in the mode that it is in, and on other values at other sizes of the batch
-/// and, where the axes name sequences, of the sequence. Throws c10::Error when a result does not depend on the
-/// examples, or the runs do not take the same way through the model.
+/// and, where the axes name sequences, of the sequence. Throws c10::Error when a result does not depend on
+/// the examples, or the runs do not take the same way through the model.
 TracedModel trace(const ModelRef& model, const Tensors& examples);
 
 /// Other values at another size: `extra` items more in the batch, and steps in the sequence. The values are

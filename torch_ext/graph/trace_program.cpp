@@ -33,8 +33,8 @@ bool any_with_gradient(const jit::Node* node) {
   return false;
 }
 
-/// Whether a result has no gradient though it is made of what has one: none was asked for there. The tracer sees
-/// _convolution below autograd, where nothing tells.
+/// Whether a result has no gradient though it is made of what has one: none was asked for there. The tracer
+/// sees _convolution below autograd, where nothing tells.
 bool is_without_gradients(const jit::Node* node) {
   return std::string(node->kind().toQualString()) != "aten::_convolution" &&
          std::ranges::any_of(node->outputs(), is_floating) &&

@@ -7,8 +7,8 @@
 
 namespace samebits {
 
-/// Every operator of the trace, sizes in symbols, with the scope that its parameters tell. Throws c10::Error that
-/// names what is no operator, or a size that follows the batch in no simple way.
+/// Every operator of the trace, sizes in symbols, with the scope that its parameters tell. Throws c10::Error
+/// that names what is no operator, or a size that follows the batch in no simple way.
 Program program_of(const TracedModel& traced, const torch::nn::Module& module);
 
 }  // namespace samebits

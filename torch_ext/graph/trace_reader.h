@@ -28,7 +28,8 @@ class TraceWalk {
 
   TraceWalk(const TracedModel& traced, const ModelRef& model);
 
-  /// Adds every node between the inputs and the results. Throws c10::Error that names what cannot be exported.
+  /// Adds every node between the inputs and the results. Throws c10::Error that names what cannot be
+  /// exported.
   graph::Graph read(const std::string& name);
 
   /// Every operator between the inputs and the results that read() would refuse, layers aside.
@@ -83,8 +84,8 @@ class TraceWalk {
   torch::ScalarType dtype_of(const Value* value) const;
   /// Whether the value is computed from the model's inputs.
   bool is_from_input(const Value* value) const { return from_input_.count(value) != 0; }
-  /// A tensor that is not: a parameter, a buffer, a constant or what is made of these alone, the same for every
-  /// batch. `what` it is, for the message. Undefined where the input is None.
+  /// A tensor that is not: a parameter, a buffer, a constant or what is made of these alone, the same for
+  /// every batch. `what` it is, for the message. Undefined where the input is None.
   torch::Tensor tensor(const Node* node, std::size_t input, const char* what) const;
 
  private:

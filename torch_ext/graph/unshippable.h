@@ -14,8 +14,8 @@ struct Unshippable {
   std::string why;    // from "expected" on
 };
 
-/// Traces the model in eval mode and reads every operator as convert() does. Layers count as what ships. A model that
-/// cannot be traced is one entry.
+/// Traces the model in eval mode and reads every operator as convert() does. Layers count as what ships. A
+/// model that cannot be traced is one entry.
 std::vector<Unshippable> unshippable_operators(const ModelRef& model, const Tensors& examples);
 
 }  // namespace samebits

@@ -89,8 +89,8 @@ class QATLayer : public torch::nn::Module {
   /// Parameters keep their requires_grad.
   QATLayer(std::string name, torch::Tensor initial_weight, torch::Tensor initial_bias,
            std::optional<LayerConfig> own_config, const LayerProduct& product);
-  /// A layer of a graph. `owns`: the tensors are its parameters; else they are another module's, or undefined until
-  /// the first call.
+  /// A layer of a graph. `owns`: the tensors are its parameters; else they are another module's, or undefined
+  /// until the first call.
   QATLayer(std::string name, const LayerProduct& product, torch::Tensor weight_of, torch::Tensor bias_of,
            bool owns);
 

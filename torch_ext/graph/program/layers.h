@@ -29,8 +29,8 @@ struct LayerSite {
 /// parameters alone.
 std::vector<LayerSite> find_layers(const Program& program, const torch::nn::Module& root);
 
-/// The program with QATLinear and QATConv2d in place of the sites' nodes: one for all sites of the same path, weight
-/// and product. Weights that are made anew in each forward go to the layer with each call.
+/// The program with QATLinear and QATConv2d in place of the sites' nodes: one for all sites of the same path,
+/// weight and product. Weights that are made anew in each forward go to the layer with each call.
 Program with_layers(const Program& program, const std::vector<LayerSite>& sites);
 
 }  // namespace samebits

@@ -12,8 +12,8 @@ namespace samebits {
 /// {"features.0", "weight"} of "features.0.weight".
 std::pair<std::string, std::string> parted(const std::string& path);
 
-/// Gives `target` submodules like those of `source`, in their order and modes, each with the same parameters and
-/// buffers; a module that is registered twice is one module there too.
+/// Gives `target` submodules like those of `source`, in their order and modes, each with the same parameters
+/// and buffers; a module that is registered twice is one module there too.
 void mirror(const torch::nn::Module& source, torch::nn::Module& target);
 
 /// The module at `path` below `root`, made where there is none.

@@ -52,8 +52,8 @@ std::optional<std::vector<ProgramArgument>> exact_arguments(const ProgramNode& n
   return arguments;
 }
 
-/// Whether the node writes to memory that another node may read: its own input elsewhere, an input of the model, or
-/// what its input is a view of.
+/// Whether the node writes to memory that another node may read: its own input elsewhere, an input of the
+/// model, or what its input is a view of.
 bool writes_what_is_read(Program& program, const ProgramNode& node, const c10::FunctionSchema& schema) {
   if (!schema.is_mutable()) return false;
   const ProgramValue* self = node.arguments[0].value();

@@ -8,12 +8,12 @@
 
 namespace samebits {
 
-/// `_convolution`, which a trace shows, as conv1d to conv3d or transposed ones: without the settings of the moment
-/// of tracing.
+/// `_convolution`, which a trace shows, as conv1d to conv3d or transposed ones: without the settings of the
+/// moment of tracing.
 void use_public_convolutions(Program& program);
 
-/// Operators whose bits are their library's, by those that have ours (`exact`: from ATen kind to operator), where
-/// the arguments say the same; in place only where nobody else sees what they write to.
+/// Operators whose bits are their library's, by those that have ours (`exact`: from ATen kind to operator),
+/// where the arguments say the same; in place only where nobody else sees what they write to.
 void use_exact_operators(Program& program, const std::map<std::string, std::string>& exact);
 
 /// Removes views of parameters that nobody reads any more.

@@ -22,8 +22,8 @@ NamedTensors named_state(const torch::nn::Module& module, const Program& program
 
 /// Throws std::runtime_error that names the path, or a tensor of a dtype that the format does not have.
 void write_state(const std::filesystem::path& path, const NamedTensors& tensors);
-/// Copies the file's values into `tensors`. Throws std::runtime_error that names a tensor which is missing, unknown
-/// or of another shape or dtype; then nothing is changed.
+/// Copies the file's values into `tensors`. Throws std::runtime_error that names a tensor which is missing,
+/// unknown or of another shape or dtype; then nothing is changed.
 void read_state(const std::filesystem::path& path, const NamedTensors& tensors);
 
 }  // namespace samebits

@@ -24,8 +24,8 @@ struct ProgramRun {
 
 class ProgramStep {
  public:
-  /// `scope` is the module whose train() and eval() the node follows. Throws c10::Error that names the node where
-  /// the operator is unknown or an argument does not fit its schema.
+  /// `scope` is the module whose train() and eval() the node follows. Throws c10::Error that names the node
+  /// where the operator is unknown or an argument does not fit its schema.
   ProgramStep(const ProgramNode& node, const Program& program, const torch::nn::Module& scope);
 
   /// Takes its arguments from the run and leaves its results there. Throws c10::Error that names the node.

@@ -1,4 +1,5 @@
-// The entries of an archive of torch.export.save: a zip with the graph as JSON and each storage as plain bytes.
+// The entries of an archive of torch.export.save: a zip with the graph as JSON and each storage as plain
+// bytes.
 #pragma once
 
 #include <ATen/core/Tensor.h>

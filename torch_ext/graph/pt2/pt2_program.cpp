@@ -38,8 +38,8 @@ std::string scope_of(const json& metadata) {
   return path.find_first_of("[]()_") == 0 ? "" : path;
 }
 
-/// The symbol of {"as_expr": {"expr_str": "Symbol('s17', positive=True, integer=True)"}} or "s17"; empty: more than
-/// one symbol.
+/// The symbol of {"as_expr": {"expr_str": "Symbol('s17', positive=True, integer=True)"}} or "s17"; empty:
+/// more than one symbol.
 std::string symbol_of(const json& size) {
   static const std::regex kSymbol("Symbol\\('([A-Za-z_0-9]+)'[^()]*\\)|([A-Za-z_][A-Za-z_0-9]*)");
   const std::string text = size.at("as_expr").at("expr_str");
@@ -186,8 +186,8 @@ class Reader {
     return values;
   }
 
-  /// A `with torch.no_grad()` block is a subgraph. Its nodes join the others, so that layers in it are found like
-  /// any other.
+  /// A `with torch.no_grad()` block is a subgraph. Its nodes join the others, so that layers in it are found
+  /// like any other.
   void inline_block(const json& j, Scope& scope) {
     const json& inputs = j.at("inputs");  // the mode, the subgraph, its inputs
     const json& graph = inputs.at(1).at("arg").at("as_graph").at("graph");

@@ -6,7 +6,8 @@
 
 namespace samebits::pt2 {
 
-/// Throws std::runtime_error that names the node, with its module and its line in Python, and what is not supported.
+/// Throws std::runtime_error that names the node, with its module and its line in Python, and what is not
+/// supported.
 Program program_of(Archive& archive);
 
 }  // namespace samebits::pt2
