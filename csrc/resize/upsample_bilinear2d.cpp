@@ -111,7 +111,7 @@ struct UpsampleFunction : torch::autograd::Function<UpsampleFunction> {
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const Tensor& grad_y = grads[0];
     std::optional<double> height, width;
-    if (context->saved_data.contains("factors")) {
+    if (context->saved_data.find("factors") != context->saved_data.end()) {
       const std::vector<double> factors = context->saved_data["factors"].toDoubleVector();
       height = factors[0];
       width = factors[1];
