@@ -507,4 +507,6 @@ def conv_cases() -> Iterator[Case]:
 
 
 def all_cases() -> list[Case]:
-    return [*layer_cases(), *conv_cases(), *quantize_cases(), *observe_cases(), *format_cases()]
+    from float_cases import float_cases  # which is made of what stands above
+
+    return [*layer_cases(), *conv_cases(), *float_cases(), *quantize_cases(), *observe_cases(), *format_cases()]
