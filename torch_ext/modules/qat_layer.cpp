@@ -86,7 +86,7 @@ Tensor QATLayer::float_forward(const Tensor& x) const {
 }
 
 Tensor QATLayer::normalized(const Tensor& x) {
-  if (!batch_norm_->uses_batch_statistics(is_training()) && quantizer_->computes_what_ships(x)) {
+  if (!batch_norm_->uses_batch_statistics(is_training()) && quantizer_->computes_what_ships()) {
     const FoldedBatchNorm folded = batch_norm_->folded(bias);
     return quantizer_->run(x, {weight, folded.bias, folded.scale});
   }

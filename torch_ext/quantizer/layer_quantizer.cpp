@@ -112,7 +112,7 @@ bool LayerQuantizer::is_on_integers() const {
   return input_->state() == QuantizerState::kQuantizing || input_->state() == QuantizerState::kFrozen;
 }
 
-bool LayerQuantizer::computes_what_ships(const Tensor& x) const {
+bool LayerQuantizer::computes_what_ships() const {
   return is_on_integers() || (is_skipped_ && !input_->is_training());
 }
 
@@ -120,8 +120,8 @@ Tensor LayerQuantizer::run(const Tensor& x, const LayerParameters& parameters) {
   if (is_on_integers()) return multiply_codes(x, parameters);
   const Tensor input = product_.has_relu_input ? std::get<0>(ops::relu(x)) : x;
   input_->observe(input, path_, *flags_);
-  return computes_what_ships(x) ? multiply_floats_exactly(input, parameters)
-                                : multiply_floats(input, parameters);
+  return computes_what_ships() ? multiply_floats_exactly(input, parameters)
+                               : multiply_floats(input, parameters);
 }
 
 Tensor LayerQuantizer::run_float(const Tensor& x, const LayerParameters& parameters) const {

@@ -75,7 +75,7 @@ class LayerQuantizer {
 
   /// Whether run() computes the bits that ship: on integers, or as a float layer in eval mode. Only then does
   /// it take factors of channels.
-  bool computes_what_ships(const torch::Tensor& x) const;
+  bool computes_what_ships() const;
   /// y of x, by state; observes while the state moves.
   torch::Tensor run(const torch::Tensor& x, const LayerParameters& parameters);
   /// y in float32 on the parameters as they are, the relu of the input included.
