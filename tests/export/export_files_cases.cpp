@@ -48,6 +48,9 @@ class Floats : public graph::ArraySink {
     }
     floats(name, weight.shape, values);
   }
+  void constant(const std::string& name, const graph::ConstantTensor& tensor) override {
+    floats(name, tensor.shape, tensor.floats);
+  }
   void floats(const std::string& name, const graph::Sizes& shape, const std::vector<float>& values) override {
     file.tensors[name] = tensor(shape, values);
   }
