@@ -70,9 +70,9 @@ Tensor upsampled(const graph::UpsampleNearest2d& upsample, const Tensor& x) {
   return at::upsample_nearest2d(x, upsample.size, 1.0 / upsample.step_height, 1.0 / upsample.step_width);
 }
 
-#define SAMEBITS_ATEN(op, expression)                                                 \
-  {                                                                                   \
-    op, [](const Node& n, const Tensors& x) -> Tensor { return (void)n, expression; } \
+#define SAMEBITS_ATEN(op, expression)                                                          \
+  {                                                                                            \
+    op, [](const Node& n, const Tensors& x) -> Tensor { return (void)n, (void)x, expression; } \
   }
 const std::vector<AtenRow>& rows() {
   static const std::vector<AtenRow> kRows = {
@@ -103,7 +103,7 @@ const std::vector<AtenRow>& rows() {
 }
 #undef SAMEBITS_ATEN
 
-Tensor tensor_of(const runtime::Array& array) {
+Tensor as_tensor(const runtime::Array& array) {
   const auto dtype = array.dtype == graph::Dtype::kFloat32 ? at::kFloat
                      : array.dtype == graph::Dtype::kInt64 ? at::kLong
                                                            : at::kBool;
@@ -136,9 +136,9 @@ TEST(AtenBits, AreTheRuntimesForEveryOperatorThatAGraphTakesAsItIs) {
       for (const graph::InputKind& kind : c.kinds) limits.push_back(kind.limit);
       const std::vector<runtime::Array> inputs = runtime::random_inputs(graph, 7, 11, limits);
       Tensors x;
-      for (const runtime::Array& input : inputs) x.push_back(tensor_of(input));
+      for (const runtime::Array& input : inputs) x.push_back(as_tensor(input));
       runtime::Interpreter interpreter(graph, 2);
-      expect_same(tensor_of(interpreter.run(inputs)[0]), row.run(graph.nodes[0], x));
+      expect_same(as_tensor(interpreter.run(inputs)[0]), row.run(graph.nodes[0], x));
     }
   }
 }
