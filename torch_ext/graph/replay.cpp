@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include <cstring>
+
 #include "export/verify/verify_report.h"
 #include "graph/operator.h"
 #include "runtime/interpreter.h"
@@ -24,7 +26,10 @@ Tensors cloned(const Tensors& tensors) {  // a forward may write to its input
 
 bool same(const std::vector<runtime::Array>& want, const std::vector<runtime::Array>& got) {
   for (std::size_t i = 0; i < want.size(); ++i)
-    if (want[i].shape != got[i].shape || differences(want[i].values, got[i].values).count != 0) return false;
+    if (want[i].shape != got[i].shape || want[i].dtype != got[i].dtype ||
+        want[i].integers != got[i].integers || want[i].flags != got[i].flags ||
+        differences(want[i].values, got[i].values).count != 0)
+      return false;
   return true;
 }
 
@@ -51,9 +56,16 @@ void compare(const ModelRef& model, runtime::Interpreter& interpreter, const Ten
 
 runtime::Array array_of(const torch::Tensor& x_any) {
   const torch::Tensor x = x_any.detach().contiguous();
-  TORCH_CHECK(x.is_cpu() && x.scalar_type() == torch::kFloat,
-              "[runtime] x: expected float32 on the CPU, got ", x.scalar_type(), " on ", x.device());
-  return {x.sizes().vec(), {x.const_data_ptr<float>(), x.const_data_ptr<float>() + x.numel()}};
+  const torch::ScalarType type = x.scalar_type();
+  TORCH_CHECK(x.is_cpu() && (type == torch::kFloat || type == torch::kLong || type == torch::kBool),
+              "[runtime] x: expected float32, int64 or bool on the CPU, got ", type, " on ", x.device());
+  runtime::Array array{.shape = x.sizes().vec()};
+  array.dtype = type == torch::kFloat  ? graph::Dtype::kFloat32
+                : type == torch::kLong ? graph::Dtype::kInt64
+                                       : graph::Dtype::kBool;
+  array.resize(static_cast<std::size_t>(x.numel()));
+  if (x.numel() > 0) std::memcpy(array.data(), x.const_data_ptr(), x.nbytes());
+  return array;
 }
 
 std::vector<runtime::Array> arrays_of(const Tensors& tensors) {
@@ -63,7 +75,12 @@ std::vector<runtime::Array> arrays_of(const Tensors& tensors) {
 }
 
 torch::Tensor tensor_of(const runtime::Array& array) {
-  return torch::tensor(array.values).reshape(array.shape);
+  const torch::ScalarType type = array.dtype == graph::Dtype::kFloat32 ? torch::kFloat
+                                 : array.dtype == graph::Dtype::kInt64 ? torch::kLong
+                                                                       : torch::kBool;
+  torch::Tensor tensor = torch::empty(array.shape, type);
+  if (tensor.numel() > 0) std::memcpy(tensor.mutable_data_ptr(), array.data(), tensor.nbytes());
+  return tensor;
 }
 
 std::map<std::string, graph::FloatTensor> layer_outputs(const ModelRef& model, const graph::Graph& graph,
