@@ -149,7 +149,7 @@ def test_the_table_of_layers_is_printed_before_the_export(trained):
     rows = [re.split(r"  +", line) for line in lines[table + 1 : table + 1 + len(trained.layers)]]
     assert [row[0] for row in rows] == trained.layers
     assert all(row[-1] == "converted" for row in rows)
-    assert lines[-2:] == ["exporting", "verifying on 100 test images"]
+    assert lines[-2:] == ["exporting", "verifying on 100 test examples"]
 
 
 def test_progress_on_a_terminal_is_redrawn_in_place(samebits, data):

@@ -13,7 +13,8 @@ TEXT = (ROOT / "docs/guides/own_data.md").read_text(encoding="utf-8")
 
 
 def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    every = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    return [text for name, text in every if name == language]
 
 
 EXPERIMENTS = {re.match(r"name: (\w+)", block)[1]: block for block in blocks("yaml")}

@@ -1,6 +1,8 @@
 // samebits eval: loss and metric of a run's model on its test set.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 
 #include "training/commands/commands.h"
@@ -24,8 +26,16 @@ int eval(const Arguments& arguments) {
                                 ? evaluate_package(opened.run.package(), *opened.task, batch_size)
                                 : evaluate(opened.trained.model, *opened.task, batch_size);
   const Metric metric = opened.task->metric();
-  std::printf("%-10s%s\nloss      %.4f\nexamples  %s\n", metric.name, metric.text(result.score).c_str(),
-              result.loss, thousands_text(opened.task->test().size()).c_str());
+  // Names in a column, two spaces before what they are.
+  const int width = std::max(10, static_cast<int>(std::strlen(metric.name)) + 2);
+  const auto line = [&](const char* name, const std::string& value) {
+    std::printf("%-*s%s\n", width, name, value.c_str());
+  };
+  char loss[32];
+  std::snprintf(loss, sizeof(loss), "%.4f", result.loss);
+  line(metric.name, metric.text(result.score));
+  line("loss", loss);
+  line("examples", thousands_text(opened.task->test().size()));
   return kDone;
 }
 
