@@ -170,7 +170,8 @@ LayerStatus status_of(const QATLayer& layer, const LayerConfig& asked) {
   return status;
 }
 
-/// Adds to the layers' notes which batch norms they have joined.
+/// Adds to the layers' notes which batch norms they have joined. A join has a layer and a batch norm's path.
+template <class Join>
 void note_joins(const std::vector<Join>& joins, std::vector<LayerStatus>& statuses,
                 const std::map<const QATLayer*, std::string>& paths) {
   for (const Join& join : joins)
@@ -300,6 +301,7 @@ Prepared prepare(const ModelRef& model, const QConfig& config, const Tensors& ex
   }
   prepared.statuses_.insert(prepared.statuses_.end(), plan.skipped.begin(), plan.skipped.end());
   note_joins(plan.joins, prepared.statuses_, plan.paths);
+  if (graph.has_value()) note_joins(graph->joined(), prepared.statuses_, plan.paths);
   for (const auto& [layer, path] : plan.paths)
     if (layer->batch_norm() != nullptr) prepared.batch_norms_.push_back(layer->batch_norm());
   return prepared;

@@ -214,6 +214,57 @@ TEST_F(PrepareGraph, NamesAllThatCannotShipBeforeAnyTraining) {
   EXPECT_EQ(prepared.state(), QuantizerState::kQuantizing);
 }
 
+/// Batch norms behind a convolution and a linear layer, behind one whose output is read twice, and of a relu.
+struct Normed : nn::Module {
+  nn::Conv2d conv{nn::Conv2dOptions(2, 6, 3).padding(1)}, branch{nn::Conv2dOptions(6, 6, 1).bias(false)};
+  nn::BatchNorm2d norm{6}, of_branch{6}, of_relu{6};
+  nn::Linear fc{150, 8}, out{8, 5};
+  nn::BatchNorm1d of_rows{nn::BatchNormOptions(8).affine(false)};
+  Normed() {
+    register_module("conv", conv);
+    register_module("branch", branch);
+    register_module("norm", norm);
+    register_module("of_branch", of_branch);
+    register_module("of_relu", of_relu);
+    register_module("fc", fc);
+    register_module("of_rows", of_rows);
+    register_module("out", out);
+  }
+  Tensor forward(const Tensor& x) {
+    const Tensor first = of_relu(torch::relu(norm(conv(x)))), second = branch(first);
+    const Tensor y = torch::max_pool2d(of_branch(second) + second, 2);
+    return out(torch::relu(of_rows(fc(y.flatten(1)))));
+  }
+};
+
+TEST_F(PrepareGraph, JoinsBatchNormsThatAloneReadALayerAndNamesThem) {
+  const auto net = std::make_shared<Normed>();
+  GraphModule graph = capture(*net, images(3));
+  const auto names = graph->named_parameters().keys();
+  Prepared prepared = prepare(graph, QConfig(), Tensors{images(3)}, {.observe_steps = 2, .strict = false});
+  EXPECT_THAT(prepared.report(),
+              testing::HasSubstr("conv    conv2d  int8 per channel  int8 affine  converted "
+                                 "(with batch norm norm)\n"));
+  EXPECT_THAT(prepared.report(), testing::HasSubstr("(with batch norm of_rows)\n"));
+  EXPECT_THAT(prepared.report(), testing::Not(testing::HasSubstr("of_branch")));
+  EXPECT_EQ(graph->named_parameters().keys(), names);
+
+  torch::optim::SGD optimizer(net->parameters(), 0.01);
+  train(graph, optimizer, 4, [] { return images(8); });
+  EXPECT_EQ(prepared.state(), QuantizerState::kQuantizing);
+  EXPECT_EQ(net->norm->num_batches_tracked.item<std::int64_t>(), 4);  // each step once
+  EXPECT_FALSE(torch::equal(net->of_rows->running_mean, torch::zeros({8})));
+  prepared.freeze();
+  prepared.freeze_bn();
+  const Tensor x = images(5);
+  for (const char* path : {"of_branch", "of_relu"}) graph->named_modules()[path]->eval();
+  const Tensor trained = graph->forward(x);
+  graph->eval();
+  EXPECT_TRUE(torch::allclose(graph->forward(x), trained, 1e-4, 1e-5));
+  convert(graph, images(3)).save(folder_ / "net.samebits");
+  EXPECT_EQ(verify(graph, folder_ / "net.samebits", {images(20)}).differing, 0);
+}
+
 TEST_F(PrepareGraph, LeavesFloatWhatTheConfigurationSkips) {
   const auto net = std::make_shared<Plain>();
   GraphModule graph = capture(*net, images(3));

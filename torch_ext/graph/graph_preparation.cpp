@@ -1,10 +1,34 @@
 #include "torch_ext/graph/graph_preparation.h"
 
+#include <set>
+
 #include "torch_ext/graph/program/layers.h"
 #include "torch_ext/graph/program/rewrite.h"
 #include "torch_ext/graph/trace_reader.h"
+#include "torch_ext/modules/layer_watch.h"
+#include "torch_ext/modules/qat_layer.h"
 
 namespace samebits {
+namespace {
+
+/// Runs the graph once, in eval mode. Gives the layers whose outputs have their channels in the second dimension,
+/// where a batch norm wants them: convolutions, and linear layers of rows.
+std::set<const QATLayer*> layers_of_channels(GraphModuleImpl& graph, const Tensors& examples) {
+  std::set<const QATLayer*> layers, others;
+  const EvalGuard eval(graph);
+  const torch::NoGradGuard no_grad;
+  const LayerWatch watch([&](const QATLayer& layer, const torch::Tensor&, const torch::Tensor& y) {
+    const bool is_linear = !layer.quantizer().product().window.has_value();
+    (is_linear && y.dim() != 2 ? others : layers).insert(&layer);
+  });
+  Tensors inputs;
+  for (const torch::Tensor& each : examples) inputs.push_back(each.clone());
+  graph.forward(inputs);
+  for (const QATLayer* each : others) layers.erase(each);
+  return layers;
+}
+
+}  // namespace
 
 GraphPreparation::GraphPreparation(GraphModuleImpl& graph, const Tensors& examples)
     : graph_(graph), before_(std::make_unique<Program>(graph.program())) {
@@ -14,14 +38,11 @@ GraphPreparation::GraphPreparation(GraphModuleImpl& graph, const Tensors& exampl
       refused_.push_back({site.path, graph.program().nodes[site.nodes.front()].op, site.refusal});
   Program changed = with_layers(graph.program(), sites);
   remove_unread_views(changed);
-  // Rewrites of what stands between the layers: before them, what becomes part of a layer.
+  graph.set_program(changed);
+  joined_ = join_batch_norms(changed, layers_of_channels(graph, examples));
+  // Rewrites of what stands between the layers: after what became part of one.
   use_exact_operators(changed, exact_operators());
   graph.set_program(std::move(changed));
-  const EvalGuard eval(graph);
-  const torch::NoGradGuard no_grad;
-  Tensors inputs;
-  for (const torch::Tensor& each : examples) inputs.push_back(each.clone());
-  graph.forward(inputs);
 }
 
 GraphPreparation::~GraphPreparation() {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "torch_ext/graph/program/batch_norms.h"
 #include "torch_ext/graph/program/program.h"
 #include "torch_ext/graph_module.h"
 
@@ -27,11 +28,14 @@ class GraphPreparation {
   void keep() { before_.reset(); }
 
   const std::vector<RefusedLayer>& refused() const { return refused_; }
+  /// Layers that batch norms became part of.
+  const std::vector<JoinedNode>& joined() const { return joined_; }
 
  private:
   GraphModuleImpl& graph_;
   std::unique_ptr<Program> before_;
   std::vector<RefusedLayer> refused_;
+  std::vector<JoinedNode> joined_;
 };
 
 }  // namespace samebits
