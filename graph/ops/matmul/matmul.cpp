@@ -28,7 +28,7 @@ TensorType infer(const Node& node, const Matmul& matmul, Types inputs) {
 }  // namespace
 
 const Operator& matmul() {
-  static const Operator kOperator = define<Matmul, infer>({.inputs = 2});
+  static const Operator kOperator = define<Matmul, infer>({.inputs = 2, .is_engines_own = true});
   return kOperator;
 }
 
