@@ -86,6 +86,13 @@ Tensor apply_cpu(const Tensor& x_any, string_view function, at::ArrayRef<double>
   return y;
 }
 
+/// ATen's silu_backward has no derivative of its own: where one is wanted, by operators that have.
+Tensor silu_gradient(const Tensor& grad, const Tensor& x) {
+  if (!at::GradMode::is_enabled()) return at::silu_backward(grad, x);
+  const Tensor sigmoid = at::sigmoid(x);
+  return grad * sigmoid * (1 + x * (1 - sigmoid));
+}
+
 /// By x or the result y, as ATen has them.
 Tensor gradient(const kernels::FunctionArgs& call, const Tensor& grad, const Tensor& x, const Tensor& y) {
   const auto [first, second, third] = call.scales;
@@ -101,7 +108,7 @@ Tensor gradient(const kernels::FunctionArgs& call, const Tensor& grad, const Ten
     case Function::kErf:
       return grad * (2 / std::sqrt(M_PI)) * at::exp(-x.square());
     case Function::kSilu:
-      return at::silu_backward(grad, x);
+      return silu_gradient(grad, x);
     case Function::kGelu:
       return at::gelu_backward(grad, x, "none");
     case Function::kGeluTanh:
