@@ -86,11 +86,16 @@ Tensor apply_cpu(const Tensor& x_any, string_view function, at::ArrayRef<double>
   return y;
 }
 
-/// ATen's silu_backward has no derivative of its own: where one is wanted, by operators that have.
+// ATen's backward of these two has no derivative of its own: where one is wanted, by operators that have.
 Tensor silu_gradient(const Tensor& grad, const Tensor& x) {
   if (!at::GradMode::is_enabled()) return at::silu_backward(grad, x);
   const Tensor sigmoid = at::sigmoid(x);
   return grad * sigmoid * (1 + x * (1 - sigmoid));
+}
+
+Tensor hardsigmoid_gradient(const Tensor& grad, const Tensor& x) {
+  if (!at::GradMode::is_enabled()) return at::hardsigmoid_backward(grad, x);
+  return grad * at::logical_and(x > -3, x < 3) / 6;
 }
 
 /// By x or the result y, as ATen has them.
@@ -118,7 +123,7 @@ Tensor gradient(const kernels::FunctionArgs& call, const Tensor& grad, const Ten
     case Function::kLeakyRelu:
       return at::leaky_relu_backward(grad, x, first, /*self_is_result=*/false);
     case Function::kHardsigmoid:
-      return at::hardsigmoid_backward(grad, x);
+      return hardsigmoid_gradient(grad, x);
     case Function::kHardswish:
       return at::hardswish_backward(grad, x);
     case Function::kSqrt:

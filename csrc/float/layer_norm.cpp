@@ -75,12 +75,14 @@ struct LayerNormFunction : torch::autograd::Function<LayerNormFunction> {
     context->save_for_backward({x, mean, rstd, tensor_or_none(weight), tensor_or_none(bias)});
     context->mark_non_differentiable({mean, rstd});
     context->saved_data["normalized_shape"] = normalized_shape.vec();
+    context->saved_data["eps"] = eps;
     return {y, mean, rstd};
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
     const Tensor &weight = saved[3], &bias = saved[4];
+    if (at::GradMode::is_enabled()) return differentiable(context, saved, grads[0]);
     // The context counts tensors that are there.
     const bool wants_weight = weight.defined() && context->needs_input_grad(1),
                wants_bias = bias.defined() && context->needs_input_grad(weight.defined() ? 2 : 1);
@@ -88,6 +90,23 @@ struct LayerNormFunction : torch::autograd::Function<LayerNormFunction> {
         grads[0], saved[0], context->saved_data["normalized_shape"].toIntVector(), saved[1], saved[2],
         optional_of(weight), optional_of(bias), {context->needs_input_grad(0), wants_weight, wants_bias});
     return {grad_x, Tensor(), grad_weight, grad_bias, Tensor()};
+  }
+
+  /// The derivative of ATen's backward wants a weight: what it computes, by operators that do not.
+  static variable_list differentiable(AutogradContext* context, const variable_list& saved,
+                                      const Tensor& grad) {
+    const Tensor &x = saved[0], &weight = saved[3], &bias = saved[4];
+    const auto count = static_cast<int64_t>(context->saved_data["normalized_shape"].toIntVector().size());
+    std::vector<int64_t> normalized, others;
+    for (int64_t dim = 0; dim < x.dim(); ++dim) (dim < x.dim() - count ? others : normalized).push_back(dim);
+    const auto mean = [&](const Tensor& t) { return t.mean(normalized, true); };
+    const auto over_rows = [&](const Tensor& t) { return others.empty() ? t : t.sum(others); };
+    const Tensor centered = x - mean(x);
+    const Tensor rstd = (mean(centered.square()) + context->saved_data["eps"].toDouble()).rsqrt();
+    const Tensor unit = centered * rstd, scaled = weight.defined() ? grad * weight : grad;
+    return {rstd * (scaled - mean(scaled) - unit * mean(scaled * unit)), Tensor(),
+            weight.defined() ? over_rows(grad * unit) : Tensor(), bias.defined() ? over_rows(grad) : Tensor(),
+            Tensor()};
   }
 };
 
