@@ -18,9 +18,21 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Tensors = std::tuple<Tensor, Tensor, Tensor>;
 
+namespace {
+
+/// The operator with ATen's schema.
+Tensor group_norm_as_aten(const Tensor& x, int64_t num_groups, const OptionalTensor& weight,
+                          const OptionalTensor& bias, double eps, bool /*cudnn_enabled*/) {
+  return std::get<0>(ops::native_group_norm(x, num_groups, weight, bias, eps));
+}
+
+}  // namespace
+
 Tensor group_norm(const Tensor& x, int64_t num_groups, const OptionalTensor& weight,
                   const OptionalTensor& bias, double eps) {
-  return std::get<0>(ops::native_group_norm(x, num_groups, weight, bias, eps));
+  // By its operator, which a trace shows.
+  static const auto op = find_op<decltype(group_norm_as_aten)>("samebits::group_norm");
+  return op.call(x, num_groups, weight, bias, eps, /*cudnn_enabled=*/true);
 }
 
 Tensors native_group_norm(const Tensor& x, int64_t num_groups, const OptionalTensor& weight,
@@ -30,12 +42,6 @@ Tensors native_group_norm(const Tensor& x, int64_t num_groups, const OptionalTen
 }
 
 namespace {
-
-/// The operator with ATen's schema.
-Tensor group_norm_as_aten(const Tensor& x, int64_t num_groups, const OptionalTensor& weight,
-                          const OptionalTensor& bias, double eps, bool /*cudnn_enabled*/) {
-  return ops::group_norm(x, num_groups, weight, bias, eps);
-}
 
 Tensors group_norm_meta(const Tensor& x, int64_t num_groups, const OptionalTensor& weight,
                         const OptionalTensor& bias, double /*eps*/) {

@@ -19,9 +19,21 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Tensors = std::tuple<Tensor, Tensor, Tensor>;
 
+namespace {
+
+/// The operator with ATen's schema.
+Tensor layer_norm_as_aten(const Tensor& x, IntArrayRef normalized_shape, const OptionalTensor& weight,
+                          const OptionalTensor& bias, double eps, bool /*cudnn_enable*/) {
+  return std::get<0>(ops::native_layer_norm(x, normalized_shape, weight, bias, eps));
+}
+
+}  // namespace
+
 Tensor layer_norm(const Tensor& x, IntArrayRef normalized_shape, const OptionalTensor& weight,
                   const OptionalTensor& bias, double eps) {
-  return std::get<0>(ops::native_layer_norm(x, normalized_shape, weight, bias, eps));
+  // By its operator, which a trace shows.
+  static const auto op = find_op<decltype(layer_norm_as_aten)>("samebits::layer_norm");
+  return op.call(x, normalized_shape, weight, bias, eps, /*cudnn_enable=*/true);
 }
 
 Tensors native_layer_norm(const Tensor& x, IntArrayRef normalized_shape, const OptionalTensor& weight,
@@ -31,12 +43,6 @@ Tensors native_layer_norm(const Tensor& x, IntArrayRef normalized_shape, const O
 }
 
 namespace {
-
-/// The operator with ATen's schema.
-Tensor layer_norm_as_aten(const Tensor& x, IntArrayRef normalized_shape, const OptionalTensor& weight,
-                          const OptionalTensor& bias, double eps, bool /*cudnn_enable*/) {
-  return ops::layer_norm(x, normalized_shape, weight, bias, eps);
-}
 
 Tensors layer_norm_meta(const Tensor& x, IntArrayRef normalized_shape, const OptionalTensor& weight,
                         const OptionalTensor& bias, double /*eps*/) {

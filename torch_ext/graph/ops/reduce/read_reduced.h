@@ -19,7 +19,7 @@ void read_reduced(TraceWalk& walk, const torch::jit::Node* node) {
     for (std::int64_t dim = 0; dim < rank; ++dim) dims.push_back(dim);
   std::sort(dims.begin(), dims.end());
   TORCH_CHECK(dims.back() - dims.front() + 1 == static_cast<std::int64_t>(dims.size()), "[export] ",
-              walk.made_name(A::kName), ": expected dimensions side by side, got ", dims,
+              walk.made_name(A::kName), ": expected dimensions side by side, got ", at::IntArrayRef(dims),
               "; permute the others out of the way");
   A attributes;
   attributes.first_dim = dims.front();
