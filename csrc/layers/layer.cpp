@@ -210,7 +210,7 @@ LayerGradients empty_gradients(const SavedLayer& saved, const Tensor& grad_y, co
   };
   return {empty(wanted[0], saved.x_codes.sym_sizes()), empty(wanted[1], saved.weight.sym_sizes()),
           empty(wanted[2], saved.weight.sym_sizes().slice(0, 1)),
-          empty(wanted[3], saved.weight.sym_sizes().slice(0, 1))};
+          empty(wanted[3] && saved.channel_scale.has_value(), saved.weight.sym_sizes().slice(0, 1))};
 }
 
 void check_saved_layer(const char* op, const SavedLayer& saved, const Tensor& grad_y,
