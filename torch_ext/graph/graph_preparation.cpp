@@ -11,8 +11,8 @@
 namespace samebits {
 namespace {
 
-/// Runs the graph once, in eval mode. Gives the layers whose outputs have their channels in the second dimension,
-/// where a batch norm wants them: convolutions, and linear layers of rows.
+/// Runs the graph once, in eval mode. Gives the layers whose outputs have their channels in the second
+/// dimension, where a batch norm wants them: convolutions, and linear layers of rows.
 std::set<const QATLayer*> layers_of_channels(GraphModuleImpl& graph, const Tensors& examples) {
   std::set<const QATLayer*> layers, others;
   const EvalGuard eval(graph);

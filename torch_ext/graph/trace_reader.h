@@ -47,6 +47,16 @@ class TraceWalk {
   void add(A attributes, const std::vector<const Value*>& inputs, const std::vector<const Value*>& outputs) {
     add(graph::make_node(made_name(A::kName), std::move(attributes), names_of(inputs), {}), outputs);
   }
+  /// Adds a node of values by their names, for what stands between those of the trace. Returns its output's.
+  template <class A>
+  std::string make(A attributes, std::vector<std::string> inputs) {
+    add(graph::make_node(made_name(A::kName), std::move(attributes), std::move(inputs), {}),
+        std::vector<const Value*>(1, nullptr));
+    return nodes_.back().outputs.front();
+  }
+  /// The name of a value that was read, and one for a value that a reader made.
+  const std::string& name_of(const Value* value) const;
+  void bind(const Value* output, std::string name) { values_[output] = std::move(name); }
   /// The output is the input as it is.
   void pass_through(const Node* node) { pass_through(node->input(0), node->output(0)); }
   void pass_through(const Value* input, const Value* output);
@@ -105,7 +115,6 @@ class TraceWalk {
   void add_call(const Node* node, const LayerCall& call);
   std::string input_of(const LayerCall& call, const std::string& layer);
   std::vector<std::string> names_of(const std::vector<const Value*>& values) const;
-  const std::string& name_of(const Value* value) const;
   std::string unique(std::string name) const;
   std::string layer_name(const QATLayer& layer);
 

@@ -23,7 +23,8 @@ std::optional<double> number(const ProgramArgument& argument) {
   return literal != nullptr && literal->isDouble() ? std::optional(literal->toDouble()) : std::nullopt;
 }
 
-/// A batch norm of these arguments that shares their tensors; null: a layer of `channels` outputs cannot join it.
+/// A batch norm of these arguments that shares their tensors; null: a layer of `channels` outputs cannot join
+/// it.
 std::shared_ptr<JoinedBatchNormImpl> batch_norm_of(const Program& program, const ProgramNode& node,
                                                    std::int64_t channels) {
   const auto argument = [&](std::size_t place) -> const ProgramArgument& { return node.arguments[place]; };

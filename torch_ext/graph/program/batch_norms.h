@@ -16,9 +16,10 @@ struct JoinedNode {
   std::string path;
 };
 
-/// Joins each batch norm with running statistics that alone reads what a layer gives, and removes its node. Only
-/// `candidates` may join: layers whose output has its channels in the second dimension. A layer that is called
-/// twice, or on a weight that each forward makes, joins none. The program goes on counting batches by itself.
+/// Joins each batch norm with running statistics that alone reads what a layer gives, and removes its node.
+/// Only `candidates` may join: layers whose output has its channels in the second dimension. A layer that is
+/// called twice, or on a weight that each forward makes, joins none. The program goes on counting batches by
+/// itself.
 std::vector<JoinedNode> join_batch_norms(Program& program, const std::set<const QATLayer*>& candidates);
 
 }  // namespace samebits
