@@ -285,19 +285,29 @@ TEST_F(CaptureOf, RefusesWhatAGraphCannotSay) {
          const Tensor y = m.a(in[0]);
          return Tensors{in[0].sum().item<float>() > 0 ? y.relu() : y.tanh()};
        },
-       "?" + advice},
-      {[](Written& m, const Tensors& in) { return Tensors{m.a(in[0]) * in[0].abs().max().item<float>()}; },
-       "?"},
+       "[trace] after aten::addmm in a: expected the same operators for every input, got aten::relu for one "
+       "and "
+       "aten::tanh for another" +
+           advice},
+      {[](Written& m, const Tensors& in) { return Tensors{m.a(in[0]) * in[0].max().item<float>()}; },
+       "[trace] aten::mul: expected constants that are the same for every input, got 1. and -1.; compute "
+       "with tensors "
+       "what depends on values or sizes (item() and numbers made of sizes are written down as they were)"},
       {[](Written& m, const Tensors& in) { return Tensors{m.is_training() ? m.a(in[0]) : m.b(in[0])}; },
-       "?" + hidden},
-      {[](Written& m, const Tensors& in) {
-         return Tensors{m.a(in[0]).view({3, 6})};
-       },
-       "?"},
+       "[capture] model: expected the graph to give what the model gives in eval mode, got other bits for a "
+       "batch of 4" +
+           hidden},
       {[](Written& m, const Tensors& in) {
          return Tensors{m.a(in[0]).repeat({in[0].size(0) * in[0].size(0), 1})};
        },
-       "?"},
+       "[capture] model: expected the graph to give what the model gives in training mode, got other bits "
+       "for a batch of "
+       "4" +
+           hidden},
+      {[](Written& m, const Tensors& in) {
+         return Tensors{m.a(in[0]).view({3, 6})};
+       },
+       "shape '[3, 6]' is invalid for input of size 30"},
   };
   for (const auto& c : cases) {
     Written model(c.forward);

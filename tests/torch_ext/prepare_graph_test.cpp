@@ -53,9 +53,9 @@ TEST_F(PrepareGraph, MakesLayersOfTypedMembersWithTheirParameters) {
   Prepared prepared = prepare(graph, QConfig::preset("w4a8"), images(3));
   EXPECT_EQ(
       prepared.report(),
-      "layer    kind    weight            input        result\n"
-      "conv     conv2d  int4 per channel  int8 affine  converted (groups became channels: conv2d has none)\n"
-      "grouped  conv2d  int4 per channel  int8 affine  converted (groups became channels: conv2d has none)\n"
+      "layer    kind    weight             input        result\n"
+      "conv     conv2d  int4 per channel   int8 affine  converted (groups became channels: conv2d has none)\n"
+      "grouped  conv2d  int4 per channel   int8 affine  converted (groups became channels: conv2d has none)\n"
       "fc       linear  int4 groups of 32  int8 affine  converted\n"
       "out      linear  int4 groups of 32  int8 affine  converted\n");
   EXPECT_EQ(graph->named_parameters().keys(), names);

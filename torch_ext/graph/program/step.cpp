@@ -23,7 +23,8 @@ IValue as_type(IValue value, const c10::TypePtr& type) {
   return tensor;
 }
 
-bool is_tensors(const ProgramArgument& argument) {
+/// Whether it holds no value of a run.
+bool is_constant(const ProgramArgument& argument) {
   bool has_values = false;
   for_each_item(argument, [&](const ProgramArgument& item) {
     has_values = has_values || item.value() != nullptr || std::holds_alternative<SymbolicSize>(item.is);
@@ -93,10 +94,11 @@ ProgramStep::ProgramStep(const ProgramNode& node, const Program& program, const 
 
 void ProgramStep::add_slot(const ProgramArgument& argument, const Program& program,
                            const c10::TypePtr& type) {
-  if (is_tensors(argument))
-    slots_.push_back({to_ivalue(with_tensors(argument, program), type, {}), nullptr, type});
+  ProgramArgument resolved = with_tensors(argument, program);
+  if (is_constant(resolved))
+    slots_.push_back({to_ivalue(resolved, type, {}), nullptr, type});
   else
-    slots_.push_back({IValue(), &argument, type});
+    slots_.push_back({IValue(), std::make_shared<ProgramArgument>(std::move(resolved)), type});
 }
 
 void ProgramStep::find_flags() {

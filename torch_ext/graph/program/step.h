@@ -42,7 +42,7 @@ class ProgramStep {
  private:
   struct Slot {
     c10::IValue constant;
-    const ProgramArgument* argument = nullptr;  // null: the constant
+    std::shared_ptr<const ProgramArgument> argument;  // null: the constant
     c10::TypePtr type;
   };
   struct Flag {  // an argument that eval() switches
