@@ -215,11 +215,11 @@ void GraphModuleImpl::pretty_print(std::ostream& stream) const {
 }
 
 void GraphModuleImpl::save_state(const std::filesystem::path& path) const {
-  write_state(path, named_state(*this, *program_));
+  write_state(path, named_state(*program_));
 }
 
 void GraphModuleImpl::load_state(const std::filesystem::path& path) {
-  read_state(path, named_state(*this, *program_));
+  read_state(path, named_state(*program_));
 }
 
 void GraphModuleImpl::adopt_modes(const torch::nn::Module& like) {

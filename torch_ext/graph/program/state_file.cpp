@@ -1,7 +1,5 @@
 #include "torch_ext/graph/program/state_file.h"
 
-#include <torch/nn/module.h>
-
 #include "io/error.h"
 #include "io/safetensors.h"
 
@@ -37,14 +35,11 @@ void check(const std::filesystem::path& path, const std::string& name, const io:
 
 }  // namespace
 
-NamedTensors named_state(const torch::nn::Module& module, const Program& program) {
+NamedTensors named_state(const Program& program) {
   NamedTensors tensors;
-  for (const auto& each : module.named_parameters()) tensors[each.key()] = each.value();
-  for (const auto& each : module.named_buffers()) tensors[each.key()] = each.value();
-  for (const ProgramTensorEntry& entry : program.tensors) {
-    if (entry.kind != ProgramTensorEntry::kConstant) tensors[entry.name] = entry.tensor;
-    if (!entry.is_persistent) tensors.erase(entry.name);
-  }
+  for (const ProgramTensorEntry& entry : program.tensors)
+    if (entry.kind != ProgramTensorEntry::kConstant && entry.is_persistent)
+      tensors[entry.name] = entry.tensor;
   return tensors;
 }
 

@@ -9,16 +9,12 @@
 
 #include "torch_ext/graph/program/program.h"
 
-namespace torch::nn {
-class Module;
-}
-
 namespace samebits {
 
 using NamedTensors = std::map<std::string, at::Tensor>;
 
-/// Every name of every parameter and buffer; tied ones share a tensor.
-NamedTensors named_state(const torch::nn::Module& module, const Program& program);
+/// Every name of every parameter and buffer that the source has, tied ones sharing a tensor; not the quantizers' state.
+NamedTensors named_state(const Program& program);
 
 /// Throws std::runtime_error that names the path, or a tensor of a dtype that the format does not have.
 void write_state(const std::filesystem::path& path, const NamedTensors& tensors);
