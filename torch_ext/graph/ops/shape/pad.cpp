@@ -22,8 +22,10 @@ float value_of(const TraceWalk& walk, const torch::jit::Node* node) {
 void read(TraceWalk& walk, const torch::jit::Node* node) {
   const std::size_t rank = walk.sizes_of(node->input(0)).size();
   const std::vector<std::int64_t> paddings = walk.integers(node, 1, "paddings");
-  graph::Pad pad{
-      .before = graph::Sizes(rank, 0), .after = graph::Sizes(rank, 0), .mode = mode_of(walk, node)};
+  graph::Pad pad;
+  pad.before.assign(rank, 0);
+  pad.after.assign(rank, 0);
+  pad.mode = mode_of(walk, node);
   if (pad.mode == graph::PadMode::kConstant) pad.value = value_of(walk, node);
   for (std::size_t i = 0; i + 1 < paddings.size(); i += 2) {  // the last dimension first
     pad.before[rank - 1 - i / 2] = paddings[i];
