@@ -178,7 +178,7 @@ TEST_F(ChannelScale, GradientsPassWhereNoClipBitStands) {
     const std::vector<Tensor> without = gradients_of(y, plain, grad_y);
     const std::vector<Tensor> with =
         gradients_of(c.run(scaled, at::full({c.layer.weight.size(0)}, -2.0f)).y, scaled, grad_y);
-    EXPECT_EQ(first_difference(with[0], without[0] * -2 + 0.0f), "");  // by a power of two: exact
+    EXPECT_EQ(first_difference(with[0] + 0.0f, without[0] * -2 + 0.0f), "");  // a power of two: exact
     EXPECT_EQ(first_difference(with[1] + 0.0f, without[1] * -2 + 0.0f), "");
     if (plain.bias.has_value()) {
       EXPECT_EQ(first_difference(with[2], without[2]), "");
@@ -205,8 +205,15 @@ TEST_F(ChannelScale, ComputesOnlyTheGradientsThatAreAskedFor) {
     for (int subset = 0; subset < 15; ++subset) {
       SCOPED_TRACE(c10::str(c.why, ", subset ", subset));
       const std::vector<Tensor> some = run(subset);
-      for (int i = 0; i < 4; ++i)
-        EXPECT_EQ(first_difference(some[i], subset & (1 << i) ? all[i] : Tensor()), "") << "gradient " << i;
+      for (int i = 0; i < 4; ++i) {
+        const bool is_wanted = subset & (1 << i);
+        if (is_wanted && i == 2 && all[i].defined() &&
+            !c.is_linear()) {  // ATen sums a bias alone differently
+          EXPECT_LT(largest_error(some[i], all[i]), 1e-6);
+        } else {
+          EXPECT_EQ(first_difference(some[i], is_wanted ? all[i] : Tensor()), "") << "gradient " << i;
+        }
+      }
     }
   }
 }
