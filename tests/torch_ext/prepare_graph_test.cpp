@@ -250,7 +250,7 @@ TEST_F(PrepareGraph, JoinsBatchNormsThatAloneReadALayerAndNamesThem) {
   EXPECT_EQ(graph->named_parameters().keys(), names);
 
   torch::optim::SGD optimizer(net->parameters(), 0.01);
-  train(graph, optimizer, 4, [] { return images(8); });
+  train(*graph, optimizer, 4, [] { return images(8); });
   EXPECT_EQ(prepared.state(), QuantizerState::kQuantizing);
   EXPECT_EQ(net->norm->num_batches_tracked.item<std::int64_t>(), 4);  // each step once
   EXPECT_FALSE(torch::equal(net->of_rows->running_mean, torch::zeros({8})));

@@ -2,6 +2,7 @@
 // batches and compares the bits, so that a case that converts is right.
 #include <gmock/gmock.h>
 
+#include "graph/operator.h"
 #include "tests/torch_ext/models.h"
 #include "torch_ext/convert.h"
 
@@ -24,7 +25,8 @@ std::string ops_of(Any::Forward forward, const Tensors& examples) {
   Any model(std::move(forward));
   const ModelRef ref{model, [&](const Tensors& inputs) { return model.forward(inputs); }, {}};
   std::string names;
-  for (const graph::Node& node : convert(ref, examples).graph().nodes)
+  const QuantizedModel quantized = convert(ref, examples);
+  for (const graph::Node& node : quantized.graph().nodes)
     names += (names.empty() ? "" : " ") + std::string(node.op->name);
   return names;
 }
