@@ -26,8 +26,10 @@ std::string ops_of(Any::Forward forward, const Tensors& examples) {
   const ModelRef ref{model, [&](const Tensors& inputs) { return model.forward(inputs); }, {}};
   std::string names;
   const QuantizedModel quantized = convert(ref, examples);
-  for (const graph::Node& node : quantized.graph().nodes)
-    names += (names.empty() ? "" : " ") + std::string(node.op->name);
+  for (const graph::Node& node : quantized.graph().nodes) {
+    if (!names.empty()) names += ' ';
+    names += node.op->name;
+  }
   return names;
 }
 
