@@ -119,7 +119,8 @@ Tensor matmul_matrices(const Tensor& a_any, const Tensor& b) {
   Tensor a = a_any.stride(-1) == 1 || a_any.size(-1) <= 1 ? a_any : a_any.contiguous();
   if (b.numel() == b.size(-1) * b.size(-2) && y.dim() == a.dim()) {
     // One b for all rows: one product.
-    multiply(a.reshape({-1, a.size(-1)}), b.reshape({b.size(-2), b.size(-1)}), y.view({-1, y.size(-1)}));
+    const int64_t rows = y.numel() / y.size(-1);  // a may have no elements
+    multiply(a.reshape({rows, a.size(-1)}), b.reshape({b.size(-2), b.size(-1)}), y.view({rows, y.size(-1)}));
   } else {
     multiply(a, b, y);
   }

@@ -14,7 +14,7 @@ namespace {
 struct DtypeName {
   const char *safetensors, *numpy;
 };
-constexpr DtypeName kDtypes[] = {{"I8", "|i1"}, {"F32", "<f4"}};
+constexpr DtypeName kDtypes[] = {{"I8", "|i1"}, {"F32", "<f4"}, {"I64", "<i8"}, {"BOOL", "|b1"}};
 
 std::string where(const std::filesystem::path& path) {
   return "[npz] " + path.string();
@@ -28,6 +28,8 @@ void export_npz(const graph::Graph& graph, const std::filesystem::path& path) {
   for (auto& [name, tensor] : plain.arrays.tensors) {
     const auto* dtype = std::find_if(std::begin(kDtypes), std::end(kDtypes),
                                      [&](const DtypeName& each) { return tensor.dtype == each.safetensors; });
+    if (dtype == std::end(kDtypes))
+      io::fail(where(path), ": ", name, ": expected float32, int64, int8 or bool, got ", tensor.dtype);
     file[name] = {dtype->numpy, std::move(tensor.shape), std::move(tensor.bytes)};
   }
   file[kGraphKey] = {

@@ -38,15 +38,17 @@ Tensor expected(const Tensor& a_any, const Tensor& b_any) {
   const Tensor a = (a_any.dim() == 1 ? a_any.unsqueeze(0) : a_any).contiguous();
   const Tensor b = (b_any.dim() == 1 ? b_any.unsqueeze(1) : b_any).contiguous();
   Tensor y = at::zeros_like(at::matmul(a, b));
+  if (y.numel() == 0) return at::zeros_like(at::matmul(a_any, b_any));
   Sizes batch = y.sizes().vec();
   batch.resize(batch.size() - 2);
+  const std::int64_t count = y.numel() / (y.size(-2) * y.size(-1));
   const auto matrices = [&](const Tensor& x) {
     Sizes sizes = batch;
     sizes.insert(sizes.end(), {x.size(-2), x.size(-1)});
-    return x.expand(sizes).reshape({-1, x.size(-2), x.size(-1)}).contiguous();
+    return x.expand(sizes).reshape({count, x.size(-2), x.size(-1)}).contiguous();
   };
   const Tensor all_a = matrices(a), all_b = matrices(b), all_y = y.view({-1, y.size(-2), y.size(-1)});
-  for (std::int64_t i = 0; i < all_y.size(0) && y.numel() > 0; ++i) {
+  for (std::int64_t i = 0; i < all_y.size(0); ++i) {
     const std::vector<float> rows = values_of<float>(all_a[i]), columns = values_of<float>(all_b[i].t());
     if (a.size(-1) == 0) continue;
     all_y[i].copy_(

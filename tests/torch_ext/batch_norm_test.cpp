@@ -385,6 +385,7 @@ TEST_F(BatchNorm, ReestimatesThoseThatNoLayerJoinedAndGivesThemTheirMomentumBack
 TEST_F(BatchNorm, ComesAlongWhenAModelIsCloned) {
   nn::Sequential model = cnn();
   Prepared prepared = prepared_cnn(model);
+  prepared.freeze();
   prepared.freeze_bn();
   const Tensor x = images(3), y = model->forward(x);
   const auto copy = std::dynamic_pointer_cast<nn::SequentialImpl>(model->clone());

@@ -6,8 +6,6 @@ namespace samebits::trace_ops {
 namespace {
 
 void read(TraceWalk& walk, const torch::jit::Node* node) {
-  TORCH_CHECK(node->inputs().size() == 3, "[export] after ", walk.previous(),
-              ": expected a size or factors of aten::upsample_nearest2d, got both");
   const auto [size, steps] = resize_steps(walk, node, 2, /*align_corners=*/false);
   graph::UpsampleNearest2d upsample{size, steps[0], steps[1]};
   const std::vector<std::int64_t> x = walk.sizes_of(node->input(0));
