@@ -24,7 +24,7 @@ endif()
 foreach(layer ${layers})
   install(DIRECTORY ${layer} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/samebits_layers FILES_MATCHING PATTERN "*.h"
     PATTERN "reference" EXCLUDE PATTERN "cpu" EXCLUDE PATTERN "cuda" EXCLUDE
-    PATTERN "onnx_builder.h" EXCLUDE PATTERN "yaml_tree.h" EXCLUDE)
+    PATTERN "*-inl.h" EXCLUDE PATTERN "onnx_builder.h" EXCLUDE PATTERN "yaml_tree.h" EXCLUDE)
 endforeach()
 
 if(TARGET samebits_run)

@@ -50,8 +50,8 @@ Tensor JoinedBatchNormImpl::normalize_by_running(const Tensor& y) const {
                            at::globalContext().userEnabledCuDNN());
 }
 
-// An operation a rounding: each is one of ATen's. Its float32 root may come from a vector library that is an ulp
-// off; the double's, rounded, is the root to the bit: none of a float lies so near to a midpoint.
+// An operation a rounding: each is one of ATen's. Its float32 root may come from a vector library that is an
+// ulp off; the double's, rounded, is the root to the bit: none of a float lies so near to a midpoint.
 FoldedBatchNorm JoinedBatchNormImpl::folded(const Tensor& layer_bias) const {
   const Tensor deviation = (running_var + options_.eps()).to(torch::kDouble).sqrt().to(torch::kFloat);
   const Tensor scale = (weight.defined() ? weight : torch::ones_like(deviation)) / deviation;

@@ -13,7 +13,8 @@ namespace samebits {
 
 using NamedTensors = std::map<std::string, at::Tensor>;
 
-/// Every name of every parameter and buffer that the source has, tied ones sharing a tensor; not the quantizers' state.
+/// Every name of every parameter and buffer that the source has, tied ones sharing a tensor; not the
+/// quantizers' state.
 NamedTensors named_state(const Program& program);
 
 /// Throws std::runtime_error that names the path, or a tensor of a dtype that the format does not have.
