@@ -57,7 +57,7 @@ def test_every_folder_says_what_belongs_there():
     sources = [path.rpartition("/")[0] for path in tracked_files() if re.search(r"\.(h|cpp|cu|cuh|py|sh|md|yaml)$", path)]
     # kernels/README.md explains the folders of a theme, graph/ops/README.md the themes of operators, tests/README.md
     # those that mirror another, and a project of examples/ is a program.
-    explained = re.compile(r"/(cpu|cuda|reference|int8|int4|bf16|ops)(/|$)|^tests/cuda_kernels/|^(tests/(?!benchmark|cuda|fuzz|python)|examples/|include/|python/)|^$")
+    explained = re.compile(r"/(cpu|cuda|reference|int8|int4|bf16|ops)(/|$)|^(tests/(?!benchmark|cuda|fuzz|python)|examples/|include/|python/)|^$")
     folders = {folder for folder in sources if not explained.search(folder) and not folder.startswith(".")}
     assert sorted(folder for folder in folders if not (ROOT / folder / "README.md").is_file()) == []
 
