@@ -8,6 +8,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -95,10 +96,31 @@ int run(std::vector<std::string> arguments, const fs::path& folder, const fs::pa
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+const char* dtype_name(torch::ScalarType type) {
+  if (type == torch::kFloat) return "F32";
+  TORCH_CHECK(type == torch::kLong || type == torch::kBool,
+              "[onnx] input: expected float32, int64 or bool, got ", type);
+  return type == torch::kLong ? "I64" : "BOOL";
+}
+
 io::TensorData data_of(const torch::Tensor& x_any) {
   const torch::Tensor x = x_any.contiguous();
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(x.const_data_ptr<float>());
-  return {"F32", x.sizes().vec(), {bytes, bytes + x.nbytes()}};
+  const auto* bytes = static_cast<const std::uint8_t*>(x.const_data_ptr());
+  return {dtype_name(x.scalar_type()), x.sizes().vec(), {bytes, bytes + x.nbytes()}};
+}
+
+/// "x", "x:1", …
+io::SafetensorsFile file_of(const std::vector<torch::Tensor>& tensors) {
+  io::SafetensorsFile file;
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    file.tensors[i == 0 ? "x" : "x:" + std::to_string(i)] = data_of(tensors[i]);
+  return file;
+}
+
+/// As many rows at a time as the runner takes by itself, or all.
+std::vector<std::string> options_of(const OnnxInputs& inputs) {
+  if (inputs.are_rows) return {};
+  return {"--batch", std::to_string(std::numeric_limits<std::int64_t>::max())};
 }
 
 torch::Tensor tensor_of(const io::TensorData& y, const fs::path& file) {
@@ -133,19 +155,16 @@ io::SafetensorsFile run_file(const fs::path& file, const io::SafetensorsFile& in
 
 }  // namespace
 
-torch::Tensor run_onnx(const fs::path& file, const torch::Tensor& x) {
-  io::SafetensorsFile input;
-  input.tensors["x"] = data_of(x);
-  return tensor_of(run_file(file, input, {}).tensors.at("y"), file);
+torch::Tensor run_onnx(const fs::path& file, const OnnxInputs& inputs) {
+  return tensor_of(run_file(file, file_of(inputs.tensors), options_of(inputs)).tensors.at("y"), file);
 }
 
-std::map<std::string, torch::Tensor> run_onnx_parts(const fs::path& file, const torch::Tensor& x,
+std::map<std::string, torch::Tensor> run_onnx_parts(const fs::path& file, const OnnxInputs& inputs,
                                                     const std::map<std::string, torch::Tensor>& given,
                                                     const std::map<std::string, torch::Tensor>& wanted) {
-  io::SafetensorsFile input;
-  input.tensors["x"] = data_of(x);
+  io::SafetensorsFile input = file_of(inputs.tensors);
   for (const auto& [name, value] : given) input.tensors["value:" + name] = data_of(value);
-  std::vector<std::string> options;
+  std::vector<std::string> options = options_of(inputs);
   for (const auto& [name, ignored] : wanted) options.insert(options.end(), {"--value", name});
   std::map<std::string, torch::Tensor> results;
   if (wanted.empty()) return results;

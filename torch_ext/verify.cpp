@@ -1,6 +1,8 @@
 #include "torch_ext/verify.h"
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "export/formats.h"
 #include "graph/operator.h"
@@ -17,21 +19,33 @@ FloatsView view_of(const runtime::Array& array) {
   return {array.shape, array.values};
 }
 
-void verify_package(const ModelRef& model, const std::vector<torch::Tensor>& batches,
-                    const std::vector<runtime::Array>& expected, VerifyReport& report) {
+/// The result of a forward on copies: it may write to its inputs.
+torch::Tensor result_of(const ModelRef& model, const Tensors& batch) {
+  Tensors inputs;
+  for (const torch::Tensor& each : batch) inputs.push_back(each.clone());
+  const Tensors results = model.call(inputs);
+  TORCH_CHECK(results.size() == 1 && results[0].scalar_type() == torch::kFloat,
+              "[verify] model: expected one float32 result, got ", results.size(), " of ",
+              results.empty() ? "none" : c10::toString(results[0].scalar_type()));
+  return results[0].contiguous();
+}
+
+void verify_package(const ModelRef& model, const std::vector<Tensors>& batches,
+                    const std::vector<torch::Tensor>& expected, VerifyReport& report) {
   const bool is_package = format_of_file(report.file) == nullptr;  // of any name
   runtime::Interpreter interpreter(is_package ? graph::load_package(report.file) : load_exported(report.file),
                                    at::get_num_threads());
   for (std::size_t i = 0; i < batches.size(); ++i) {
     const bool was_equal = report.differing == 0;
-    const runtime::Array x = array_of(batches[i]);
-    add_batch(view_of(expected[i]), view_of(interpreter.run(x)), report);
+    const std::vector<runtime::Array> xs = arrays_of(batches[i]), ys = interpreter.run(xs);
+    const runtime::Array want = array_of(expected[i]);
+    add_batch(view_of(want), view_of(ys.at(0)), report);
     if (!was_equal || report.differing == 0) continue;
-    NodeComparison nodes(layer_outputs(model, interpreter.graph(), {batches[i]}));
+    NodeComparison nodes(layer_outputs(model, interpreter.graph(), batches[i]));
     interpreter.on_node = [&](const graph::Node& node, const runtime::Array& y) {
       nodes.see(node.name, view_of(y));
     };
-    interpreter.run(x);
+    interpreter.run(xs);
     interpreter.on_node = nullptr;
     report.first_difference += nodes.text();
   }
@@ -48,19 +62,20 @@ struct IntegerParts {
   std::map<std::string, torch::Tensor> wanted;  // by value
 };
 
-IntegerParts integer_parts(const graph::Graph& graph, const torch::Tensor& x) {
+IntegerParts integer_parts(const graph::Graph& graph, const Tensors& inputs) {
   std::map<std::string, torch::Tensor> values;
   runtime::Interpreter interpreter(graph, at::get_num_threads());
   interpreter.on_node = [&](const graph::Node& node, const runtime::Array& y) {
-    values[node.outputs[0]] = tensor_of(y);
+    if (y.dtype == graph::Dtype::kFloat32) values[node.outputs[0]] = tensor_of(y);
   };
-  interpreter.run(array_of(x));
+  interpreter.run(arrays_of(inputs));
   IntegerParts parts;
   const auto want = [&](const std::string& value) {
     if (values.contains(value) && !parts.given.contains(value)) parts.wanted[value] = values.at(value);
   };
   for (const graph::Node& node : graph.nodes)
-    if (is_float_layer(node)) parts.given[node.outputs[0]] = values.at(node.outputs[0]);
+    if (is_float_layer(node) && values.contains(node.outputs[0]))
+      parts.given[node.outputs[0]] = values.at(node.outputs[0]);
   for (const graph::Node& node : graph.nodes)
     if (is_float_layer(node)) want(node.inputs[0]);
   for (const std::string& output : graph.outputs) want(output);
@@ -69,10 +84,10 @@ IntegerParts integer_parts(const graph::Graph& graph, const torch::Tensor& x) {
 
 /// How many elements of the integer layers' values differ.
 std::int64_t integer_differences(const graph::Graph& graph, const std::filesystem::path& file,
-                                 const torch::Tensor& x) {
-  const IntegerParts parts = integer_parts(graph, x);
+                                 const OnnxInputs& inputs) {
+  const IntegerParts parts = integer_parts(graph, inputs.tensors);
   std::int64_t count = 0;
-  for (const auto& [name, got] : run_onnx_parts(file, x, parts.given, parts.wanted)) {
+  for (const auto& [name, got] : run_onnx_parts(file, inputs, parts.given, parts.wanted)) {
     const runtime::Array want = array_of(parts.wanted.at(name)), have = array_of(got);
     count += want.shape == have.shape ? differences(want.values, have.values).count
                                       : static_cast<std::int64_t>(want.values.size());
@@ -80,36 +95,68 @@ std::int64_t integer_differences(const graph::Graph& graph, const std::filesyste
   return count;
 }
 
-void verify_onnx(const ModelRef& model, const torch::Tensor& x, const torch::Tensor& expected,
+/// Whether the batch is the first dimension of all inputs.
+bool are_rows(const DynamicAxes& axes, const Tensors& inputs) {
+  if (axes.batch.empty()) return inputs.size() == 1;
+  return std::ranges::all_of(axes.batch, [](std::int64_t axis) { return axis == 0; });
+}
+
+/// Each process takes a while to start: batches of rows become one.
+void join_rows(std::vector<Tensors>& batches, std::vector<torch::Tensor>& expected) {
+  Tensors joined;
+  for (std::size_t i = 0; i < batches[0].size(); ++i) {
+    Tensors parts;
+    for (const Tensors& batch : batches) parts.push_back(batch.at(i));
+    joined.push_back(torch::cat(parts));
+  }
+  batches = {joined};
+  expected = {torch::cat(expected)};
+}
+
+void verify_onnx(const ModelRef& model, std::vector<Tensors> batches, std::vector<torch::Tensor> expected,
                  VerifyReport& report) {
-  const runtime::Array want = array_of(expected), got = array_of(run_onnx(report.file, x));
-  add_batch(view_of(want), view_of(got), report);
+  TORCH_CHECK(!batches.empty(), "[verify] batches: expected at least one, got none");
+  const bool rows = are_rows(model.axes, batches[0]);
+  if (rows) join_rows(batches, expected);
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    const runtime::Array want = array_of(expected[i]),
+                         got = array_of(run_onnx(report.file, {batches[i], rows}));
+    add_batch(view_of(want), view_of(got), report);
+  }
   if (report.differing == 0) return;
-  const QuantizedModel quantized = convert(model, x.narrow(0, 0, 1));
+  Tensors example = batches[0];
+  if (rows)
+    for (torch::Tensor& x : example) x = x.narrow(0, 0, 1);
+  const QuantizedModel quantized = convert(model, example);
   if (std::ranges::none_of(quantized.graph().nodes, is_float_layer)) return;
-  report.differing_float = report.differing;
-  report.differing = integer_differences(quantized.graph(), report.file, x);
+  report.differing_float = std::exchange(report.differing, 0);
+  for (const Tensors& batch : batches)
+    report.differing += integer_differences(quantized.graph(), report.file, {batch, rows});
   if (report.differing == 0) report.first_difference.clear();
 }
 
 }  // namespace
 
 VerifyReport verify(const ModelRef& model, const std::filesystem::path& file,
-                    const std::vector<torch::Tensor>& batches) {
+                    const std::vector<Tensors>& batches) {
   const EvalGuard eval(model.module);
   const torch::NoGradGuard no_grad;
   VerifyReport report;
   report.file = file;
   std::vector<torch::Tensor> expected;
-  for (const torch::Tensor& batch : batches) expected.push_back(model.forward(batch.clone()).contiguous());
-  if (file.extension() == ".onnx") {
-    verify_onnx(model, torch::cat(batches), torch::cat(expected), report);
-    return report;
-  }
-  std::vector<runtime::Array> arrays;
-  for (const torch::Tensor& each : expected) arrays.push_back(array_of(each));
-  verify_package(model, batches, arrays, report);
+  for (const Tensors& batch : batches) expected.push_back(result_of(model, batch));
+  if (file.extension() == ".onnx")
+    verify_onnx(model, batches, expected, report);
+  else
+    verify_package(model, batches, expected, report);
   return report;
+}
+
+VerifyReport verify(const ModelRef& model, const std::filesystem::path& file,
+                    const std::vector<torch::Tensor>& batches) {
+  std::vector<Tensors> each;
+  for (const torch::Tensor& batch : batches) each.push_back({batch});
+  return verify(model, file, each);
 }
 
 }  // namespace samebits

@@ -3,9 +3,10 @@
     python -m samebits.onnx_runner MODEL.onnx INPUT.safetensors OUTPUT.safetensors
         [--threads N] [--disable-optimizations] [--batch N] [--value NAME]...
 
-Reads the tensor "x" (F32 [N, ...]), feeds it to the model's one input and writes the model's one output as "y". With
---value it writes values of the model instead, as "value:NAME". Tensors "value:NAME" of the input stand in the place of
-what the model computes for these values.
+Reads the tensor "x" (F32, I64 or BOOL [N, ...]), feeds it to the model's one input and writes the model's one output as
+"y". A model of several inputs takes "x", "x:1", "x:2", ... in their order. With --value it writes values of the model
+instead, as "value:NAME". Tensors "value:NAME" of the input stand in the place of what the model computes for these
+values.
 Exit: 0 done, 2 wrong use or a bad file, 3 onnxruntime or what it needs is not installed. Loads no torch.
 """
 
@@ -17,6 +18,7 @@ import sys
 from pathlib import Path
 
 VALUE = "value:"  # begins the names of values in files
+TYPES = {"F32": "tensor(float)", "I64": "tensor(int64)", "BOOL": "tensor(bool)"}  # of inputs
 MISSING = "[onnx] {}: not installed here; pip install -r requirements.txt"
 
 
@@ -50,7 +52,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def read_input(path: Path):
-    """The float32 array "x" of a safetensors file, and its values by name."""
+    """The arrays "x", "x:1", ... of a safetensors file with the types that onnxruntime calls them, and values by name."""
     try:
         from safetensors import SafetensorError, safe_open
     except ImportError as error:
@@ -60,16 +62,21 @@ def read_input(path: Path):
             names = list(file.keys())
             if "x" not in names:
                 raise WrongUse(f'[onnx] {path}: expected a tensor "x", got {names}')
-            dtype = file.get_slice("x").get_dtype()
-            if dtype != "F32":
-                raise WrongUse(f'[onnx] {path}: x: expected dtype F32, got {dtype}')
-            x = file.get_tensor("x")
+            order = ["x"]
+            while (more := f"x:{len(order)}") in names:
+                order.append(more)
+            dtypes = [file.get_slice(name).get_dtype() for name in order]
+            for name, dtype in zip(order, dtypes):
+                if dtype not in TYPES:
+                    raise WrongUse(f"[onnx] {path}: {name}: expected dtype F32, I64 or BOOL, got {dtype}")
+            xs = [(file.get_tensor(name), TYPES[dtype]) for name, dtype in zip(order, dtypes)]
             given = {name.removeprefix(VALUE): file.get_tensor(name) for name in names if name.startswith(VALUE)}
     except (SafetensorError, OSError) as error:
         raise WrongUse(f"[onnx] {path}: expected a safetensors file, got {error}") from error
-    if x.ndim == 0:
-        raise WrongUse(f"[onnx] {path}: x: expected shape [N, ...], got []")
-    return x, given
+    for name, (x, _) in zip(order, xs):
+        if x.ndim == 0:
+            raise WrongUse(f"[onnx] {path}: {name}: expected shape [N, ...], got []")
+    return xs, given
 
 
 def with_values(path: Path, given: dict, wanted: list[str]) -> bytes:
@@ -98,26 +105,27 @@ def with_values(path: Path, given: dict, wanted: list[str]) -> bytes:
     return model.SerializeToString()
 
 
-def open_session(path: Path, model: bytes | None, threads: int, optimize: bool):
-    """`model`: the bytes to run instead of the file's."""
+def open_session(path: Path, model: bytes | None, types: list[str], arguments: argparse.Namespace):
+    """`model`: the bytes to run instead of the file's. `types`: of the inputs."""
     try:
         import onnxruntime
     except ImportError as error:
         raise Missing("onnxruntime") from error
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = arguments.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # what goes wrong is thrown as well
-    if not optimize:
+    if arguments.disable_optimizations:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = onnxruntime.InferenceSession(model or os.fspath(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has a dozen exception types without a common base
         raise WrongUse(f"[onnx] {path}: expected an ONNX file, got {one_line(error)}") from error
-    for kind, values in (("input", session.get_inputs()), ("output", session.get_outputs())):
-        if model is None and (len(values) != 1 or values[0].type != "tensor(float)"):
+    for kind, values, wanted in (("input", session.get_inputs(), types), ("output", session.get_outputs(), [TYPES["F32"]])):
+        if model is None and [value.type for value in values] != wanted:
             found = [f"{value.name}: {value.type}" for value in values]
-            raise WrongUse(f"[onnx] {path}: expected one {kind} of type tensor(float), got {found}")
+            expected = f"one {kind} of type {wanted[0]}" if len(wanted) == 1 else f"{kind}s of types {wanted}"
+            raise WrongUse(f"[onnx] {path}: expected {expected}, got {found}")
     return session
 
 
@@ -125,13 +133,14 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def run(session, x, given: dict, batch: int) -> list:
-    """The outputs for all of `x`, `batch` rows at a time. No rows are one run of none."""
+def run(session, xs: list, given: dict, batch: int) -> list:
+    """The outputs for all of `xs`, `batch` rows at a time. No rows are one run of none."""
     import numpy
 
-    arrays = {session.get_inputs()[0].name: x, **given}
+    # The inputs that take the place of values stand behind the model's own.
+    arrays = {value.name: x for value, x in zip(session.get_inputs(), xs)} | given
     parts = []
-    for first in range(0, max(len(x), 1), batch):
+    for first in range(0, max(len(xs[0]), 1), batch):
         parts.append(session.run(None, {name: values[first : first + batch] for name, values in arrays.items()}))
     return [numpy.concatenate(part) for part in zip(*parts)]
 
@@ -154,15 +163,16 @@ def main(arguments: list[str]) -> int:
     try:
         if not options.model.is_file():
             raise WrongUse(f"[onnx] {options.model}: expected an ONNX file, got none")
-        x, given = read_input(options.input)
+        typed, given = read_input(options.input)
+        xs = [x for x, _ in typed]
         model = with_values(options.model, given, options.value) if options.value else None
-        session = open_session(options.model, model, options.threads, not options.disable_optimizations)
+        session = open_session(options.model, model, [kind for _, kind in typed], options)
         try:
-            outputs = run(session, x, given if model else {}, options.batch)
+            outputs = run(session, xs, given if model else {}, options.batch)
         except Exception as error:
             expected = session.get_inputs()[0].shape
             raise WrongUse(
-                f"[onnx] {options.model}: expected x of shape {expected}, got {list(x.shape)}: {one_line(error)}"
+                f"[onnx] {options.model}: expected x of shape {expected}, got {list(xs[0].shape)}: {one_line(error)}"
             ) from error
         names = [VALUE + name for name in options.value] or ["y"]
         write_output(options.output, dict(zip(names, outputs)))

@@ -62,6 +62,37 @@ def test_writes_the_output_of_all_rows_in_any_batches(model, save_input, tmp_pat
     numpy.testing.assert_array_equal(written["y"], x + x, strict=True)
 
 
+def test_feeds_several_inputs_of_any_type_in_their_order(save_input, tmp_path):
+    """y = the rows of x that the index names, where the mask holds, else 0."""
+    types = {"x": FLOAT, "index": TensorProto.INT64, "mask": TensorProto.BOOL}
+    zero = helper.make_node("Constant", [], ["zero"], value=helper.make_tensor("zero", FLOAT, [], [0.0]))
+    graph = helper.make_graph(
+        [
+            helper.make_node("GatherElements", ["x", "index"], ["taken"], axis=1),
+            zero,
+            helper.make_node("Where", ["mask", "taken", "zero"], ["y"]),
+        ],
+        "take",
+        [helper.make_tensor_value_info(name, kind, ["batch", 3]) for name, kind in types.items()],
+        [helper.make_tensor_value_info("y", FLOAT, ["batch", 3])],
+    )
+    path = tmp_path / "take.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+    x = numpy.arange(15, dtype=numpy.float32).reshape(5, 3)
+    index, mask = numpy.array([[2, 0, 1]] * 5), x % 2 == 0
+    arrays = save_input(**{"x": x, "x:1": index, "x:2": mask})
+    result = run_module(path, arrays, tmp_path / "y.safetensors", "--batch", "2")
+    assert (result.returncode, result.stderr) == (0, "")
+    expected = numpy.where(mask, numpy.take_along_axis(x, index, 1), numpy.float32(0))
+    numpy.testing.assert_array_equal(load_file(tmp_path / "y.safetensors")["y"], expected, strict=True)
+    result = run_module(path, save_input(**{"x": x, "x:1": mask}), tmp_path / "y.safetensors")
+    assert (result.returncode, result.stderr) == (
+        2,
+        f"error: [onnx] {path}: expected inputs of types ['tensor(float)', 'tensor(bool)'], got "
+        "['x: tensor(float)', 'index: tensor(int64)', 'mask: tensor(bool)']\n",
+    )
+
+
 @pytest.fixture
 def chain(tmp_path):
     """y = 2 * Abs(2 * x), its values named twice, abs and y."""
@@ -115,7 +146,7 @@ def test_says_that_onnxruntime_is_not_installed(model, save_input, tmp_path):
 
 BAD_FILES = {
     "no tensor x": (lambda path: save_file({"z": X}, path), '{path}: expected a tensor "x", got [\'z\']'),
-    "integers": (lambda path: save_file({"x": X.astype(numpy.int32)}, path), "{path}: x: expected dtype F32, got I32"),
+    "integers": (lambda path: save_file({"x": X.astype(numpy.int32)}, path), "{path}: x: expected dtype F32, I64 or BOOL, got I32"),
     "a scalar": (
         lambda path: save_file({"x": numpy.array(1, numpy.float32)}, path),
         "{path}: x: expected shape [N, ...], got []",

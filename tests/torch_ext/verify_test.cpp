@@ -11,6 +11,7 @@
 #include "runtime/interpreter.h"
 #include "tests/torch_ext/models.h"
 #include "torch_ext/convert.h"
+#include "torch_ext/graph/replay.h"
 
 namespace samebits {
 namespace {
@@ -221,6 +222,65 @@ TEST_F(Verify, ImportsNothingFromTheFolderThatItRunsIn) {
   } catch (const MissingDependency& missing) {
     GTEST_SKIP() << missing.what();
   }
+}
+
+/// y = fc1(a) + fc2(b)
+struct TwoInputs : torch::nn::Module {
+  QATLinear fc1{QATLinearOptions(12, 5)}, fc2{QATLinearOptions(6, 5)};
+  TwoInputs() {
+    register_module("fc1", fc1);
+    register_module("fc2", fc2);
+  }
+  Tensor forward(const Tensor& a, const Tensor& b) { return fc1(a) + fc2(b); }
+};
+
+TEST_F(Verify, ReplaysTheInputsOfAModelInTheirOrder) {
+  TwoInputs model;
+  const auto batch = [](std::int64_t n) { return Tensors{torch::randn({n, 12}), torch::randn({n, 6})}; };
+  Prepared prepared = prepare(model, QConfig(), batch(3));
+  for (int i = 0; i < 3; ++i) model.forward(torch::randn({8, 12}), torch::randn({8, 6}));
+  prepared.freeze();
+  const QuantizedModel quantized = convert(model, batch(3));
+  quantized.save(folder_ / "two.samebits");
+  quantized.export_onnx(folder_ / "two.onnx");
+  const std::vector<Tensors> batches = {batch(7), batch(2)};
+  EXPECT_EQ(verify(model, folder_ / "two.samebits", batches).text(),
+            "two.samebits: 0 of 45 logits differ (9 images)");
+  graph::Graph wrong = quantized.graph();
+  wrong.nodes[1].as<graph::Linear>().bias[4] += 1;
+  graph::save_package(wrong, folder_ / "wrong.samebits");
+  EXPECT_THAT(verify(model, folder_ / "wrong.samebits", batches).text(),
+              testing::HasSubstr("node 2 (fc2) is the first to differ, in 7 of 35 elements"));
+  try {
+    EXPECT_EQ(verify(model, folder_ / "two.onnx", batches).text(),
+              "two.onnx: 0 of 45 logits differ (9 images)");
+  } catch (const MissingDependency& missing) {
+    GTEST_SKIP() << missing.what();
+  }
+}
+
+TEST_F(Verify, RefusesAModelOfOtherResults) {
+  Mlp model;
+  freeze(model, {1, 12});
+  convert(model, torch::randn({1, 12})).save(folder_ / "mlp.samebits");
+  const ModelRef places{model, [&](const Tensors& x) { return Tensors{model.forward(x[0]).argmax(1)}; }};
+  EXPECT_EQ(error_of([&] {
+              verify(places, folder_ / "mlp.samebits", {torch::randn({2, 12})});
+            }),
+            "[verify] model: expected one float32 result, got 1 of Long");
+}
+
+TEST(Arrays, KeepDtypeShapeAndBits) {
+  for (const Tensor& x : {torch::randn({2, 3}), torch::arange(-3, 3).reshape({3, 1, 2}),
+                          torch::tensor({true, false, true}), torch::zeros({0, 4}), torch::tensor(2.5f)}) {
+    SCOPED_TRACE(c10::str(x.scalar_type(), " ", x.sizes()));
+    const Tensor back = tensor_of(array_of(x));
+    EXPECT_EQ(back.scalar_type(), x.scalar_type());
+    EXPECT_TRUE(back.sizes() == x.sizes() && torch::equal(back, x));
+    EXPECT_TRUE(array_of(x) == array_of(back));
+  }
+  EXPECT_EQ(error_of([] { array_of(torch::zeros({1}, torch::kDouble)); }),
+            "[runtime] x: expected float32, int64 or bool on the CPU, got Double on cpu");
 }
 
 TEST_F(Verify, ReadsNothingPastASmallerLayerOfAPackage) {

@@ -7,6 +7,7 @@
 
 namespace samebits {
 
+/// Of float32, int64 or bool. Throws c10::Error for another tensor, and for one on a device.
 runtime::Array array_of(const torch::Tensor& x);
 std::vector<runtime::Array> arrays_of(const Tensors& tensors);
 torch::Tensor tensor_of(const runtime::Array& array);

@@ -8,6 +8,7 @@
 #include "graph/package.h"
 #include "runtime/interpreter.h"
 #include "torch_ext/forward.h"
+#include "torch_ext/graph/replay.h"
 #include "training/library_errors.h"
 
 namespace samebits::training {
@@ -39,12 +40,7 @@ Evaluation evaluate(const TrainableModel& model, const Task& task, std::int64_t 
 Evaluation evaluate_package(const std::filesystem::path& package, const Task& task, std::int64_t batch_size) {
   return refusing([&] {
     runtime::Interpreter interpreter(graph::load_package(package), at::get_num_threads());
-    const auto forward = [&](const torch::Tensor& any_x) {
-      const torch::Tensor x = any_x.contiguous();
-      const runtime::Array y = interpreter.run(
-          {x.sizes().vec(), {x.const_data_ptr<float>(), x.const_data_ptr<float>() + x.numel()}});
-      return torch::tensor(y.values).reshape(y.shape);
-    };
+    const auto forward = [&](const torch::Tensor& x) { return tensor_of(interpreter.run(array_of(x))); };
     return evaluate_outputs(forward, task.test(), task, batch_size);
   });
 }
