@@ -117,12 +117,14 @@ void visit_task(Visitor& visitor, Part& task) {
 template <class Visitor, class Part>
 void visit_sizes(Visitor& visitor, Part& model) {
   const auto only = [&](const std::vector<std::string>& names, const auto& fields) {
-    const bool holds = model.library.empty() && std::count(names.begin(), names.end(), model.name) > 0;
+    const bool holds = model.is_built_in() && std::count(names.begin(), names.end(), model.name) > 0;
+    const std::string reason = !model.library.empty() ? "with a library"
+                               : !model.pt2.empty()   ? "with a pt2 archive"
+                                                      : "with model " + model.name;
     std::string documented;
     for (const std::string& name : names)
       documented += (documented.empty() ? "only with `" : ", `") + name + "`";
-    visitor.when(holds, model.library.empty() ? "with model " + model.name : "with a library", documented,
-                 fields);
+    visitor.when(holds, reason, documented, fields);
   };
   only({"cnn"}, [&](auto& cnn) {
     cnn.sizes("channels", model.channels, kLargestLayer, kMostLayers,
@@ -146,10 +148,17 @@ void visit_sizes(Visitor& visitor, Part& model) {
 template <class Visitor, class Part>
 void visit_model(Visitor& visitor, Part& model) {
   visitor.optional_text("library", model.library, "a plug-in ([own data and models](../guides/own_data.md))");
-  if (model.library.empty())
-    visitor.choice("name", model.name, model_names(), "a built-in model, or the one of `library`");
-  else
-    visitor.text("name", model.name, "");
+  visitor.when(model.library.empty(), "with a library", "", [&](auto& inner) {
+    inner.optional_text(
+        "pt2", model.pt2,
+        "an archive of `torch.export.save` ([a model from Python](../guides/python_model.md))");
+  });
+  visitor.when(model.pt2.empty(), "with a pt2 archive", "", [&](auto& inner) {
+    if (model.library.empty())
+      inner.choice("name", model.name, model_names(), "a built-in model, or the one of `library`");
+    else
+      inner.text("name", model.name, "");
+  });
   visit_sizes(visitor, model);
 }
 
@@ -264,7 +273,7 @@ void check_together(const YamlValue& document, const std::string& file, const Co
   if (task.metric != "auto" && loss != "auto" && !has(metrics_of(loss), task.metric))
     fail({"task", "metric"}, {alternatives(metrics_of(loss)) + " with loss " + loss, task.metric});
   const ModelConfig& model = config.model;
-  if (!model.library.empty()) return;
+  if (!model.is_built_in()) return;
   const std::vector<std::string> models = models_for(config.data.source);
   if (!has(models, model.name))
     fail({"model", "name"}, {alternatives(models) + " with data " + config.data.source, model.name});
@@ -272,9 +281,6 @@ void check_together(const YamlValue& document, const std::string& file, const Co
   if ((model.name == "transformer" || model.name == "gpt") && width % model.heads != 0)
     fail({"model", "heads"},
          {"a divisor of the width " + std::to_string(width), std::to_string(model.heads)});
-  if (config.qat.epochs > 0 && !is_quantizable(model.name))
-    fail({"qat", "epochs"}, {"0 with model " + model.name, std::to_string(config.qat.epochs),
-                             "its layers are torch's own, which train in float"});
 }
 
 }  // namespace

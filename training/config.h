@@ -46,11 +46,13 @@ struct TaskConfig {
 
 struct ModelConfig {
   std::string name = "cnn";                       // of models/names.h; library: of its model
-  std::string library;                            // the file of a plug-in; empty: a built-in model
+  std::string library;                            // the file of a plug-in; empty: another model
+  std::string pt2;                                // an archive of torch.export; empty: another model
   std::vector<std::int64_t> channels = {32, 64};  // cnn: of conv1, conv2, …
   std::vector<std::int64_t> hidden = {256};       // cnn, mlp: features of fc1, fc2, … before the classifier
   std::int64_t width = 0, depth = 0;              // of the others; 0: the model's own
   std::int64_t heads = 4;                         // transformer, gpt
+  bool is_built_in() const { return library.empty() && pt2.empty(); }
   friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
 };
 

@@ -1,9 +1,10 @@
-"""samebits train with the built-in models that are torch's own modules, and runs that stay in float."""
+"""samebits train with models of torch's own modules, in float and on integers, and with archives of torch.export."""
 
 import json
 
 import pytest
 from cli_runs import MLP, Run, config_text, error_of, write_data
+from safetensors import safe_open
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,119 @@ def test_a_network_of_torchs_own_layers_trains_in_float(samebits, small_images, 
     before = run.checkpoint("final").read_bytes()
     samebits.resume(run)
     assert run.checkpoint("final").read_bytes() == before
+
+
+def qat_config(data, model, qat="{epochs: 2, observe_steps: 6}"):
+    return (
+        f"name: net\nthreads: 1\ndata: {data}\nmodel: {model}\ntrain: {{epochs: 3, optimizer: {{lr: 5e-3}}}}\nqat: {qat}\n"
+        "checkpoint_every: 3\n"
+    )
+
+
+def tensors_of(run, name):
+    with safe_open(run.checkpoint(name), framework="numpy") as file:
+        return sorted(key for key in file.keys() if key.startswith("model."))
+
+
+@pytest.fixture(scope="module")
+def resnet_config(small_images):
+    return qat_config(f"{{idx: {small_images}, batch_size: 10}}", MODELS["resnet20"][0])
+
+
+@pytest.fixture(scope="module")
+def resnet_run(shared_samebits, resnet_config):
+    return shared_samebits.train(resnet_config)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "mobilenet"])
+def test_a_network_of_torchs_own_layers_trains_on_the_integers_it_ships(samebits, small_images, name):
+    run = samebits.train(qat_config(f"{{idx: {small_images}, batch_size: 10}}", MODELS[name][0]))
+    status = run.status()
+    assert status["verify"]["differing"] == {"package": 0, "onnx": 0}
+    assert status["accuracy"]["exported"] == status["accuracy"]["qat"] > 20
+    graph = json.loads((run.path / "export/model.samebits/graph.json").read_text())
+    layers = [node["name"] for node in graph["nodes"] if node["op"] in ("conv2d", "linear")]
+    assert "stem" in layers and "fc" in layers
+    assert not [node for node in graph["nodes"] if node["op"].startswith("float_")]
+    own, more = set(tensors_of(run, "fp32")), set(tensors_of(run, "final"))
+    assert own <= more
+    assert {key.split(".input.")[0].removeprefix("model.") for key in more - own} == set(layers)
+    assert samebits("eval", run.path, "--package").returncode == 0
+
+
+def test_a_captured_network_goes_on_to_the_same_bytes(samebits, resnet_config, resnet_run):
+    def is_quantizing(run):
+        return run.metrics()[-1].get("phase") == "quantizing"
+
+    run, _ = samebits.train_until(resnet_config, is_quantizing)
+    samebits.resume(run)
+    assert run.results() == resnet_run.results()
+
+
+def test_a_network_that_cannot_ship_is_refused_before_it_is_trained(samebits, small_images):
+    config = samebits.write_config(qat_config(f"{{idx: {small_images}, batch_size: 10}}", MODELS["lstm"][0]))
+    message = error_of(samebits("train", config), 2)
+    assert message.startswith("error: [prepare] model: expected operators that ship, got ")
+    assert "\n  aten::lstm" in message
+    assert not (samebits.folder / "runs").exists()
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """An archive of Python for images of 8 x 8, whose batch is free, and one whose batch is not."""
+    torch = pytest.importorskip("torch")
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.fc = torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.Linear(4 * 4 * 4, 10)
+
+        def forward(self, x):
+            return self.fc(torch.nn.functional.max_pool2d(torch.relu(self.conv(x)), 2).flatten(1))
+
+    torch.manual_seed(0)
+    folder, example = tmp_path_factory.mktemp("pt2"), (torch.randn(4, 1, 8, 8),)
+    free = torch.export.export(Net().train(), example, dynamic_shapes=({0: torch.export.Dim("batch")},))
+    torch.export.save(free, folder / "net.pt2")
+    torch.export.save(torch.export.export(Net().train(), example), folder / "fixed.pt2")
+    return folder / "net.pt2"
+
+
+def test_a_model_of_python_trains_on_the_integers_it_ships(samebits, small_images, archive):
+    run = samebits.train(qat_config(f"{{idx: {small_images}, batch_size: 10}}", f"{{pt2: {archive}}}"))
+    status = run.status()
+    assert status["verify"]["differing"] == {"package": 0, "onnx": 0}
+    assert status["accuracy"]["exported"] == status["accuracy"]["qat"] > 20
+    assert tensors_of(run, "fp32") == ["model.conv.bias", "model.conv.weight", "model.fc.bias", "model.fc.weight"]
+    assert f"pt2: {archive}" in (run.path / "config.resolved.yaml").read_text()
+    before = run.results()
+    samebits.resume(run)
+    assert run.results() == before
+
+
+def test_a_model_of_python_that_does_not_fit_is_refused_before_it_is_trained(samebits, data, small_images, archive):
+    images = f"{{idx: {small_images}, batch_size: 10}}"
+    other = archive.with_name("fixed.pt2")
+    cases = [
+        (f"{{idx: {data}}}", archive, f"[model] {archive}: input 1: expected [batch, 1, 8, 8], got [2, 1, 12, 12]"),
+        (
+            images.replace("10}", "10, classes: 12}"),
+            archive,
+            f"[model] {archive}: expected outputs [2, 12] for inputs [2, 1, 8, 8], got [2, 10]",
+        ),
+        (
+            images,
+            other,
+            f"[model] {other}: expected an input whose first size is free, got a fixed batch; name it in dynamic_shapes of "
+            "torch.export.export",
+        ),
+    ]
+    for images, file, expected in cases:
+        config = samebits.write_config(qat_config(images, f"{{pt2: {file}}}"))
+        assert error_of(samebits("train", config), 2) == f"error: {expected}\n"
+    missing = samebits.write_config(qat_config(images, "{pt2: none.pt2}"))
+    assert error_of(samebits("train", missing), 2).startswith("error: [pt2] none.pt2: ")
+    assert not (samebits.folder / "runs").exists()
 
 
 def test_a_float_run_cannot_be_exported(samebits, small_images):

@@ -143,11 +143,12 @@ TEST_F(CheckpointTest, NamesATypeThatItDoesNotKnow) {
   save();
   change([](auto& file) { file.tensors["model.fc2.bias"] = {"F16", {2}, {0, 0, 0, 0}}; });
   Training other(2);
-  EXPECT_EQ(error_of_loading(other),
-            "[checkpoint] " + path_.string() +
-                ": model.fc2.bias: expected one of F32, F64, I64, I32, I8, U8, got F16; is it a checkpoint "
-                "of samebits "
-                "train?");
+  EXPECT_EQ(
+      error_of_loading(other),
+      "[checkpoint] " + path_.string() +
+          ": model.fc2.bias: expected one of F32, F64, I64, I32, I8, U8, BOOL, got F16; is it a checkpoint "
+          "of samebits "
+          "train?");
 }
 
 TEST_F(CheckpointTest, NamesTheOptimizersTensorThatDoesNotFit) {

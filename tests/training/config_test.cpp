@@ -298,11 +298,19 @@ const BadFile kBadFiles[] = {
      {},
      "[config] c.yaml:3: model.name: expected mlp with data csv, got \"resnet20\"\n"
      "  3 | model: {name: resnet20}\n                    ^"},
-    {"name: a\nmodel: {name: resnet20}\n",
+    {"name: a\nmodel: {pt2: net.pt2, name: mlp}\n",
      {},
-     "[config] c.yaml: qat.epochs: expected 0 with model resnet20, got 2; its layers are torch's own, which "
-     "train in "
-     "float"},
+     "[config] c.yaml:2: model.name: expected no name with a pt2 archive, got \"mlp\"; remove the key\n"
+     "  2 | model: {pt2: net.pt2, name: mlp}\n                                  ^"},
+    {"name: a\nmodel: {library: a.so, name: b, pt2: net.pt2}\n",
+     {},
+     "[config] c.yaml:2: model.pt2: expected no pt2 with a library, got \"net.pt2\"; remove the key\n"
+     "  2 | model: {library: a.so, name: b, pt2: net.pt2}\n"
+     "                                           ^"},
+    {"name: a\nmodel: {pt2: net.pt2, width: 8}\n",
+     {},
+     "[config] c.yaml:2: model.width: expected no width with a pt2 archive, got 8; remove the key\n"
+     "  2 | model: {pt2: net.pt2, width: 8}\n                                   ^"},
     {"name: a\nmodel: {name: transformer, width: 30}\nqat: {epochs: 0}\n",
      {},
      "[config] c.yaml: model.heads: expected a divisor of the width 30, got 4"},

@@ -42,7 +42,7 @@ class RandomConfig {
     c.qat.qconfig.defaults.weight.bits = 2 + static_cast<int>(below(7));
     c.qat.qconfig.defaults.activation.averaging = 1 - fraction();
     c.qat.qconfig.layers = {{text(), {}}};
-    if (below(4) == 0 || !is_quantizable(c.model.name)) c.qat.epochs = 0;
+    if (below(4) == 0) c.qat.epochs = 0;
     if (c.qat.epochs > 0 && below(2) == 0) c.exports = {pick({"package", "onnx"})};
     c.task = task(c.data.source);
     return c;
@@ -112,6 +112,10 @@ class RandomConfig {
     if (below(5) == 0) {
       m.library = text();
       m.name = text();
+      return m;
+    }
+    if (below(8) == 0) {
+      m.pt2 = text();
       return m;
     }
     m.name = pick(models_for(source));

@@ -131,6 +131,14 @@ class FieldRefuser {
     reader_.refuse(key, reason_);
   }
   template <class... Rest>
+  void text(const std::string& key, Rest&&...) {
+    reader_.refuse(key, reason_);
+  }
+  template <class... Rest>
+  void choice(const std::string& key, Rest&&...) {
+    reader_.refuse(key, reason_);
+  }
+  template <class... Rest>
   void map(const std::string& key, Rest&&...) {
     reader_.refuse(key, reason_);
   }

@@ -36,7 +36,8 @@ struct Dtype {
   const char* name;
 };
 constexpr Dtype kDtypes[] = {{torch::kFloat, "F32"}, {torch::kDouble, "F64"}, {torch::kLong, "I64"},
-                             {torch::kInt, "I32"},   {torch::kChar, "I8"},    {torch::kByte, "U8"}};
+                             {torch::kInt, "I32"},   {torch::kChar, "I8"},    {torch::kByte, "U8"},
+                             {torch::kBool, "BOOL"}};
 
 TensorData data_of(const torch::Tensor& tensor_any) {
   const torch::Tensor tensor = tensor_any.detach().cpu().contiguous();
@@ -45,7 +46,7 @@ TensorData data_of(const torch::Tensor& tensor_any) {
     const auto* bytes = static_cast<const std::uint8_t*>(tensor.const_data_ptr());
     return {each.name, tensor.sizes().vec(), {bytes, bytes + tensor.nbytes()}};
   }
-  throw std::logic_error("[checkpoint] dtype: expected one of F32, F64, I64, I32, I8, U8, got " +
+  throw std::logic_error("[checkpoint] dtype: expected one of F32, F64, I64, I32, I8, U8, BOOL, got " +
                          std::string(c10::toString(tensor.scalar_type())));
 }
 
@@ -57,7 +58,7 @@ torch::Tensor tensor_of(const TensorData& data, const std::string& where) {
     if (!data.bytes.empty()) std::memcpy(tensor.mutable_data_ptr(), data.bytes.data(), data.bytes.size());
     return tensor;
   }
-  throw UsageError("[checkpoint] " + where + ": expected one of F32, F64, I64, I32, I8, U8, got " +
+  throw UsageError("[checkpoint] " + where + ": expected one of F32, F64, I64, I32, I8, U8, BOOL, got " +
                    data.dtype + "; is it a checkpoint of samebits train?");
 }
 

@@ -98,6 +98,7 @@ void load_optimizer_state(torch::optim::Optimizer& optimizer, torch::nn::Module&
   if (state.empty() && (!origin.has_stepped || !keeps_state(optimizer))) return;
   const StateReader reader(state, origin.file);
   for (const auto& parameter : module.named_parameters()) {
+    if (!parameter.value().requires_grad()) continue;  // it is never stepped
     const at::IntArrayRef sizes = parameter.value().sizes();
     auto& slot = optimizer.state()[parameter.value().unsafeGetTensorImpl()];
     if (is_adam) {

@@ -1,4 +1,5 @@
-// What every trainable model is: a module with one tensor in and one out, built here or by a plug-in.
+// What every trainable model is: a module with one tensor in and one out, built here, by a plug-in or in
+// Python.
 #pragma once
 
 #include <functional>
@@ -6,6 +7,7 @@
 
 #include "samebits/plugin.h"
 #include "torch_ext/forward.h"
+#include "torch_ext/graph_module.h"
 
 namespace samebits::training {
 
@@ -18,8 +20,14 @@ struct OneTensorForward {
   }
 };
 
+/// The model as a graph; null: it is an ordinary module.
+inline GraphModuleImpl* as_graph(const TrainableModel& model) {
+  return dynamic_cast<GraphModuleImpl*>(model.module.get());
+}
+
 /// How the library calls a model. Valid as long as the model is.
 inline ModelRef ref_of(const TrainableModel& model) {
+  if (GraphModuleImpl* graph = as_graph(model)) return model_ref(*graph);  // which knows its axes
   return {*model.module, OneTensorForward{model.forward}};
 }
 

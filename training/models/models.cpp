@@ -4,7 +4,9 @@
 
 #include "io/error.h"
 #include "torch_ext/config/yaml_reader.h"
+#include "torch_ext/load_pt2.h"
 #include "training/errors.h"
+#include "training/library_errors.h"
 #include "training/models/names.h"
 #include "training/plugin.h"
 
@@ -48,8 +50,11 @@ void check_takes(const std::string& name, const ModelRequest& request) {
                    (request.is_tokens ? "tokens " : "") + io::to_text(request.input) + ", got " + name);
 }
 
-/// A model of a plug-in must give what the loss will take.
-void check_outputs(const TrainableModel& model, const ModelRequest& request, const ModelConfig& config) {
+/// A model that was made elsewhere must take the examples and give what the loss will take. `where` is what
+/// messages begin with; `run` calls a forward, whose errors it tells in its own words.
+template <class Run>
+void check_outputs(const TrainableModel& model, const ModelRequest& request, const std::string& where,
+                   const Run& run) {
   constexpr std::int64_t kExamples = 2;
   std::vector<std::int64_t> inputs = request.input, outputs{kExamples, request.outputs};
   inputs.insert(inputs.begin(), kExamples);
@@ -57,11 +62,10 @@ void check_outputs(const TrainableModel& model, const ModelRequest& request, con
   const torch::NoGradGuard no_grad;
   const EvalGuard eval(*model.module);
   const torch::Tensor x = torch::zeros(inputs, request.is_tokens ? torch::kLong : torch::kFloat);
-  const torch::Tensor y = run_plugin(config.library, config.name, [&] { return model.forward(x); });
+  const torch::Tensor y = run([&] { return model.forward(x); });
   if (y.sizes() != outputs)
-    throw UsageError("[plugin] " + config.library + ": " + config.name + ": expected outputs " +
-                     io::to_text(outputs) + " for inputs " + io::to_text(inputs) + ", got " +
-                     io::to_text(y.sizes().vec()));
+    throw UsageError(where + "expected outputs " + io::to_text(outputs) + " for inputs " +
+                     io::to_text(inputs) + ", got " + io::to_text(y.sizes().vec()));
 }
 
 TrainableModel make_plugin_model(const ModelConfig& config, const ModelRequest& request) {
@@ -70,7 +74,38 @@ TrainableModel make_plugin_model(const ModelConfig& config, const ModelRequest& 
   TrainableModel model = run_plugin(config.library, config.name, [&] { return factory(request); });
   if (!model.module || !model.forward)
     throw UsageError("[plugin] " + config.library + ": " + config.name + ": expected a model, got none");
-  check_outputs(model, request, config);
+  check_outputs(model, request, "[plugin] " + config.library + ": " + config.name + ": ",
+                [&](const auto& forward) { return run_plugin(config.library, config.name, forward); });
+  return model;
+}
+
+/// The errors of a graph, without its scope: "[graph] input 1: expected [n, 8], got [2, 6]".
+std::string without_scope(const std::string& text) {
+  constexpr std::string_view kScope = "[graph] ";
+  return text.starts_with(kScope) ? text.substr(kScope.size()) : text;
+}
+
+TrainableModel make_pt2_model(const ModelConfig& config, const ModelRequest& request) {
+  const GraphModule graph = refusing([&] { return load_pt2(config.pt2); });
+  const std::string where = "[model] " + config.pt2 + ": ";
+  const std::vector<std::int64_t> batch = graph->axes().batch;
+  if (batch.size() != 1)
+    throw UsageError(where + "expected a model of one input, got one of " + std::to_string(batch.size()));
+  if (batch[0] != 0)
+    throw UsageError(
+        where +
+        "expected an input whose first size is free, got a fixed batch; name it in dynamic_shapes "
+        "of torch.export.export");
+  TrainableModel model = trainable_model(graph.ptr());
+  const auto run = [&](const auto& forward) {
+    try {
+      return forward();
+    } catch (const c10::Error& error) {
+      if (is_out_of_memory(error)) throw;
+      throw UsageError(where + without_scope(text_of(error)));
+    }
+  };
+  refusing([&] { check_outputs(model, request, where, run); });  // eval mode may be refused too
   return model;
 }
 
@@ -78,6 +113,7 @@ TrainableModel make_plugin_model(const ModelConfig& config, const ModelRequest& 
 
 TrainableModel make_model(const ModelConfig& config, const ModelRequest& request) {
   if (!config.library.empty()) return make_plugin_model(config, request);
+  if (!config.pt2.empty()) return make_pt2_model(config, request);
   check_takes(config.name, request);
   for (const Entry& entry : kModels)
     if (entry.name == config.name) return entry.make(config, request);

@@ -1,5 +1,6 @@
 // The models that a YAML file can name: one table, a file a model. cnn and mlp are built of QAT layers, which
-// compute as torch's own until they are told to quantize; the others are ordinary modules of LibTorch.
+// compute as torch's own until they are told to quantize; the others are ordinary modules of LibTorch, which
+// QAT captures.
 #pragma once
 
 #include "training/config.h"
@@ -7,8 +8,9 @@
 
 namespace samebits::training {
 
-/// The model that `config` names, built in or of a plug-in. Parameters are drawn from torch's default
-/// generator. Throws UsageError when it does not fit the data.
+/// The model that `config` names: built in, of a plug-in, or an archive of torch.export, which has parameters
+/// of its own; others are drawn from torch's default generator. Throws UsageError when it does not fit the
+/// data.
 TrainableModel make_model(const ModelConfig& config, const ModelRequest& request);
 
 /// conv1, relu, max pool 2, conv2, …, flatten, fc1, relu, …, fcN.

@@ -17,16 +17,16 @@ struct ModelName {
   std::string_view name;
   // [channels, height, width]; [length, features]; [features]; tokens [length].
   bool takes_images, takes_sequences, takes_features, takes_tokens;
-  bool is_quantizable;  // built of QAT layers
+  bool takes_any_length;  // of sequences and tokens, whatever it was built for
 };
 
 inline constexpr std::array<ModelName, 8> kModelNames = {{
-    {"cnn", true, false, false, false, true},
-    {"mlp", true, true, true, false, true},
+    {"cnn", true, false, false, false, false},
+    {"mlp", true, true, true, false, false},
     {"resnet20", true, false, false, false, false},
     {"mobilenet", true, false, false, false, false},
-    {"lstm", true, true, false, true, false},
-    {"gru", true, true, false, true, false},
+    {"lstm", true, true, false, true, true},
+    {"gru", true, true, false, true, true},
     {"transformer", true, true, false, false, false},
     {"gpt", false, false, false, true, false},
 }};
@@ -50,10 +50,10 @@ inline std::vector<std::string> models_for(const std::string& source) {
   return names;
 }
 
-inline bool is_quantizable(std::string_view name) {
+inline bool takes_any_length(std::string_view name) {
   for (const ModelName& each : kModelNames)
-    if (each.name == name) return each.is_quantizable;
-  return true;
+    if (each.name == name) return each.takes_any_length;
+  return false;
 }
 
 }  // namespace samebits::training

@@ -52,6 +52,7 @@ std::string sizes_text(const std::vector<std::int64_t>& values) {
 
 std::string model_text(const ModelConfig& model) {
   if (!model.library.empty()) return model.name + " of " + model.library;
+  if (!model.pt2.empty()) return model.pt2;
   if (model.name == "cnn") return "cnn " + sizes_text(model.channels) + ", fc " + sizes_text(model.hidden);
   if (model.name == "mlp") return "mlp " + sizes_text(model.hidden);
   const auto size = [](const std::string& name, std::int64_t value) {
