@@ -17,7 +17,7 @@ if(SAMEBITS_TORCH)
   install(EXPORT samebitsTorchTargets NAMESPACE samebits:: DESTINATION ${package_dir})
   install(FILES cmake/LibTorch.cmake DESTINATION ${package_dir})
   install(DIRECTORY include/samebits DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-  list(APPEND layers export csrc torch_ext)
+  list(APPEND layers export planner csrc torch_ext)
 endif()
 
 # Headers say "torch_ext/prepare.h", as in the source tree: this folder is on the include path of every target.

@@ -100,4 +100,19 @@ QuantizedTensor encode(const float* values, std::vector<std::int64_t> shape, con
   return tensor;
 }
 
+void decode(const QuantizedTensor& tensor, float* values) {
+  QuantizedTensor copy = tensor;  // a view has pointers that are not const
+  const WeightView weight{nullptr, tensor.rows(), tensor.row_length(), copy.scale.data(),
+                          tensor.encoding.symmetric ? nullptr : copy.zero_point.data()};
+  const kernels::GridTable table = table_of_rows(tensor.encoding, weight, 0);
+  kernels::for_each_run(table, 0, static_cast<std::int64_t>(tensor.codes.size()),
+                        [&](std::int64_t first, std::int64_t last, std::int64_t index) {
+                          const kernels::AffineGrid grid{
+                              table.scale[index], table.zero_point == nullptr ? 0 : table.zero_point[index],
+                              table.qmin, table.qmax};
+                          for (std::int64_t i = first; i < last; ++i)
+                            values[i] = kernels::dequantize(tensor.codes[i], grid);
+                        });
+}
+
 }  // namespace samebits::quant

@@ -29,8 +29,8 @@ inline NotFinite operator|(const NotFinite& a, const NotFinite& b) {
 }
 
 /// Fills the grids of rows [begin, end) from their ranges (kernels/common/affine.h, grid_of_range); per
-/// tensor the one grid, for which all rows are asked. What is not finite is reported, and its grid is that of
-/// zeros.
+/// tensor the one grid, for which all rows are asked. What is not finite is reported, and its grid is that
+/// of zeros.
 NotFinite find_grids(const Encoding& encoding, const WeightView& weight, std::int64_t begin,
                      std::int64_t end);
 
@@ -48,5 +48,8 @@ void center_rows(const Encoding& encoding, const WeightView& weight, std::int64_
 /// A weight [shape[0], …] on the grids of its own ranges. Throws std::invalid_argument when it is not finite
 /// or empty.
 QuantizedTensor encode(const float* values, std::vector<std::int64_t> shape, const Encoding& encoding);
+
+/// The reals that the codes stand for, as many.
+void decode(const QuantizedTensor& tensor, float* values);
 
 }  // namespace samebits::quant

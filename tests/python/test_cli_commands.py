@@ -172,7 +172,7 @@ def test_an_unknown_instruction_set_is_wrong_use(samebits, data, command):
     assert not (samebits.folder / "runs").exists()
 
 
-@pytest.mark.parametrize("command", ["train", "eval", "export", "verify", "doctor"])
+@pytest.mark.parametrize("command", ["train", "eval", "export", "verify", "ptq", "sensitivity", "plan", "doctor"])
 def test_help_of_a_command_shows_an_example(samebits, command):
     result = samebits(command, "--help")
     assert (result.returncode, result.stderr) == (0, "")
@@ -180,7 +180,7 @@ def test_help_of_a_command_shows_an_example(samebits, command):
     assert re.search(rf"^  {command} ", samebits("--help").stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["train", "eval", "export", "verify", "doctor"])
+@pytest.mark.parametrize("command", ["train", "eval", "export", "verify", "ptq", "sensitivity", "plan", "doctor"])
 def test_help_is_a_command_too(samebits, command):
     assert samebits("help", command).stdout == samebits(command, "--help").stdout
     assert samebits("help").stdout == samebits("--help").stdout
@@ -190,7 +190,8 @@ def test_help_lists_the_commands_in_groups(samebits):
     text = samebits("--help").stdout
     groups = re.findall(r"^(.+):\n((?:  \w+ .*\n)+)", text[text.index("Train:") :], re.MULTILINE)
     assert [(name, re.findall(r"^  (\w+)", lines, re.MULTILINE)) for name, lines in groups] == [
-        ("Train", ["train"]), ("Look at a run", ["eval"]), ("Ship a run", ["export", "verify"]),
+        ("Train", ["train"]), ("Look at a run", ["eval"]), ("Ship a run", ["export", "verify"]), ("Quantize without training", ["ptq"]),
+        ("Plan", ["sensitivity", "plan"]),
         ("This machine", ["doctor"]),
     ]  # fmt: skip
     assert "Exit code 0: done; 1: the answer is no; 2: wrong use; 3: the machine lacks something." in text
@@ -241,7 +242,7 @@ def test_version_is_that_of_the_project(samebits):
     assert samebits("--version").stdout == (ROOT / "version.txt").read_text().strip() + "\n"
 
 
-COMMANDS = "train, eval, export, verify or doctor"
+COMMANDS = "train, eval, export, verify, ptq, sensitivity, plan or doctor"
 WRONG_USE = [
     (["help", "quantize"], f'expected {COMMANDS}, got "quantize"; samebits --help lists them'),
     ([], f"expected {COMMANDS}, got none; samebits --help lists them"),

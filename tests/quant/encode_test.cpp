@@ -143,6 +143,23 @@ TEST(EncodeRows, MarkWhatTheyClipOnGivenGrids) {
   EXPECT_GT(clipped, 10);
 }
 
+TEST(Decode, GivesTheRealOfEachCode) {
+  Random random(5);
+  for (const Encoding& encoding : kEncodings) {
+    const std::int64_t rows = 5, row_length = 40;
+    const std::vector<float> values = kernels::random_floats(random, rows * row_length, 2.0f);
+    const QuantizedTensor tensor = encode(values.data(), {rows, row_length}, encoding);
+    std::vector<float> reals(values.size());
+    decode(tensor, reals.data());
+    for (std::int64_t i = 0; i < rows * row_length; ++i) {
+      const std::int64_t index = grid_index(encoding, row_length, i / row_length, i % row_length);
+      const oracle::Grid grid{tensor.scale[index], encoding.symmetric ? 0 : tensor.zero_point[index],
+                              encoding.qmin, encoding.qmax};
+      ASSERT_EQ(reals[i], oracle::dequantize(tensor.codes[i], grid)) << to_text(encoding) << " " << i;
+    }
+  }
+}
+
 std::string error_of(const std::function<void()>& run) {
   try {
     run();

@@ -9,6 +9,9 @@ Command train_command();
 Command eval_command();
 Command export_command();
 Command verify_command();
+Command ptq_command();
+Command sensitivity_command();
+Command plan_command();
 Command doctor_command();
 
 }  // namespace samebits::training
