@@ -6,9 +6,8 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/samebits)
 install(TARGETS samebits_flags samebits_kernels samebits_quant samebits_io samebits_graph samebits_runtime EXPORT samebitsRuntimeTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS samebits_c EXPORT samebitsRuntimeTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(FILES include/samebits/runtime.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/samebits)
 install(EXPORT samebitsRuntimeTargets NAMESPACE samebits:: DESTINATION ${package_dir})
-set(layers kernels quant io graph runtime)
+set(public_headers runtime.h interpreter.h)
 if(SAMEBITS_TORCH)
   install(TARGETS samebits_ops samebits_lib EXPORT samebitsTorchTargets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -16,16 +15,13 @@ if(SAMEBITS_TORCH)
   set_target_properties(samebits_ops samebits_lib PROPERTIES INSTALL_RPATH "$ORIGIN")
   install(EXPORT samebitsTorchTargets NAMESPACE samebits:: DESTINATION ${package_dir})
   install(FILES cmake/LibTorch.cmake DESTINATION ${package_dir})
-  install(DIRECTORY include/samebits DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-  list(APPEND layers export planner csrc torch_ext)
+  list(APPEND public_headers samebits.h plugin.h)
 endif()
 
-# Headers say "torch_ext/prepare.h", as in the source tree: this folder is on the include path of every target.
-foreach(layer ${layers})
-  install(DIRECTORY ${layer} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/samebits_layers FILES_MATCHING PATTERN "*.h"
-    PATTERN "reference" EXCLUDE PATTERN "cpu" EXCLUDE PATTERN "cuda" EXCLUDE
-    PATTERN "*-inl.h" EXCLUDE PATTERN "onnx_builder.h" EXCLUDE PATTERN "yaml_tree.h" EXCLUDE)
-endforeach()
+install(CODE "set(SOURCE_DIR \"${PROJECT_SOURCE_DIR}\")
+set(HEADERS \"${public_headers}\")
+set(DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_INCLUDEDIR}\")")
+install(SCRIPT cmake/InstallHeaders.cmake)
 
 if(TARGET samebits_run)
   install(TARGETS samebits_run RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -1,9 +1,7 @@
 // Runs the package that examples/consumer wrote, on the torch-free runtime: runtime_only NAME.samebits
-#include <iostream>
+#include <samebits/interpreter.h>
 
-#include "graph/operator.h"
-#include "graph/package.h"
-#include "runtime/interpreter.h"
+#include <iostream>
 
 int main(int argc, char** argv) {
   if (argc != 2) {

@@ -1,7 +1,8 @@
-// The whole library: capture, QAT modules, prepare, convert, verify.
+// The whole library: capture, QAT modules, prepare, convert, verify; quantization after training, and plans.
 #pragma once
 
 #include "export/formats.h"
+#include "planner/plan.h"
 #include "torch_ext/capture.h"
 #include "torch_ext/config/qconfig.h"
 #include "torch_ext/config/qconfig_yaml.h"
@@ -14,6 +15,8 @@
 #include "torch_ext/modules/qat_linear.h"
 #include "torch_ext/modules/relu.h"
 #include "torch_ext/prepare.h"
+#include "torch_ext/ptq/post_training.h"
+#include "torch_ext/ptq/sensitivity.h"
 #include "torch_ext/quantizer/layer_quantizer.h"
 #include "torch_ext/reestimate_batch_norms.h"
 #include "torch_ext/verify.h"

@@ -109,11 +109,26 @@ def test_the_runtime_example_says_how_to_call_it(build_example):
     run(build_example("runtime_only"), status=2)
 
 
-def test_every_installed_header_compiles_alone(prefix, build_example, tmp_path):
-    """No header of the runtime leans on one that was not installed, or on one included before it."""
-    root = prefix / "include" / "samebits_layers"
+def test_only_public_headers_and_what_they_include_are_installed(prefix, build_example):
+    """All in one folder; what each says is there, and no header is there that none says."""
+    root = prefix / "include"
+    assert [each.name for each in root.iterdir()] == ["samebits"]
+    public = {each for each in (root / "samebits").glob("*.h")}
+    assert {"interpreter.h", "runtime.h"} <= {each.name for each in public}
+    detail = root / "samebits" / "detail"
+    included = set()
+    for header in (root / "samebits").rglob("*.h"):
+        for name in re.findall(r'^#include "([^"]+)"', header.read_text(), re.MULTILINE):
+            assert (detail / name).is_file(), f"{header} includes {name}"
+            included.add(detail / name)
+    assert {*(root / "samebits").rglob("*.h")} == public | included
+
+
+def test_every_installed_header_of_the_runtime_compiles_alone(prefix, build_example, tmp_path):
+    """No header leans on one that was not installed, or on one included before it."""
+    root = prefix / "include" / "samebits" / "detail"
     headers = sorted([*root.glob("kernels/*/*.h"), *root.glob("quant/*.h"), *root.glob("runtime/*.h")])
     assert len(headers) > 15
-    compiler = os.environ.get("CXX", "c++")
+    compiler = os.environ.get("CXX", "c++c++")
     for header in headers:
-        run(compiler, "-std=c++20", "-fsyntax-only", "-x", "c++", f"-I{prefix}/include/samebits_layers", header)
+        run(compiler, "-std=c++20", "-fsyntax-only", "-x", "c++", f"-I{root}", header)

@@ -21,7 +21,7 @@
 #include "training/loop/evaluate.h"
 #include "training/report/progress.h"
 #include "training/report/text.h"
-#include "training/run/run_exports.h"
+#include "training/ship/run_exports.h"
 
 namespace samebits::training {
 namespace {
@@ -51,12 +51,25 @@ struct Arguments {
   bool dry_run = false;
 };
 
-/// The run's model set up anew, with the weights that it has now: float weights also behind QAT epochs.
+/// Whether a buffer is a quantizer's, which is the layer's own.
+bool is_of_quantizer(const std::string& buffer, const torch::nn::Module& model) {
+  const auto modules = model.named_modules("", /*include_self=*/false);
+  return std::any_of(modules.begin(), modules.end(), [&](const auto& each) {
+    return as_qat_layer(each.value()) != nullptr && buffer.starts_with(each.key() + ".input.");
+  });
+}
+
+/// The run's model set up anew, with the weights and statistics that it has now: float weights also behind
+/// QAT epochs.
 BuiltModel observing_copy(const OpenedRun& opened, const Config& config) {
   BuiltModel copy = build_model(config, *opened.task, /*is_qat=*/true);
   const torch::NoGradGuard no_grad;
-  const auto from = opened.trained.model->named_parameters();
-  for (auto& parameter : copy.model->named_parameters()) parameter.value().copy_(from[parameter.key()]);
+  const auto from = opened.trained.model.module->named_parameters();
+  for (auto& parameter : copy.model.module->named_parameters())
+    parameter.value().copy_(from[parameter.key()]);
+  const auto statistics = opened.trained.model.module->named_buffers();
+  for (auto& buffer : copy.model.module->named_buffers())
+    if (!is_of_quantizer(buffer.key(), *copy.model.module)) buffer.value().copy_(statistics[buffer.key()]);
   return copy;
 }
 
@@ -94,13 +107,14 @@ void print_records(const std::vector<ActivationRecord>& records) {
 bool write_files(const fs::path& folder, const OpenedRun& opened, BuiltModel& model,
                  const std::string& name) {
   return refusing([&] {
-    const QuantizedModel quantized = convert(*model.model, opened.task->test().range(0, 2).x, name);
+    const QuantizedModel quantized = convert(ref_of(model.model), opened.task->test().range(0, 2).x, name);
     const fs::path package = folder / "model.samebits", onnx = folder / "model.onnx";
     quantized.save(package);
     quantized.export_onnx(onnx);
     const std::vector<torch::Tensor> batches = test_inputs(*opened.task, 500);
     std::vector<VerifyReport> reports;
-    for (const fs::path& file : {package, onnx}) reports.push_back(verify(*model.model, file, batches));
+    for (const fs::path& file : {package, onnx})
+      reports.push_back(verify(ref_of(model.model), file, batches));
     return print_verification(reports);
   });
 }
@@ -154,14 +168,14 @@ int quantize_into(const fs::path& folder, const Arguments& arguments, const Open
                   BuiltModel& model) {
   const std::int64_t size = opened.config.data.batch_size;
   const Metric metric = opened.task->metric();
-  const double before = evaluate(*model.model, *opened.task, size).score;
-  const ModelRef ref = model_ref(*model.model);
+  const double before = evaluate(model.model, *opened.task, size).score;
+  const ModelRef ref = ref_of(model.model);
   PostTrainingQuantizer quantizer(ref, *model.qat, ptq_config(arguments));
   calibrate_on(opened, arguments.batches, quantizer);
   const bool is_done = report_weights(quantizer.quantize_weights());
   quantizer.freeze();
   print_records(quantizer.records());
-  const double after = evaluate(*model.model, *opened.task, size).score;
+  const double after = evaluate(model.model, *opened.task, size).score;
   std::printf("%-9s %s\n%-9s %s\n", "fp32", metric.text(before).c_str(), "ptq", metric.text(after).c_str());
   fs::create_directories(folder);
   write_records(folder / "calibration.json", quantizer.records());

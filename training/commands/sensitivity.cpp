@@ -33,14 +33,14 @@ struct Arguments {
 class Examined {
  public:
   Examined(const OpenedRun& opened, std::int64_t examples)
-      : task_(*opened.task), model_(*opened.trained.model), size_(opened.config.data.batch_size) {
+      : task_(*opened.task), model_(opened.trained.model), size_(opened.config.data.batch_size) {
     count_ = std::min(examples, task_.train().size());
   }
   std::int64_t count() const { return count_; }
 
   /// Higher is better: minus the loss, or the metric as a fraction of 1.
   double score(bool of_loss) const {
-    const EvalGuard eval(model_);
+    const EvalGuard eval(*model_.module);
     const torch::NoGradGuard no_grad;
     Totals totals;
     for (std::int64_t begin = 0; begin < count_; begin += size_) {
@@ -60,7 +60,7 @@ class Examined {
 
  private:
   const Task& task_;
-  Model& model_;
+  const TrainableModel& model_;
   std::int64_t size_, count_ = 0;
 };
 
@@ -94,7 +94,7 @@ void print_table(const SensitivityFile& file) {
 int analyze(const Arguments& arguments) {
   OpenedRun opened = open_run(arguments.run, RunAccess::kWrite);
   const Examined examined(opened, arguments.examples);
-  const ModelRef model = model_ref(*opened.trained.model);
+  const ModelRef model = ref_of(opened.trained.model);
   const SensitivityAnalyzer analyzer(model, opened.config.qat.qconfig, opened.task->example());
   const bool of_loss = arguments.metric == "loss";
   SensitivityFile file =
