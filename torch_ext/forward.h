@@ -3,7 +3,7 @@
 #pragma once
 
 #include <ATen/Context.h>
-#include <torch/nn.h>
+#include <torch/nn/module.h>
 
 #include <functional>
 #include <memory>
@@ -12,6 +12,10 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+namespace torch::nn {
+class SequentialImpl;
+}
 
 namespace samebits {
 

@@ -2,7 +2,7 @@
 // like any other module.
 #pragma once
 
-#include <torch/nn.h>
+#include <torch/nn/module.h>
 
 #include <array>
 #include <filesystem>

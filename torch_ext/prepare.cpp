@@ -1,5 +1,7 @@
 #include "torch_ext/prepare.h"
 
+#include <torch/nn.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>

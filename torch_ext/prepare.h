@@ -4,7 +4,7 @@
 // all, joined by the batch norm that follows them there.
 #pragma once
 
-#include <torch/nn.h>
+#include <torch/nn/module.h>
 
 #include <memory>
 #include <string>

@@ -1,5 +1,7 @@
 #include "torch_ext/reestimate_batch_norms.h"
 
+#include <torch/nn.h>
+
 #include <functional>
 #include <set>
 

@@ -2,7 +2,7 @@
 // belong to weights and grids that have moved since.
 #pragma once
 
-#include <torch/nn.h>
+#include <torch/nn/module.h>
 
 #include <vector>
 

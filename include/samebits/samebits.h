@@ -1,6 +1,8 @@
 // The whole library: capture, QAT modules, prepare, convert, verify; quantization after training, and plans.
 #pragma once
 
+#include <torch/nn.h>
+
 #include "export/formats.h"
 #include "planner/plan.h"
 #include "torch_ext/capture.h"

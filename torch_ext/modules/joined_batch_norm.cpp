@@ -1,5 +1,7 @@
 #include "torch_ext/modules/joined_batch_norm.h"
 
+#include <torch/nn.h>
+
 #include <string_view>
 
 namespace samebits {

@@ -3,7 +3,8 @@
 // find what they knew; where a model calls it, it passes on what the layer made.
 #pragma once
 
-#include <torch/nn.h>
+#include <torch/nn/module.h>
+#include <torch/nn/options/batchnorm.h>
 
 #include <memory>
 #include <optional>

@@ -1,7 +1,7 @@
 // QATConv2d: torch::nn::Conv2d that trains on the integers it ships.
 #pragma once
 
-#include <torch/nn.h>
+#include <torch/nn/modules/conv.h>
 
 #include "torch_ext/modules/qat_layer.h"
 #include "torch_ext/modules/scheme_options.h"

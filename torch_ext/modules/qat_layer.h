@@ -2,7 +2,8 @@
 // arithmetic runs.
 #pragma once
 
-#include <torch/nn.h>
+#include <torch/nn/module.h>
+#include <torch/nn/options/batchnorm.h>
 
 #include <memory>
 #include <optional>

@@ -1,7 +1,7 @@
 // QATLinear: torch::nn::Linear that trains on the integers it ships.
 #pragma once
 
-#include <torch/nn.h>
+#include <torch/nn/modules/linear.h>
 
 #include "torch_ext/modules/qat_layer.h"
 #include "torch_ext/modules/scheme_options.h"

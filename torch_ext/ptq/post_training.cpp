@@ -1,6 +1,6 @@
 #include "torch_ext/ptq/post_training.h"
 
-#include <torch/torch.h>
+#include <torch/nn/functional/fold.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,7 @@
 #include "torch_ext/ptq/sensitivity.h"
 
-#include <torch/torch.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <torch/autograd.h>
 
 #include <cmath>
 

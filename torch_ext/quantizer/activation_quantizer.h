@@ -2,7 +2,7 @@
 // lives in buffers, so that state_dict, checkpoints and `.to()` carry it, and stays on the buffers' device.
 #pragma once
 
-#include <torch/nn.h>
+#include <torch/nn/module.h>
 
 #include "csrc/layers/layer.h"
 #include "csrc/observe/observe_quantize.h"

@@ -1,5 +1,7 @@
 #include "torch_ext/quantizer/layer_quantizer.h"
 
+#include <torch/nn.h>
+
 #include <algorithm>
 #include <cmath>
 

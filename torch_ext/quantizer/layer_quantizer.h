@@ -2,7 +2,7 @@
 // owns; parameters stay the module's, and state stays in the buffers of the input's quantizer.
 #pragma once
 
-#include <torch/nn.h>
+#include <torch/nn/module.h>
 
 #include <memory>
 #include <optional>
