@@ -1,19 +1,17 @@
 #include "torch_ext/onnx_process.h"
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <fstream>
 #include <limits>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "io/atomic_file.h"
+#include "io/child_process.h"
 #include "io/safetensors.h"
 #include "torch_ext/verify.h"
 
@@ -48,24 +46,13 @@ std::string python() {
   return fs::exists(SAMEBITS_DEFAULT_PYTHON) ? SAMEBITS_DEFAULT_PYTHON : "python3";
 }
 
-/// The environment of this process with PYTHONPATH replaced, and Python told to leave out the folder it runs
-/// in.
+/// The environment of this process with the project's Python first, and Python told to leave out the folder it
+/// runs in.
 std::vector<std::string> child_environment() {
-  std::vector<std::string> variables;
-  for (char** each = environ; *each != nullptr; ++each)
-    if (std::strncmp(*each, "PYTHONPATH=", 11) != 0) variables.emplace_back(*each);
   const char* earlier = std::getenv("PYTHONPATH");
-  variables.emplace_back("PYTHONSAFEPATH=1");
-  variables.push_back(std::string("PYTHONPATH=") + SAMEBITS_PYTHON_PATH +
-                      (earlier == nullptr || *earlier == '\0' ? "" : std::string(":") + earlier));
-  return variables;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> result;
-  for (std::string& text : texts) result.push_back(text.data());
-  result.push_back(nullptr);
-  return result;
+  return io::environment_with(
+      {"PYTHONSAFEPATH=1", std::string("PYTHONPATH=") + SAMEBITS_PYTHON_PATH +
+                               (earlier == nullptr || *earlier == '\0' ? "" : std::string(":") + earlier)});
 }
 
 std::string file_text(const fs::path& path) {
@@ -74,26 +61,16 @@ std::string file_text(const fs::path& path) {
   return text.str();
 }
 
-/// Runs a program in `folder`, where nothing lies that Python could import instead of ours, with its messages
-/// in `log`; its exit code.
+/// Runs Python in `folder`, where nothing lies that it could import instead of ours, with its messages in
+/// `log`; its exit code.
 int run(std::vector<std::string> arguments, const fs::path& folder, const fs::path& log) {
-  std::vector<std::string> environment = child_environment();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
-  pid_t child = 0;
-  const int error = posix_spawnp(&child, arguments[0].c_str(), &actions, nullptr, pointers(arguments).data(),
-                                 pointers(environment).data());
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0)
-    throw MissingDependency("[onnx] " + arguments[0] + ": expected a Python with onnxruntime, got: " +
-                            std::strerror(error) + "; set SAMEBITS_PYTHON");
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  const std::string program = arguments[0];
+  try {
+    return io::run_process(std::move(arguments), child_environment(), folder, log);
+  } catch (const std::system_error& error) {
+    throw MissingDependency("[onnx] " + program + ": expected a Python with onnxruntime, got: " +
+                            error.code().message() + "; set SAMEBITS_PYTHON");
   }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 const char* dtype_name(torch::ScalarType type) {

@@ -9,7 +9,8 @@ int main(int argc, char** argv) {
   // step.
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, -1);
-  return run_command_line(argc, argv,
-                          {train_command(), eval_command(), export_command(), verify_command(), ptq_command(),
-                           sensitivity_command(), plan_command(), doctor_command()});
+  return run_command_line(
+      argc, argv,
+      {train_command(), eval_command(), export_command(), verify_command(), deploy_command(), ptq_command(),
+       sensitivity_command(), plan_command(), doctor_command()});
 }

@@ -9,6 +9,7 @@ Command train_command();
 Command eval_command();
 Command export_command();
 Command verify_command();
+Command deploy_command();
 Command ptq_command();
 Command sensitivity_command();
 Command plan_command();
