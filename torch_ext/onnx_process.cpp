@@ -46,8 +46,8 @@ std::string python() {
   return fs::exists(SAMEBITS_DEFAULT_PYTHON) ? SAMEBITS_DEFAULT_PYTHON : "python3";
 }
 
-/// The environment of this process with the project's Python first, and Python told to leave out the folder it
-/// runs in.
+/// The environment of this process with the project's Python first, and Python told to leave out the folder
+/// that it runs in.
 std::vector<std::string> child_environment() {
   const char* earlier = std::getenv("PYTHONPATH");
   return io::environment_with(
