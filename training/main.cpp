@@ -12,5 +12,5 @@ int main(int argc, char** argv) {
   return run_command_line(
       argc, argv,
       {train_command(), eval_command(), export_command(), verify_command(), deploy_command(), ptq_command(),
-       sensitivity_command(), plan_command(), benchmark_command(), doctor_command()});
+       sensitivity_command(), plan_command(), effects_command(), benchmark_command(), doctor_command()});
 }

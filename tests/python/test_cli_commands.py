@@ -242,7 +242,7 @@ def test_version_is_that_of_the_project(samebits):
     assert samebits("--version").stdout == (ROOT / "version.txt").read_text().strip() + "\n"
 
 
-COMMANDS = "train, eval, export, verify, deploy, ptq, sensitivity, plan, benchmark or doctor"
+COMMANDS = "train, eval, export, verify, deploy, ptq, sensitivity, plan, effects, benchmark or doctor"
 WRONG_USE = [
     (["help", "quantize"], f'expected {COMMANDS}, got "quantize"; samebits --help lists them'),
     ([], f"expected {COMMANDS}, got none; samebits --help lists them"),

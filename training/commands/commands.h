@@ -13,6 +13,7 @@ Command deploy_command();
 Command ptq_command();
 Command sensitivity_command();
 Command plan_command();
+Command effects_command();
 Command benchmark_command();
 Command doctor_command();
 
