@@ -38,11 +38,12 @@ fuzz:
 	@$(MAKE) --no-print-directory build PRESET=fuzz
 	@.venv/bin/python tools/fuzz.py build/fuzz $(ARGS)
 
-## make bench  NAME=kernels|float_ops|gemm|step|capture|inference|int4|profile|ptq    a benchmark of tests/benchmark/, and its tables
+## make bench  NAME=kernels|float_ops|gemm|step|capture|inference|int4|profile|ptq|minilm    a benchmark of tests/benchmark/, and its tables
 bench: build
 	@mkdir -p build/tables
 	@$(or $(BENCH_$(NAME)),$(BUILD)/bin/benchmark_$(NAME)) --json build/tables/$(NAME).json
 	@.venv/bin/python tools/tables.py build/tables/$(NAME).json
+BENCH_minilm := tests/benchmark/minilm.sh $(BUILD)/bin/benchmark_minilm build/minilm
 BENCH_ptq := .venv/bin/python tests/benchmark/ptq.py $(BUILD)/bin/samebits
 BENCH_inference := .venv/bin/python tests/benchmark/peers_inference.py $(BUILD)/bin/benchmark_inference
 

@@ -1,10 +1,9 @@
-// The whole library: capture, QAT modules, prepare, convert, verify; quantization after training, and plans.
+// The whole library: capture, QAT modules, prepare, convert, verify; quantization after training.
 #pragma once
 
 #include <torch/nn.h>
 
 #include "export/formats.h"
-#include "planner/plan.h"
 #include "torch_ext/capture.h"
 #include "torch_ext/config/qconfig.h"
 #include "torch_ext/config/qconfig_yaml.h"

@@ -49,6 +49,7 @@ TEST_F(ReadOperators, OfNumbers) {
       {"constant sub", [](Any&, const Tensors& x) { return x[0] - 0.1; }},
       {"constant sub", [](Any&, const Tensors& x) { return torch::rsub(x[0], 1); }},
       {"constant mul", [](Any& model, const Tensors& x) { return x[0] * model.scale; }},
+      {"constant mul", [](Any&, const Tensors& x) { return x[0] * torch::tensor(0.1, torch::kDouble); }},
       {"div", [](Any&, const Tensors& x) { return x[0] / x[1]; }},
       {"constant div", [](Any&, const Tensors& x) { return x[0] / 3; }},
       {"constant div", [](Any&, const Tensors& x) { return x[0].reciprocal(); }},

@@ -46,6 +46,17 @@ graph::ConstantTensor constant_of(const TraceWalk& walk, const Node* node, const
   return constant_of(walk, node, at::scalar_tensor(number, kTypes[static_cast<std::size_t>(dtype)]));
 }
 
+namespace {
+
+/// A float number in a tensor of its own, as archives of torch.export have `x * 0.5`, takes the precision of
+/// what it meets (torch's type promotion).
+torch::Tensor as_met(const torch::Tensor& tensor, Dtype dtype) {
+  const bool is_number = tensor.dim() == 0 && tensor.scalar_type() == torch::kDouble;
+  return is_number && dtype == Dtype::kFloat32 ? tensor.to(torch::kFloat) : tensor;
+}
+
+}  // namespace
+
 std::string operand(TraceWalk& walk, const Node* node, std::size_t input, Dtype dtype) {
   const torch::jit::Value* value = node->input(input);
   if (walk.is_from_input(value)) return walk.name_of(value);
@@ -53,7 +64,7 @@ std::string operand(TraceWalk& walk, const Node* node, std::size_t input, Dtype 
   const graph::ConstantTensor held =
       constant.has_value() && constant->isScalar()
           ? constant_of(walk, node, walk.constant<at::Scalar>(node, input, "number"), dtype)
-          : constant_of(walk, node, walk.tensor(node, input, "operand"));
+          : constant_of(walk, node, as_met(walk.tensor(node, input, "operand"), dtype));
   return walk.make(graph::Constant{held}, {});
 }
 
@@ -63,7 +74,7 @@ std::string promoted_operand(TraceWalk& walk, const Node* node, std::size_t inpu
   const auto constant = torch::jit::toIValue(value);
   if (constant.has_value() && constant->isScalar()) return name;
   const torch::ScalarType own =
-      constant.has_value() ? constant->toTensor().scalar_type() : walk.dtype_of(value);
+      constant.has_value() ? as_met(constant->toTensor(), dtype).scalar_type() : walk.dtype_of(value);
   return graph_dtype(walk, node, own) == dtype ? name : walk.make(graph::Cast{dtype}, {name});
 }
 
