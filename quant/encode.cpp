@@ -115,4 +115,14 @@ void decode(const QuantizedTensor& tensor, float* values) {
                         });
 }
 
+void decode_row(const QuantizedTensor& tensor, std::int64_t row, float* values) {
+  const Encoding& encoding = tensor.encoding;
+  const auto index = static_cast<std::size_t>(row);
+  const kernels::AffineGrid grid{tensor.scale[index], encoding.symmetric ? 0 : tensor.zero_point[index],
+                                 encoding.qmin, encoding.qmax};
+  const std::int64_t length = tensor.row_length();
+  const std::int8_t* codes = tensor.codes.data() + row * length;
+  for (std::int64_t i = 0; i < length; ++i) values[i] = kernels::dequantize(codes[i], grid);
+}
+
 }  // namespace samebits::quant

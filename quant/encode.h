@@ -52,4 +52,7 @@ QuantizedTensor encode(const float* values, std::vector<std::int64_t> shape, con
 /// The reals that the codes stand for, as many.
 void decode(const QuantizedTensor& tensor, float* values);
 
+/// Those of one row of a tensor with a grid a channel: row_length() of them.
+void decode_row(const QuantizedTensor& tensor, std::int64_t row, float* values);
+
 }  // namespace samebits::quant

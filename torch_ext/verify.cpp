@@ -1,5 +1,6 @@
 #include "torch_ext/verify.h"
 
+#include <ATen/Parallel.h>
 #include <algorithm>
 #include <map>
 #include <utility>

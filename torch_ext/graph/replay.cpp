@@ -1,5 +1,6 @@
 #include "torch_ext/graph/replay.h"
 
+#include <ATen/Parallel.h>
 #include <torch/types.h>
 
 #include <cstring>

@@ -112,4 +112,11 @@ void check_float_layer(const Node& node, const FloatTensor& weight, const Channe
   check_channels(node, channels, weight.shape[0]);
 }
 
+void check_table(const Node& node, const QuantizedTensor& table, std::size_t rank, const char* layout) {
+  check_encoding(node, "weight", table.encoding);
+  if (!table.encoding.symmetric || table.encoding.granularity != Granularity::kPerChannel)
+    fail_node(node, "weight: expected a symmetric grid a row, got ", quant::to_text(table.encoding));
+  check_arrays(node, table, checked_depth(node, table.shape, rank, layout));
+}
+
 }  // namespace samebits::graph

@@ -4,6 +4,7 @@
 #include "graph/ops/lookup/embedding.h"
 #include "graph/ops/lookup/gather.h"
 #include "graph/ops/lookup/index_select.h"
+#include "graph/ops/lookup/quantized_embedding.h"
 #include "tests/graph/op_case.h"
 
 namespace samebits::oracle {
@@ -40,6 +41,19 @@ inline FloatTensor run_embedding(const Node& node, const Tensors& inputs) {
       y.values.push_back(
           weight.values[static_cast<std::size_t>(row) * static_cast<std::size_t>(weight.shape[1]) +
                         static_cast<std::size_t>(column)]);
+  return y;
+}
+
+inline FloatTensor run_quantized_embedding(const Node& node, const Tensors& inputs) {
+  const quant::QuantizedTensor& weight = node.as<graph::QuantizedEmbedding>().weight;
+  FloatTensor y{inputs[0].shape, {}};
+  y.shape.push_back(weight.shape[1]);
+  for (const float row : inputs[0].values)
+    for (std::int64_t column = 0; column < weight.shape[1]; ++column) {
+      const auto place = static_cast<std::size_t>(row);
+      const std::size_t at = place * static_cast<std::size_t>(weight.shape[1]) + static_cast<std::size_t>(column);
+      y.values.push_back(static_cast<float>(weight.codes[at]) * weight.scale[place]);
+    }
   return y;
 }
 
