@@ -253,6 +253,11 @@ void add_refused(const GraphPreparation& graph, Plan& plan) {
     plan.skipped.push_back({each.path, each.op, "", "", false, each.why});
 }
 
+void add_embeddings(const GraphPreparation& graph, int bits, Plan& plan) {
+  for (const std::string& path : graph.embeddings())
+    plan.skipped.push_back({path, "embedding", "int" + std::to_string(bits) + " per row", "", true, ""});
+}
+
 void check_reached(const Plan& plan, const std::set<const QATLayer*>& reached) {
   std::vector<std::string> unreached;
   for (const auto& [path, layer] : plan.layers)
@@ -270,8 +275,9 @@ Prepared prepare(const ModelRef& model, const QConfig& config, const Tensors& ex
   Plan plan;
   std::optional<GraphPreparation> graph;
   if (auto* module = dynamic_cast<GraphModuleImpl*>(&model.module)) {
-    graph.emplace(*module, examples);
+    graph.emplace(*module, examples, config);
     add_refused(*graph, plan);
+    add_embeddings(*graph, config.embedding_bits, plan);
   }
   collect(model.module.weak_from_this().lock(), model.module, "", config, plan);
   TORCH_CHECK(plan.problems.empty(), "[prepare] ", joined(plan.problems));

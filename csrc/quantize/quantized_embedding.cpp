@@ -18,7 +18,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 TORCH_LIBRARY_FRAGMENT(samebits, library) {
-  library.def("quantized_embedding(Tensor weight, Tensor ids, int bits) -> Tensor");
+  library.def("quantized_embedding(Tensor weight, Tensor ids, int bits, int padding_idx=-1) -> Tensor");
 }
 
 quant::Encoding embedding_encoding(int64_t bits) {
@@ -26,16 +26,16 @@ quant::Encoding embedding_encoding(int64_t bits) {
   return {.bits = static_cast<int>(bits), .qmin = bits == 8 ? 1 - half : -half, .qmax = half - 1};
 }
 
-Tensor quantized_embedding(const Tensor& weight, const Tensor& ids, int64_t bits) {
+Tensor quantized_embedding(const Tensor& weight, const Tensor& ids, int64_t bits, int64_t padding_idx) {
   static const auto op = find_op<decltype(quantized_embedding)>("samebits::quantized_embedding");
-  return op.call(weight, ids, bits);
+  return op.call(weight, ids, bits, padding_idx);
 }
 
 namespace {
 
 constexpr char kOp[] = "quantized_embedding";
 
-Tensor embedding_meta(const Tensor& weight, const Tensor& ids, int64_t bits) {
+Tensor embedding_meta(const Tensor& weight, const Tensor& ids, int64_t bits, int64_t) {
   check_dtype(kOp, "weight", weight, at::kFloat);
   check_dtype(kOp, "ids", ids, at::kLong);
   TORCH_CHECK(weight.dim() == 2, "[quantized_embedding] weight: expected [rows, columns], got shape ",
@@ -46,8 +46,8 @@ Tensor embedding_meta(const Tensor& weight, const Tensor& ids, int64_t bits) {
   return at::empty_symint(sizes, weight.options());
 }
 
-Tensor embedding_cpu(const Tensor& weight_any, const Tensor& ids_any, int64_t bits) {
-  const Tensor y = embedding_meta(weight_any, ids_any, bits);
+Tensor embedding_cpu(const Tensor& weight_any, const Tensor& ids_any, int64_t bits, int64_t padding_idx) {
+  const Tensor y = embedding_meta(weight_any, ids_any, bits, padding_idx);
   const Tensor weight = weight_any.contiguous(), ids = ids_any.contiguous();
   const int64_t rows = weight.size(0), columns = weight.size(1);
   const quant::Encoding encoding = embedding_encoding(bits);
@@ -76,24 +76,28 @@ Tensor embedding_cpu(const Tensor& weight_any, const Tensor& ids_any, int64_t bi
 }
 
 struct EmbeddingFunction : torch::autograd::Function<EmbeddingFunction> {
-  static Tensor forward(AutogradContext* context, const Tensor& weight, const Tensor& ids, int64_t bits) {
+  static Tensor forward(AutogradContext* context, const Tensor& weight, const Tensor& ids, int64_t bits,
+                        int64_t padding_idx) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     context->save_for_backward({ids});
     context->saved_data["rows"] = weight.sym_size(0);
-    return ops::quantized_embedding(weight, ids, bits);
+    context->saved_data["padding_idx"] = padding_idx;
+    return ops::quantized_embedding(weight, ids, bits, padding_idx);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const Tensor ids = context->get_saved_variables()[0];
     return {at::embedding_dense_backward_symint(grads[0], ids, context->saved_data["rows"].toSymInt(),
-                                                /*padding_idx=*/-1, /*scale_grad_by_freq=*/false),
+                                                context->saved_data["padding_idx"].toInt(),
+                                                /*scale_grad_by_freq=*/false),
+            {},
             {},
             {}};
   }
 };
 
-Tensor embedding_autograd(const Tensor& weight, const Tensor& ids, int64_t bits) {
-  return EmbeddingFunction::apply(weight, ids, bits);
+Tensor embedding_autograd(const Tensor& weight, const Tensor& ids, int64_t bits, int64_t padding_idx) {
+  return EmbeddingFunction::apply(weight, ids, bits, padding_idx);
 }
 
 }  // namespace

@@ -68,7 +68,9 @@ std::int64_t folder_bytes(const fs::path& folder) {
 /// Calibrated on `ids` and frozen.
 void quantize(GraphModule& model, const Tensor& ids) {
   const ModelRef ref = model_ref(*model);
-  Prepared prepared = prepare(ref, QConfig(), Tensors{ids.narrow(0, 0, 3)}, {.observe_steps = 0});
+  QConfig config;
+  config.embedding_bits = 8;
+  Prepared prepared = prepare(ref, config, Tensors{ids.narrow(0, 0, 3)}, {.observe_steps = 0});
   PostTrainingQuantizer quantizer(ref, prepared, {.range = RangeRule::kLeastError});
   const std::vector<Tensor> batches = ids.split(kBatch);
   quantizer.calibrate(static_cast<std::int64_t>(batches.size()),

@@ -51,6 +51,7 @@ def opcheck_cases():
         ("fake_quantize_learned", (*learned, torch.tensor([0.5], requires_grad=True), -8, 7)),
         ("fake_quantize_learned_backward", (x, x, scale, zero_point, -8, 7)),
         ("observe", (x,)),
+        ("quantized_embedding", (leaf(5, 4), torch.tensor([[0, 3], [4, 3]]), 8)),
         ("quantize_stochastic", (x, scale, zero_point, -8, 7, 3)),
         ("percentile_range", (counts, value_range, 0.99)),
         ("least_error_range", (counts, value_range, -8, 7, True)),

@@ -70,6 +70,9 @@ const LayerConfig& QConfig::layer(const std::string& path) const {
 
 void QConfig::check() const {
   check_layer(defaults, "");
+  if (embedding_bits != 0 && (embedding_bits < 2 || embedding_bits > 8))
+    fail("embedding_bits",
+         "expected an integer in 2..8, or 0 for rows of floats, got " + std::to_string(embedding_bits));
   std::set<std::string> globs;
   for (const auto& [glob, layer] : layers) {
     const std::string field = "layers.\"" + glob + "\"";

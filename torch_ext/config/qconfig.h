@@ -56,6 +56,7 @@ struct LayerConfig {
 struct QConfig {
   LayerConfig defaults;
   std::vector<std::pair<std::string, LayerConfig>> layers;
+  int embedding_bits = 0;  // of the rows of a graph's embeddings, 2..8, a symmetric grid a row; 0: float
 
   /// "int8": W8A8 per channel. "w4a8": 4-bit weights in groups of 32 for linear layers, per channel for
   /// convolutions (prepare() narrows groups to channels there). Throws std::invalid_argument that lists the

@@ -88,6 +88,8 @@ void visit_layer(Visitor& visitor, Layer& layer) {
 template <class Visitor, class Config>
 void visit_qconfig(Visitor& visitor, Config& config) {
   visit_layer(visitor, config.defaults);
+  visitor.integer("embedding_bits", config.embedding_bits, between(0, 8),
+                  "of the rows of embeddings, 2..8, from the first QAT epoch on; 0 leaves them in float");
   visitor.entries(
       "layers", config.layers, config.defaults, [](auto& inner, auto& layer) { visit_layer(inner, layer); },
       "exceptions by layer, below");

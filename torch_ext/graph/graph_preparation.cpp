@@ -30,7 +30,7 @@ std::set<const QATLayer*> layers_of_channels(GraphModuleImpl& graph, const Tenso
 
 }  // namespace
 
-GraphPreparation::GraphPreparation(GraphModuleImpl& graph, const Tensors& examples)
+GraphPreparation::GraphPreparation(GraphModuleImpl& graph, const Tensors& examples, const QConfig& config)
     : graph_(graph), before_(std::make_unique<Program>(graph.program())) {
   const std::vector<LayerSite> sites = find_layers(graph.program(), graph);
   for (const LayerSite& site : sites)
@@ -38,6 +38,7 @@ GraphPreparation::GraphPreparation(GraphModuleImpl& graph, const Tensors& exampl
       refused_.push_back({site.path, graph.program().nodes[site.nodes.front()].op, site.refusal});
   Program changed = with_layers(graph.program(), sites);
   remove_unread_views(changed);
+  embeddings_ = quantize_embeddings(changed, config);
   graph.set_program(changed);
   joined_ = join_batch_norms(changed, layers_of_channels(graph, examples));
   // Rewrites of what stands between the layers: after what became part of one.

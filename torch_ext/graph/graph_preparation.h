@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "torch_ext/config/qconfig.h"
 #include "torch_ext/graph/program/batch_norms.h"
 #include "torch_ext/graph/program/program.h"
 #include "torch_ext/graph_module.h"
@@ -20,7 +21,7 @@ struct RefusedLayer {
 class GraphPreparation {
  public:
   /// Changes the graph, and runs it once so that layers know the weights that are made in each forward.
-  GraphPreparation(GraphModuleImpl& graph, const Tensors& examples);
+  GraphPreparation(GraphModuleImpl& graph, const Tensors& examples, const QConfig& config);
   /// Puts the graph back as it was, unless keep() was called.
   ~GraphPreparation();
   GraphPreparation(const GraphPreparation&) = delete;
@@ -30,12 +31,15 @@ class GraphPreparation {
   const std::vector<RefusedLayer>& refused() const { return refused_; }
   /// Layers that batch norms became part of.
   const std::vector<JoinedNode>& joined() const { return joined_; }
+  /// Paths of embeddings whose rows are codes now.
+  const std::vector<std::string>& embeddings() const { return embeddings_; }
 
  private:
   GraphModuleImpl& graph_;
   std::unique_ptr<Program> before_;
   std::vector<RefusedLayer> refused_;
   std::vector<JoinedNode> joined_;
+  std::vector<std::string> embeddings_;
 };
 
 }  // namespace samebits

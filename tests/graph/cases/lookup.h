@@ -51,7 +51,8 @@ inline FloatTensor run_quantized_embedding(const Node& node, const Tensors& inpu
   for (const float row : inputs[0].values)
     for (std::int64_t column = 0; column < weight.shape[1]; ++column) {
       const auto place = static_cast<std::size_t>(row);
-      const std::size_t at = place * static_cast<std::size_t>(weight.shape[1]) + static_cast<std::size_t>(column);
+      const std::size_t at =
+          place * static_cast<std::size_t>(weight.shape[1]) + static_cast<std::size_t>(column);
       y.values.push_back(static_cast<float>(weight.codes[at]) * weight.scale[place]);
     }
   return y;
@@ -67,6 +68,9 @@ inline std::vector<OpRow> lookup_rows() {
     return InputKind{Dtype::kInt64, limit, std::move(shape)};
   };
   const InputKind floats{};
+  const auto codes_of = [&](int bits, const Sizes& shape) {
+    return QuantizedEmbedding{random_weight({"", bits, 0, false, true}, shape, random)};
+  };
   const Embedding table{random_tensor({11, 6}, random)}, column{random_tensor({5, 1}, random)};
   return {
       {"index_select",
@@ -91,6 +95,12 @@ inline std::vector<OpRow> lookup_rows() {
        {{"a token an item", table, {{}}, {index(11, {kBatch})}},
         {"sequences", table, {{}}, {index(11, {kBatch, kSequence})}},
         {"one column", column, {{2, 3}}, {index(5, {})}}}},
+      {"quantized_embedding",
+       oracle::run_quantized_embedding,
+       true,
+       {{"8 bits", codes_of(8, {11, 6}), {{}}, {index(11, {kBatch})}},
+        {"4 bits, sequences", codes_of(4, {11, 6}), {{}}, {index(11, {kBatch, kSequence})}},
+        {"2 bits, one column", codes_of(2, {5, 1}), {{2, 3}}, {index(5, {})}}}},
   };
 }
 

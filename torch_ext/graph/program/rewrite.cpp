@@ -106,6 +106,25 @@ void use_exact_operators(Program& program, const std::map<std::string, std::stri
   }
 }
 
+std::vector<std::string> quantize_embeddings(Program& program, const QConfig& config) {
+  enum { kWeight, kIds, kPaddingIdx, kByFrequency, kSparse };
+  std::vector<std::string> paths;
+  if (config.embedding_bits == 0) return paths;
+  for (ProgramNode& node : program.nodes) {
+    if (node.layer != nullptr || node.op != "aten::embedding" || config.layer(node.scope).skip) continue;
+    const std::vector<ProgramArgument> a = node.arguments;
+    const ProgramTensor* weight = a[kWeight].tensor();
+    const bool is_plain = !a[kByFrequency].literal()->toBool() && !a[kSparse].literal()->toBool();
+    if (weight == nullptr || program.tensors[weight->index].tensor.scalar_type() != at::kFloat || !is_plain)
+      continue;
+    node.op = "samebits::quantized_embedding";
+    node.overload = "";
+    node.arguments = {a[kWeight], a[kIds], {c10::IValue(config.embedding_bits)}, a[kPaddingIdx]};
+    paths.push_back(node.scope);
+  }
+  return paths;
+}
+
 void remove_unread_views(Program& program) {
   static const std::set<std::string> kViews = {"aten::t", "aten::transpose", "aten::numpy_T"};
   for (std::size_t i = program.nodes.size(); i-- > 0;) {

@@ -3,7 +3,9 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
+#include "torch_ext/config/qconfig.h"
 #include "torch_ext/graph/program/program.h"
 
 namespace samebits {
@@ -15,6 +17,11 @@ void use_public_convolutions(Program& program);
 /// Operators whose bits are their library's, by those that have ours (`exact`: from ATen kind to operator),
 /// where the arguments say the same; in place only where nobody else sees what they write to.
 void use_exact_operators(Program& program, const std::map<std::string, std::string>& exact);
+
+/// Embeddings of float32 parameters as rows of codes of config.embedding_bits, where it is not 0, but for
+/// those that the configuration skips; the paths of the modules that they belong to. Tables with gradients of
+/// other kinds (sparse, by frequency) stay.
+std::vector<std::string> quantize_embeddings(Program& program, const QConfig& config);
 
 /// Removes views of parameters that nobody reads any more.
 void remove_unread_views(Program& program);

@@ -1,5 +1,6 @@
 #include "graph/ops/lookup/quantized_embedding.h"
 
+#include "export/onnx/integer_layer.h"
 #include "export/onnx/onnx_node.h"
 
 namespace samebits::onnx_forms {
