@@ -141,11 +141,12 @@ TRAINING = {
     "readers": {"report"},
     "data": {"readers"},
     "models": set(),
+    "plan": set(),
     "tasks": {"data", "readers", "models"},
     "run": {"report"},
     "loop": {"data", "models", "tasks", "run", "report"},
     "ship": {"data", "models", "tasks", "loop", "run", "report"},
-    "commands": {"loop", "tasks", "run", "report", "ship"},
+    "commands": {"loop", "tasks", "run", "report", "plan", "ship"},
 }
 
 

@@ -21,7 +21,7 @@ import tables  # noqa: E402
 from report import Report  # noqa: E402
 
 
-def gpu_check(*arguments, timeout=400):
+def gpu_check(*arguments, timeout=1500):
     return subprocess.run([sys.executable, TOOL, *map(str, arguments)], capture_output=True, text=True, timeout=timeout)
 
 

@@ -269,17 +269,18 @@ def check_device(run: Run) -> int:
 
 
 def check_dry(run: Run, library: Path | None) -> int:
-    """What needs no card: the checks and benchmarks on the CPU against itself, and the lists of what would run."""
+    """What needs no card: the checks and benchmarks on the CPU against itself, and the lists of what would run. Nobody
+    lends a CPU by the minute: the limits only end what hangs."""
     run.report.facts = {"dry": "no card is looked for: operators and benchmarks run small, on the CPU", **facts(run)}
     run.library = library
-    run.part("operators by bits", 120, lambda seconds: checks(run, ("bits", "gradients", "conv gradients"), seconds))
-    run.part("operators in a step", 60, lambda seconds: checks(run, ("waits", "capture"), seconds))
-    run.part("operators for torch", 60, lambda seconds: checks(run, ("opcheck",), seconds))
-    run.part("benchmarks", 120, lambda seconds: benchmarks(run, (), seconds))
+    run.part("operators by bits", 600, lambda seconds: checks(run, ("bits", "gradients", "conv gradients"), seconds))
+    run.part("operators in a step", 300, lambda seconds: checks(run, ("waits", "capture"), seconds))
+    run.part("operators for torch", 300, lambda seconds: checks(run, ("opcheck",), seconds))
+    run.part("benchmarks", 600, lambda seconds: benchmarks(run, (), seconds))
     run.part("sanitizers", 10, lambda seconds: sanitizers(run, seconds))
     run.part("sources", 10, lambda seconds: {"state": "ok", "would compile": len(build.sources()), "of the modules": len(build.MODULES)})
     if run.pack is not None:
-        run.part("suites", 60, lambda seconds: suites(run, seconds))
+        run.part("suites", 300, lambda seconds: suites(run, seconds))
     return finish(run)
 
 
