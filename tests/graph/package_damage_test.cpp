@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <random>
 #include <thread>
 
@@ -253,14 +254,17 @@ TEST_F(BadPackage, IsReadFromTheFolderThatStoodThereWhenReadingBegan) {
       save_package(golden_graph(), package_);
     }
   });
-  int others = 0;
-  for (int i = 0; i < 300; ++i) {
+  // Until both were read, which on a busy machine takes its time.
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point end = Clock::now() + std::chrono::minutes(1);
+  int others = 0, goldens = 0;
+  while (others + goldens < 300 || ((others == 0 || goldens == 0) && Clock::now() < end)) {
     const Graph graph = load_package(package_);
-    others += graph.name == "other";
     ASSERT_TRUE(graph == other || graph == golden_graph());
+    ++(graph.name == "other" ? others : goldens);
   }
   EXPECT_GT(others, 0);
-  EXPECT_LT(others, 300);
+  EXPECT_GT(goldens, 0);
 }
 
 TEST_F(BadPackage, IsRefusedWhenAFileIsNoRegularOne) {

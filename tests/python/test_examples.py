@@ -129,6 +129,6 @@ def test_every_installed_header_of_the_runtime_compiles_alone(prefix, build_exam
     root = prefix / "include" / "samebits" / "detail"
     headers = sorted([*root.glob("kernels/*/*.h"), *root.glob("quant/*.h"), *root.glob("runtime/*.h")])
     assert len(headers) > 15
-    compiler = os.environ.get("CXX", "c++c++")
+    compiler = os.environ.get("CXX", "c++")
     for header in headers:
         run(compiler, "-std=c++20", "-fsyntax-only", "-x", "c++", f"-I{root}", header)

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "tests/torch_ext/models.h"
 #include "torch_ext/convert.h"
@@ -92,14 +93,18 @@ TEST_F(PostTraining, WithMinMaxAndNearestIsCalibrate) {
 }
 
 TEST_F(PostTraining, CutsOutliersByThreeRules) {
-  for (const RangeRule rule : {RangeRule::kPercentile, RangeRule::kLeastError, RangeRule::kKl}) {
+  // What clipping 90 to r costs, (90 - r)², and what steps of r / 255 cost 24,000 values are least together at
+  // 90 / (1 + 24,000 / (12 · 255²)) = 87.3.
+  const std::pair<RangeRule, float> rules[] = {
+      {RangeRule::kPercentile, 60.0f}, {RangeRule::kLeastError, 88.5f}, {RangeRule::kKl, 60.0f}};
+  for (const auto& [rule, most] : rules) {
     Mlp model;
     Prepared prepared = prepare(model, QConfig(), torch::randn({1, 12}), 0);
     torch::Tensor x = torch::randn({2000, 12});
     x[0][0] = 90.0f;
     quantize(model, prepared, {x}, {.range = rule, .percentile = 0.999});
     EXPECT_EQ(records_[0].max, 90.0f);
-    EXPECT_LT(records_[0].range.high, 60.0f) << static_cast<int>(rule);
+    EXPECT_LT(records_[0].range.high, most) << static_cast<int>(rule);
     EXPECT_GT(records_[0].range.high, 1.5f) << static_cast<int>(rule);
     EXPECT_GT(records_[0].clipped_percent, 0);
     EXPECT_LT(records_[0].clipped_percent, 10);

@@ -231,7 +231,10 @@ struct TwoInputs : torch::nn::Module {
     register_module("fc1", fc1);
     register_module("fc2", fc2);
   }
-  Tensor forward(const Tensor& a, const Tensor& b) { return fc1(a) + fc2(b); }
+  Tensor forward(const Tensor& a, const Tensor& b) {
+    const Tensor y = fc1(a);  // C++ would begin with either
+    return y + fc2(b);
+  }
 };
 
 TEST_F(Verify, ReplaysTheInputsOfAModelInTheirOrder) {
