@@ -237,8 +237,10 @@ void visit_config(Visitor& visitor, Part& config) {
   visitor.map("task", {.title = "## `task`"}, [&](auto& task) { visit_task(task, config.task); });
   visitor.map("model", {.title = "## `model`"}, [&](auto& model) { visit_model(model, config.model); });
   visitor.map("train", {.title = "## `train`: the float training"}, [&](auto& train) {
-    train.integer("epochs", config.train.epochs, at_least(1, kMostEpochs),
-                  "passes over the training examples");
+    train.integer(
+        "epochs", config.train.epochs, at_least(0, kMostEpochs),
+        "passes over the training examples; 0: the weights are those of `init` or of the archive as they "
+        "are, for QAT, or for `samebits ptq`");
     visit_phase(train, config.train, MapText{}, "");
   });
   if constexpr (kReads<Visitor>) inherit(config.qat, config.train);
@@ -273,6 +275,9 @@ void check_together(const YamlValue& document, const std::string& file, const Co
   if (task.metric != "auto" && loss != "auto" && !has(metrics_of(loss), task.metric))
     fail({"task", "metric"}, {alternatives(metrics_of(loss)) + " with loss " + loss, task.metric});
   const ModelConfig& model = config.model;
+  if (config.train.epochs == 0 && config.init.empty() && model.pt2.empty())
+    fail({"train", "epochs"},
+         {"an integer >= 1 for weights that are drawn", "0", "name the file of trained ones as init"});
   if (!model.is_built_in()) return;
   const std::vector<std::string> models = models_for(config.data.source);
   if (!has(models, model.name))

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 WIDTH, HIDDEN, HEADS, LAYERS, VOCABULARY, POSITIONS = 384, 1536, 12, 6, 30522, 512
-LENGTH, CALIBRATION, TEST = 64, 256, 512  # tokens of a sentence; sentences
+LENGTH, CALIBRATION, TEST = 64, 1024, 512  # tokens of a sentence; sentences
 
 
 class Attention(nn.Module):

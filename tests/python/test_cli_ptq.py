@@ -92,6 +92,27 @@ def test_a_dry_run_says_the_layers_and_writes_nothing(samebits, trained):
     assert not (samebits.folder / "out").exists()
 
 
+def test_weights_that_come_trained_need_no_float_epochs(samebits, trained, data):
+    """epochs 0 of both kinds: a run to quantize after training, whose float score is that of the weights."""
+    text = config_text(data, name="came", top=f"threads: 1\ninit: {trained.checkpoint('fp32')}")
+    run = samebits.train(text.replace("epochs: 2", "epochs: 0").replace(", observe_steps: 10", ""))
+    accuracy = run.status()["accuracy"]
+    assert accuracy == {"fp32": trained.status()["accuracy"]["fp32"], "ptq": None, "qat": None, "exported": None}
+    assert [record["step"] for record in run.metrics()] == [0]
+    output = ptq(samebits, run)
+    assert score(output, "fp32") == pytest.approx(accuracy["fp32"], abs=0.01)
+    assert "model.samebits: 0 of 1,000 logits differ (100 images)\n" in output
+
+
+def test_weights_that_are_drawn_need_float_epochs(samebits, data):
+    (samebits.folder / "net.yaml").write_text(config_text(data).replace("train: {epochs: 2", "train: {epochs: 0"))
+    error = error_of(samebits("train", "net.yaml"), 2)
+    assert error.startswith(
+        "error: [config] net.yaml:5: train.epochs: expected an integer >= 1 for weights that are drawn, got 0; "
+        "name the file of trained ones as init\n"
+    )
+
+
 # (arguments behind RUN, the error behind "error: ")
 REFUSED = {
     "too many batches": (

@@ -110,6 +110,7 @@ void Trainer::fail(const std::string& cause) {
 bool Trainer::run_phases() {
   if (!is_qat()) {
     if (!run_phase()) return false;
+    if (config_.train.epochs == 0) measure_untrained();
     save("fp32");
     if (config_.qat.epochs == 0) {
       save("final");
@@ -232,6 +233,14 @@ void Trainer::finish_epoch(const Phase& phase) {
   state.step = steps_per_epoch_;
   state.step_ms = record.step_ms;
   progress_.finish_epoch(state);
+}
+
+/// Weights that came trained, as they are: what the float epochs would have said.
+void Trainer::measure_untrained() {
+  if (!run_.metrics().empty()) return;  // a run that was resumed here has
+  const Evaluation test = evaluate(built_.model, task_, config_.data.batch_size);
+  score_ = test.score;
+  log_->epoch({.phase = phase_text(), .train_loss = std::nan(""), .test = test, .step_ms = std::nan("")}, {});
 }
 
 void Trainer::switch_to_qat() {

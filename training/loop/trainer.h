@@ -35,6 +35,7 @@ class Trainer {
   void resume_from(const Checkpoint& checkpoint);
   bool run_phases();
   bool run_phase();
+  void measure_untrained();
   bool run_epoch(const Phase& phase);
   void train_step(const Phase& phase, const torch::Tensor& order);
   void freeze_what_is_due(const Phase& phase, std::int64_t phase_step);
