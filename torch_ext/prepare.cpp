@@ -254,8 +254,10 @@ void add_refused(const GraphPreparation& graph, Plan& plan) {
 }
 
 void add_embeddings(const GraphPreparation& graph, int bits, Plan& plan) {
-  for (const std::string& path : graph.embeddings())
-    plan.skipped.push_back({path, "embedding", "int" + std::to_string(bits) + " per row", "", true, ""});
+  for (const auto& [path, is_skipped] : graph.embeddings())
+    plan.skipped.push_back(
+        is_skipped ? LayerStatus{path, "embedding", "", "", false, "the configuration skips it"}
+                   : LayerStatus{path, "embedding", "int" + std::to_string(bits) + " per row", "", true, ""});
 }
 
 void check_reached(const Plan& plan, const std::set<const QATLayer*>& reached) {

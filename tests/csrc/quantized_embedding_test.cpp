@@ -52,7 +52,7 @@ TEST_F(QuantizedEmbedding, GivesRowsThatAreNearTheFloats) {
 }
 
 TEST_F(QuantizedEmbedding, PassesTheGradientStraightThroughButForThePadding) {
-  const Tensor ids = at::tensor({3, 1, 3, 0, 2}), out = at::randn({5, 4});
+  const Tensor ids = at::tensor({3, 1, 3, 0, 2}, at::kLong), out = at::randn({5, 4});
   for (const std::int64_t padding : {-1, 2}) {
     Tensor ours = at::randn({5, 4}).requires_grad_(), theirs = ours.detach().clone().requires_grad_();
     quantized_embedding(ours, ids, 4, padding).backward(out);
@@ -69,7 +69,7 @@ TEST_F(QuantizedEmbedding, GivesTheSameBitsAtAnyThreadCount) {
 }
 
 TEST_F(QuantizedEmbedding, RefusesWhatItCannotTake) {
-  const Tensor weight = at::randn({4, 3}), ids = at::tensor({0, 3});
+  const Tensor weight = at::randn({4, 3}), ids = at::tensor({0, 3}, at::kLong);
   Tensor holed = weight.clone();
   holed[3][1] = std::numeric_limits<float>::quiet_NaN();
   const std::pair<const char*, std::function<void()>> kCases[] = {
@@ -81,10 +81,10 @@ TEST_F(QuantizedEmbedding, RefusesWhatItCannotTake) {
       {"[quantized_embedding] bits: expected 2..8, got 1", [&] { quantized_embedding(weight, ids, 1); }},
       {"[quantized_embedding] ids: expected places in 0..3, got 4",
        [&] {
-         quantized_embedding(weight, at::tensor({0, 4}), 8);
+         quantized_embedding(weight, at::tensor({0, 4}, at::kLong), 8);
        }},
       {"[quantized_embedding] ids: expected places in 0..3, got -1",
-       [&] { quantized_embedding(weight, at::tensor({-1}), 8); }},
+       [&] { quantized_embedding(weight, at::tensor({-1}, at::kLong), 8); }},
       {"[quantized_embedding] weight: expected finite values, got others in row 3",
        [&] { quantized_embedding(holed, ids, 8); }},
   };

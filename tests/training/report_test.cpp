@@ -75,6 +75,7 @@ Report sample_report() {
                     .zero_point = -128,
                     .weight_scale_min = 0.00043,
                     .weight_scale_max = 0.0041,
+                    .size_bytes = 20480,
                     .clip_percent = 0.8,
                     .sqnr_db = 41.3,
                     .qmin = qmin,
@@ -86,6 +87,8 @@ Report sample_report() {
                    layer("fc2", "Linear", "int4 groups of 32", -8, 7)};
   report.verification =
       Verification{.images = 10000, .logits = 100000, .targets = {{"package", 0}, {"onnx", 12, 3456}}};
+  report.confusion = {{950, 40, 10}, {0, 1000, 0}, {0, 0, 0}};
+  report.config = "name: a <b>\nseed: 1\n";
   return report;
 }
 
@@ -124,6 +127,25 @@ Report large_report() {
 
 void write_page(const std::filesystem::path& path, const Report& report) {
   std::ofstream(path) << report_html(report);
+}
+
+TEST(Report, ShowsClassesByWhatTheModelGivesThem) {
+  const std::string html = report_html(sample_report());
+  EXPECT_TRUE(has(html, "<h2>Classes</h2>"));
+  EXPECT_TRUE(
+      has(html,
+          "<tr><th scope=\"row\">0</th><td class=\"number\">1,000</td><td class=\"number\">95.0%</td>"
+          "<td class=\"number\" style=\"background: color-mix(in srgb, var(--green) 68%, transparent)\">"
+          "950</td><td class=\"number\" style=\"background: color-mix(in srgb, var(--red) 14%, "
+          "transparent)\">40</td>"));
+  EXPECT_TRUE(
+      has(html, "<tr><th scope=\"row\">2</th><td class=\"number\">0</td><td class=\"number\">–</td>"));
+  EXPECT_FALSE(has(report_html(sparse_report()), "Classes"));
+}
+
+TEST(Report, HasTheWholeConfigurationEscaped) {
+  EXPECT_TRUE(has(report_html(sample_report()), "<pre class=\"card\">name: a &lt;b&gt;\nseed: 1\n</pre>"));
+  EXPECT_FALSE(has(report_html(sparse_report()), "<pre"));
 }
 
 TEST(Report, HoldsEveryRowOfEveryTable) {

@@ -3,7 +3,6 @@
 #include <set>
 
 #include "torch_ext/graph/program/layers.h"
-#include "torch_ext/graph/program/rewrite.h"
 #include "torch_ext/graph/trace_reader.h"
 #include "torch_ext/modules/layer_watch.h"
 #include "torch_ext/modules/qat_layer.h"

@@ -9,6 +9,7 @@
 #include "torch_ext/config/qconfig.h"
 #include "torch_ext/graph/program/batch_norms.h"
 #include "torch_ext/graph/program/program.h"
+#include "torch_ext/graph/program/rewrite.h"
 #include "torch_ext/graph_module.h"
 
 namespace samebits {
@@ -31,15 +32,15 @@ class GraphPreparation {
   const std::vector<RefusedLayer>& refused() const { return refused_; }
   /// Layers that batch norms became part of.
   const std::vector<JoinedNode>& joined() const { return joined_; }
-  /// Paths of embeddings whose rows are codes now.
-  const std::vector<std::string>& embeddings() const { return embeddings_; }
+  /// Embeddings whose rows are codes now, and those that are skipped.
+  const std::vector<EmbeddingSite>& embeddings() const { return embeddings_; }
 
  private:
   GraphModuleImpl& graph_;
   std::unique_ptr<Program> before_;
   std::vector<RefusedLayer> refused_;
   std::vector<JoinedNode> joined_;
-  std::vector<std::string> embeddings_;
+  std::vector<EmbeddingSite> embeddings_;
 };
 
 }  // namespace samebits

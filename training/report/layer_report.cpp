@@ -29,13 +29,22 @@ std::int64_t count_ones(const torch::Tensor& mask) {
 
 void add(Totals& totals, const QATLayer& layer, const torch::Tensor& x, const torch::Tensor& y) {
   const ops::ActivationGrid grid = layer.input().grid();
-  const auto [codes, clip_mask, saw_nan] =
-      ops::quantize(x, grid.scale, grid.zero_point, grid.qmin, grid.qmax);
+  // What a relu removes is not clipped.
+  const auto [codes, clip_mask, saw_nan] = ops::quantize(layer.has_relu_input() ? torch::relu(x) : x,
+                                                         grid.scale, grid.zero_point, grid.qmin, grid.qmax);
   totals.inputs += x.numel();
   totals.clipped += count_ones(clip_mask);
   const torch::Tensor exact = layer.float_forward(x);
   totals.signal += exact.square().sum(torch::kDouble).item<double>();
   totals.noise += (exact - y).square().sum(torch::kDouble).item<double>();
+}
+
+/// Codes of up to 4 bits are two a byte; a float32 scale a grid, and a byte where it has a zero point.
+std::int64_t bytes_of(const quant::QuantizedTensor& weight) {
+  const auto codes = static_cast<std::int64_t>(weight.codes.size());
+  const auto grids =
+      static_cast<std::int64_t>(weight.scale.size() * sizeof(float) + weight.zero_point.size());
+  return (weight.encoding.bits <= 4 ? (codes + 1) / 2 : codes) + grids;
 }
 
 LayerRow row_of(const QATLayer& layer, const Totals& totals) {
@@ -49,6 +58,7 @@ LayerRow row_of(const QATLayer& layer, const Totals& totals) {
                .zero_point = input.zero_point,
                .weight_scale_min = grid.scale.min().item<double>(),
                .weight_scale_max = grid.scale.max().item<double>(),
+               .size_bytes = bytes_of(layer.quantized_weight()),
                .qmin = grid.qmin,
                .code_counts = code_counts(layer)};
   if (totals.inputs > 0)

@@ -165,12 +165,49 @@ std::string epochs_html(const Report& report) {
          "</details>\n";
 }
 
+/// Part of the row as a background: what is on the diagonal, or beside it.
+std::string share_style(double share, bool is_right) {
+  if (share <= 0) return "";
+  const int percent = std::max(4, static_cast<int>(std::lround(70 * std::sqrt(share))));
+  return formatted(" style=\"background: color-mix(in srgb, var(--%s) %d%%, transparent)\"",
+                   is_right ? "green" : "red", percent);
+}
+
+std::string classes_html(const ConfusionMatrix& confusion) {
+  if (confusion.empty()) return "";
+  std::string html =
+      "<h2>Classes</h2>\n<div class=\"card scroll\"><table class=\"classes\">\n<thead><tr><th "
+      "scope=\"col\">class</th><th scope=\"col\" class=\"number\">examples</th><th "
+      "scope=\"col\" class=\"number\">right</th>";
+  for (std::size_t i = 0; i < confusion.size(); ++i)
+    html += "<th scope=\"col\" class=\"number\">as " + std::to_string(i) + "</th>";
+  html += "</tr></thead>\n<tbody>\n";
+  for (std::size_t i = 0; i < confusion.size(); ++i) {
+    const std::int64_t total = std::accumulate(confusion[i].begin(), confusion[i].end(), std::int64_t{0});
+    const auto share = [&](std::int64_t count) {
+      return total == 0 ? 0.0 : static_cast<double>(count) / static_cast<double>(total);
+    };
+    html += "<tr><th scope=\"row\">" + std::to_string(i) + "</th><td class=\"number\">" +
+            thousands_text(total) + "</td><td class=\"number\">" +
+            (total == 0 ? kDash : fixed_text(100 * share(confusion[i][i]), 1) + "%") + "</td>";
+    for (std::size_t j = 0; j < confusion.size(); ++j)
+      html += "<td class=\"number\"" + share_style(share(confusion[i][j]), i == j) + ">" +
+              (confusion[i][j] == 0 ? "" : thousands_text(confusion[i][j])) + "</td>";
+    html += "</tr>\n";
+  }
+  return html +
+         "</tbody>\n</table></div>\n<p class=\"note\">Test examples of each class, and the class that the "
+         "trained "
+         "model gives them.</p>\n";
+}
+
 std::string layers_html(const std::vector<LayerRow>& layers) {
   if (layers.empty()) return "";
   std::vector<Cells> rows;
   rows.reserve(layers.size());
   for (const LayerRow& layer : layers) {
-    rows.push_back({layer.name, layer.kind, layer.weight, layer.activation,
+    rows.push_back({layer.name, layer.kind, layer.weight,
+                    layer.size_bytes ? bytes_text(*layer.size_bytes) : kDash, layer.activation,
                     significant_or_dash(layer.input_scale),
                     layer.zero_point ? std::to_string(*layer.zero_point) : kDash,
                     significant_or_dash(layer.weight_scale_min), significant_or_dash(layer.weight_scale_max),
@@ -180,6 +217,7 @@ std::string layers_html(const std::vector<LayerRow>& layers) {
          table_html({{"layer", false},
                      {"kind", false},
                      {"weight", false},
+                     {"size", true},
                      {"input", false},
                      {"input scale", true},
                      {"zero point", true},
@@ -220,6 +258,12 @@ std::string histograms_html(const std::vector<LayerRow>& layers) {
          "where clipped weights end.</p>\n";
 }
 
+std::string config_html(const std::string& config) {
+  if (config.empty()) return "";
+  return "<details><summary>The whole configuration</summary>\n<pre class=\"card\">" + html_escaped(config) +
+         "</pre></details>\n";
+}
+
 std::string summary_html(const std::vector<SummaryRow>& summary) {
   if (summary.empty()) return "";
   std::string html = "<h2>Configuration</h2>\n<dl class=\"card\">\n";
@@ -241,7 +285,8 @@ std::string report_html(const Report& report) {
   html += "</style>\n</head>\n<body>\n<main>\n<h1>" + html_escaped(report.title) + "</h1>\n";
   if (!report.machine.empty()) html += "<p class=\"machine\">" + html_escaped(report.machine) + "</p>\n";
   html += verification_html(report.verification) + results_html(report) + epochs_html(report);
-  html += layers_html(report.layers) + histograms_html(report.layers) + summary_html(report.summary);
+  html += classes_html(report.confusion) + layers_html(report.layers) + histograms_html(report.layers);
+  html += summary_html(report.summary) + config_html(report.config);
   return html + "</main>\n</body>\n</html>\n";
 }
 

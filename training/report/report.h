@@ -51,9 +51,11 @@ struct LayerRow {
   std::optional<double> input_scale = {};
   std::optional<std::int64_t> zero_point = {};
   std::optional<double> weight_scale_min = {}, weight_scale_max = {};
-  std::optional<double> clip_percent = {};     // of the input's elements
-  std::optional<double> sqnr_db = {};          // of the output: signal to quantization noise
-  std::int64_t qmin = 0;                       // the code that code_counts[0] counts
+  std::optional<std::int64_t> size_bytes = {};  // of the weight's codes and grids, as they ship
+  std::optional<double> clip_percent =
+      {};                              // of the input's elements, behind a relu that is part of the layer
+  std::optional<double> sqnr_db = {};  // of the output: signal to quantization noise
+  std::int64_t qmin = 0;               // the code that code_counts[0] counts
   std::vector<std::int64_t> code_counts = {};  // how many weights have each code qmin..qmax; empty: not known
 };
 
@@ -68,6 +70,9 @@ struct Verification {
   std::vector<Target> targets;
 };
 
+/// Test examples by their class (rows) and by the class that the model gives them. Square.
+using ConfusionMatrix = std::vector<std::vector<std::int64_t>>;
+
 struct Report {
   Metric metric;        // what every score is
   std::string title;    // the run's name
@@ -78,6 +83,8 @@ struct Report {
   std::vector<ResultRow> results;
   std::vector<LayerRow> layers;
   std::optional<Verification> verification = {};  // null: not verified, and the page says so
+  ConfusionMatrix confusion = {};                 // empty: not a model of classes, or of too many to show
+  std::string config = {};                        // the whole configuration, as YAML
 };
 
 /// The page, UTF-8, well-formed as XML too. Sections without rows are left out.

@@ -52,6 +52,9 @@ tbody tr:last-child > * { border-bottom: 0; }
 .none { color: var(--muted); }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 
+.classes th, .classes td { padding: 0.35rem 0.6rem; }
+pre { margin: 0.6rem 0 0; padding: 0.9rem 1.1rem; overflow-x: auto; font-size: 0.82rem; line-height: 1.45; }
+
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 1rem; }
 figure { margin: 0; padding: 0.9rem 1rem 0.6rem; }
 figcaption { display: flex; flex-wrap: wrap; gap: 0.2rem 1.1rem; align-items: baseline; font-size: 0.87rem; }

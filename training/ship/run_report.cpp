@@ -101,6 +101,32 @@ void write_status(RunDirectory& run, const std::string& metric, const Curves& cu
   run.write_json("status.json", status);
 }
 
+constexpr std::int64_t kMostClasses = 32;
+
+/// Of a task whose outputs are scores of classes, one target an example; else empty.
+ConfusionMatrix confusion_of(const TrainableModel& model, const Task& task, std::int64_t batch_size) {
+  const EvalGuard eval(*model.module);
+  const torch::NoGradGuard no_grad;
+  torch::Tensor counts;
+  for (std::int64_t begin = 0; begin < task.test().size(); begin += batch_size) {
+    const Batch batch = task.test().range(begin, begin + batch_size);
+    const torch::Tensor output = model.forward(batch.x);
+    const std::int64_t classes = output.dim() == 2 ? output.size(1) : 0;
+    const bool are_classes = batch.target.dim() == 1 && batch.target.scalar_type() == torch::kLong;
+    if (!are_classes || classes < 2 || classes > kMostClasses) return {};
+    if (!counts.defined()) counts = torch::zeros({classes * classes}, torch::kLong);
+    counts += torch::bincount(batch.target * classes + output.argmax(1), {}, classes * classes);
+  }
+  ConfusionMatrix matrix;
+  if (!counts.defined()) return matrix;
+  const auto classes = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(counts.numel()))));
+  for (const torch::Tensor& row : counts.view({classes, classes}).unbind()) {
+    const std::int64_t* begin = row.const_data_ptr<std::int64_t>();
+    matrix.emplace_back(begin, begin + classes);
+  }
+  return matrix;
+}
+
 }  // namespace
 
 void write_report(RunDirectory& run, const Config& config, BuiltModel& trained, const Task& task,
@@ -121,6 +147,8 @@ void write_report(RunDirectory& run, const Config& config, BuiltModel& trained, 
   if (trained.qat.has_value())
     report.layers = layer_rows(ref_of(trained.model), trained.qat->layers(), test_inputs(task, batch_size));
   if (!verification.empty()) report.verification = verification_of(verification);
+  report.confusion = confusion_of(trained.model, task, batch_size);
+  report.config = to_yaml(config);
   run.write_text("report.html", report_html(report));
   write_status(run, metric.name, curves, exported, verification);
 }

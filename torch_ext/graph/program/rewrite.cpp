@@ -106,23 +106,24 @@ void use_exact_operators(Program& program, const std::map<std::string, std::stri
   }
 }
 
-std::vector<std::string> quantize_embeddings(Program& program, const QConfig& config) {
+std::vector<EmbeddingSite> quantize_embeddings(Program& program, const QConfig& config) {
   enum { kWeight, kIds, kPaddingIdx, kByFrequency, kSparse };
-  std::vector<std::string> paths;
-  if (config.embedding_bits == 0) return paths;
+  std::vector<EmbeddingSite> sites;
+  if (config.embedding_bits == 0) return sites;
   for (ProgramNode& node : program.nodes) {
-    if (node.layer != nullptr || node.op != "aten::embedding" || config.layer(node.scope).skip) continue;
+    if (node.layer != nullptr || node.op != "aten::embedding") continue;
     const std::vector<ProgramArgument> a = node.arguments;
     const ProgramTensor* weight = a[kWeight].tensor();
     const bool is_plain = !a[kByFrequency].literal()->toBool() && !a[kSparse].literal()->toBool();
     if (weight == nullptr || program.tensors[weight->index].tensor.scalar_type() != at::kFloat || !is_plain)
       continue;
+    sites.push_back({node.scope, config.layer(node.scope).skip});
+    if (sites.back().is_skipped) continue;
     node.op = "samebits::quantized_embedding";
     node.overload = "";
     node.arguments = {a[kWeight], a[kIds], {c10::IValue(config.embedding_bits)}, a[kPaddingIdx]};
-    paths.push_back(node.scope);
   }
-  return paths;
+  return sites;
 }
 
 void remove_unread_views(Program& program) {

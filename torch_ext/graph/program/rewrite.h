@@ -18,10 +18,15 @@ void use_public_convolutions(Program& program);
 /// where the arguments say the same; in place only where nobody else sees what they write to.
 void use_exact_operators(Program& program, const std::map<std::string, std::string>& exact);
 
+/// An embedding that could be of codes.
+struct EmbeddingSite {
+  std::string path;  // of its module
+  bool is_skipped = false;
+};
+
 /// Embeddings of float32 parameters as rows of codes of config.embedding_bits, where it is not 0, but for
-/// those that the configuration skips; the paths of the modules that they belong to. Tables with gradients of
-/// other kinds (sparse, by frequency) stay.
-std::vector<std::string> quantize_embeddings(Program& program, const QConfig& config);
+/// those that the configuration skips. Tables with gradients of other kinds (sparse, by frequency) stay.
+std::vector<EmbeddingSite> quantize_embeddings(Program& program, const QConfig& config);
 
 /// Removes views of parameters that nobody reads any more.
 void remove_unread_views(Program& program);
