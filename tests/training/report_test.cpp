@@ -172,8 +172,10 @@ TEST(Report, HoldsEveryRowOfEveryTable) {
         "class=\"number\">0.2240</td>"
         "<td class=\"number\">90.86%</td><td class=\"number\">11.2 s</td></tr>",
         // layers
-        "<tr><th scope=\"row\">fc1</th><td>Linear</td><td>int4 groups of 32</td><td>int8 affine</td>"
-        "<td class=\"number\">0.007843</td><td class=\"number\">-128</td><td class=\"number\">0.00043</td>"
+        "<tr><th scope=\"row\">fc1</th><td>Linear</td><td>int4 groups of 32</td><td class=\"number\">20.5 "
+        "kB</td>"
+        "<td>int8 affine</td><td class=\"number\">0.007843</td><td class=\"number\">-128</td><td "
+        "class=\"number\">0.00043</td>"
         "<td class=\"number\">0.0041</td><td class=\"number\">0.80%</td><td class=\"number\">41.3 "
         "dB</td></tr>",
         "<tr><th scope=\"row\">conv1</th>", "<tr><th scope=\"row\">conv2</th>",
