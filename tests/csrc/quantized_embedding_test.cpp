@@ -35,8 +35,8 @@ Tensor expected(const Tensor& weight, const Tensor& ids, int bits) {
 TEST_F(QuantizedEmbedding, GivesTheRealsOfTheCodesOfItsRows) {
   for (const int bits : {2, 3, 4, 7, 8}) {
     const Tensor weight = at::randn({9, 21}) * at::logspace(-3, 3, 9).unsqueeze(1);
-    for (const at::IntArrayRef shape : {at::IntArrayRef{5}, at::IntArrayRef{3, 4}, at::IntArrayRef{},
-                                        at::IntArrayRef{0}, at::IntArrayRef{2, 0}}) {
+    for (const std::vector<std::int64_t>& shape :
+         std::vector<std::vector<std::int64_t>>{{5}, {3, 4}, {}, {0}, {2, 0}}) {
       const Tensor ids = at::randint(9, shape, at::kLong);
       const Tensor y = quantized_embedding(weight, ids, bits);
       EXPECT_EQ(first_difference(y, expected(weight, ids, bits)), "") << bits;

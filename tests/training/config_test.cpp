@@ -336,7 +336,8 @@ const BadFile kBadFiles[] = {
      "  2 | model: {name: mlp, channels: [32]}\n                                   ^"},
     {"name: a\ntrain: {epochs: 0}\n",
      {},
-     "[config] c.yaml:2: train.epochs: expected an integer >= 1, got 0\n"
+     "[config] c.yaml:2: train.epochs: expected an integer >= 1 for weights that are drawn, got 0; name the "
+     "file of trained ones as init\n"
      "  2 | train: {epochs: 0}\n                      ^"},
     {"name: a\ntrain: {optimizer: {lr: .nan}}\n",
      {},

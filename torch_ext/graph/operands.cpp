@@ -73,8 +73,9 @@ std::string promoted_operand(TraceWalk& walk, const Node* node, std::size_t inpu
   const torch::jit::Value* value = node->input(input);
   const auto constant = torch::jit::toIValue(value);
   if (constant.has_value() && constant->isScalar()) return name;
-  const torch::ScalarType own =
-      constant.has_value() ? as_met(constant->toTensor(), dtype).scalar_type() : walk.dtype_of(value);
+  const torch::ScalarType own = walk.is_from_input(value)
+                                    ? walk.dtype_of(value)
+                                    : as_met(walk.tensor(node, input, "operand"), dtype).scalar_type();
   return graph_dtype(walk, node, own) == dtype ? name : walk.make(graph::Cast{dtype}, {name});
 }
 
