@@ -25,8 +25,10 @@ Tensor expected(const Tensor& weight, const Tensor& ids, int bits) {
                                       embedding_encoding(bits))
                             .scale[0];
     for (std::int64_t column = 0; column < weight.size(1); ++column) {
+      // A code has one zero: -0.4 gives 0, as + 0.0f does.
       const float code = std::nearbyint(weight[row][column].item<float>() / scale);
-      table[row][column] = std::clamp(code, static_cast<float>(qmin), static_cast<float>(qmax)) * scale;
+      table[row][column] =
+          (std::clamp(code, static_cast<float>(qmin), static_cast<float>(qmax)) + 0.0f) * scale;
     }
   }
   return at::embedding(table, ids);
