@@ -6,7 +6,7 @@
 #define MODEL_IMPLEMENTATION
 #include "model.h"
 
-enum { kInputs = @INPUTS @, kOutputs = @OUTPUTS @ }; /* floats of one item */
+enum { kInputs = INPUTS, kOutputs = OUTPUTS }; /* floats of one item */
 
 int main(void) {
   static float x[kInputs], y[kOutputs];

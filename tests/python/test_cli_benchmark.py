@@ -3,12 +3,14 @@
 import json
 
 import pytest
-from cli_runs import MLP, config_text, error_of
+from cli_runs import MLP, Run, config_text, error_of
 
 
 @pytest.fixture(scope="module")
 def runs(shared_samebits, data):
-    return [shared_samebits.train(config_text(data)), shared_samebits.train(config_text(data, name="small", model=MLP))]
+    net = shared_samebits.train(config_text(data))
+    shared_samebits.train(config_text(data, name="small", model=MLP))
+    return [net, Run(shared_samebits.folder / "runs/small/latest")]
 
 
 @pytest.fixture(scope="module")

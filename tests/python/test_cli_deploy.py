@@ -15,10 +15,12 @@ from conftest import ROOT
 
 # What each folder holds besides its manifest, and the programs in it.
 HOLDS = {
-    "mobile": ["expected.bin", "input.bin", "model.onnx", "model.samebits/codes.safetensors",
+    "mobile": ["expected.bin", "input.bin", "model.onnx", "model.samebits/SHA256SUMS",
+               "model.samebits/codes.safetensors",
                "model.samebits/graph.json", "run_onnx.py"],
     "desktop": ["expected.bin", "include/samebits/runtime.h", "input.bin", "lib/libsamebits_runtime.so.0",
-                "model.samebits/codes.safetensors", "model.samebits/graph.json", "run_package.c", "run_package.py"],
+                "model.samebits/SHA256SUMS",
+               "model.samebits/codes.safetensors", "model.samebits/graph.json", "run_package.c", "run_package.py"],
     "edge": ["expected.bin", "input.bin", "model.h", "run_header.c"],
 }  # fmt: skip
 HOLDS["server"] = sorted([*HOLDS["desktop"], "model.onnx", "run_onnx.py"])

@@ -18,7 +18,7 @@ def test_effects_prints_a_line_a_model(samebits):
     int4 = weights // 2 + 4 * weights // 128 + vectors
     fp32 = 4 * weights + vectors
     assert lines[3].split()[3:] == [
-        f"{weights + vectors // 4:,}", f"{fp32 / 1e9:.2f}"[:4], "GB", f"{int8 / 1e9:.2f}", "GB", f"{100 * int8 / fp32:.1f}%",
+        f"{weights + vectors // 4:,}", f"{fp32 / 1e9:.2f}", "GB", f"{int8 / 1e9:.2f}", "GB", f"{100 * int8 / fp32:.1f}%",
         f"{int4 / 1e9:.2f}", "GB", f"{100 * int4 / fp32:.1f}%",
     ]  # fmt: skip
 

@@ -94,7 +94,7 @@ def test_a_dry_run_says_the_layers_and_writes_nothing(samebits, trained):
 
 def test_weights_that_come_trained_need_no_float_epochs(samebits, trained, data):
     """epochs 0 of both kinds: a run to quantize after training, whose float score is that of the weights."""
-    text = config_text(data, name="came", top=f"threads: 1\ninit: {trained.checkpoint('fp32')}")
+    text = config_text(data, top=f"threads: 1\ninit: {trained.checkpoint('fp32')}")
     run = samebits.train(text.replace("epochs: 2", "epochs: 0").replace(", observe_steps: 10", ""))
     accuracy = run.status()["accuracy"]
     assert accuracy == {"fp32": trained.status()["accuracy"]["fp32"], "ptq": None, "qat": None, "exported": None}
