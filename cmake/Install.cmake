@@ -18,6 +18,9 @@ if(SAMEBITS_TORCH)
   install(FILES cmake/LibTorch.cmake DESTINATION ${package_dir})
   install(DIRECTORY include/samebits DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   list(APPEND layers export planner csrc torch_ext)
+  # What `import samebits` loads, and what samebits verify runs ONNX files with (torch_ext/onnx_process.cpp finds it here).
+  install(FILES python/samebits/__init__.py python/samebits/__main__.py python/samebits/onnx_runner.py version.txt
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/samebits/python/samebits)
 endif()
 
 # Headers say "torch_ext/prepare.h", as in the source tree: this folder is on the include path of every target.
