@@ -16,6 +16,9 @@ if(SAMEBITS_TORCH)
   install(EXPORT samebitsTorchTargets NAMESPACE samebits:: DESTINATION ${package_dir})
   install(FILES cmake/LibTorch.cmake DESTINATION ${package_dir})
   list(APPEND public_headers samebits.h plugin.h)
+  # What `import samebits` loads, and what samebits verify runs ONNX files with (torch_ext/onnx_process.cpp finds it here).
+  install(FILES python/samebits/__init__.py python/samebits/__main__.py python/samebits/onnx_runner.py version.txt
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/samebits/python/samebits)
 endif()
 
 install(CODE "set(SOURCE_DIR \"${PROJECT_SOURCE_DIR}\")

@@ -19,8 +19,12 @@ foreach(_candidate ${_torch_candidates})
   endif()
 endforeach()
 if(NOT _torch_dir)
+  set(_way_out "pass -DSAMEBITS_TORCH_DIR=…/libtorch")
+  if(EXISTS ${PROJECT_SOURCE_DIR}/tools/setup.sh)  # not where only the installed package is
+    string(APPEND _way_out " or run tools/setup.sh")
+  endif()
   message(FATAL_ERROR "[cmake] LibTorch: expected a folder with include/torch and lib/libtorch.so in one of "
-                      "\"${_torch_candidates}\"; pass -DSAMEBITS_TORCH_DIR=…/libtorch or run tools/setup.sh")
+                      "\"${_torch_candidates}\"; ${_way_out}")
 endif()
 if(_torch_dir IN_LIST _venv_torch)
   set(SAMEBITS_TORCH_FROM ".venv")

@@ -3,6 +3,7 @@
 #include "graph/graph.h"
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -91,6 +92,35 @@ void add_outputs(const Node& node, Values& values) {
   }
 }
 
+/// Finds NaN among a node's parameters: every result would be one.
+class NumberCheck : public AttributeWriter {
+ public:
+  explicit NumberCheck(const Node& node) : node_(node) {}
+  void operator()(const char* key, const FloatTensor& value) override { check(key, value.values); }
+  void operator()(const char* key, const std::vector<float>& value) override { check(key, value); }
+  void optional(const char* key, const std::vector<float>& value) override { check(key, value); }
+  // Checked by the operator, or no floats; a constant holds what the model was given.
+  void operator()(const char*, const bool&) override {}
+  void operator()(const char*, const std::int64_t&) override {}
+  void operator()(const char*, const float&) override {}
+  void operator()(const char*, const Pair&) override {}
+  void operator()(const char*, const kernels::AffineGrid&) override {}
+  void operator()(const char*, const quant::QuantizedTensor&) override {}
+  void operator()(const char*, const Sizes&) override {}
+  void operator()(const char*, const Dimension&) override {}
+  void operator()(const char*, const Shape&) override {}
+  void operator()(const char*, const ConstantTensor&) override {}
+  void choose(const char*, Names, std::size_t) override {}
+
+ private:
+  void check(const char* key, const std::vector<float>& values) const {
+    for (const float value : values)
+      if (std::isnan(value))
+        fail_node(node_, key, ": expected numbers, got NaN; look at the steps that trained it");
+  }
+  const Node& node_;
+};
+
 }  // namespace
 
 bool operator==(const Node& a, const Node& b) {
@@ -119,6 +149,8 @@ std::vector<TensorType> checked_types(const Graph& graph) {
       fail_node(node, "expected every name once, got two nodes of this name");
     if (node.op == nullptr) fail_node(node, "expected an op, got none");
     add_outputs(node, values);
+    NumberCheck numbers(node);
+    node.op->write(node.attributes, numbers);
   }
   for (const std::string& output : graph.outputs)
     if (values.find(output) == nullptr)

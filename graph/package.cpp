@@ -115,11 +115,33 @@ void check_sums(const Files& files, const nlohmann::json& json, const std::files
              ", got others; they are damaged, or not of one package");
 }
 
+/// In a new folder, `fresh`; files with the modes of those that they replace in `folder`.
+void write_files(const std::filesystem::path& fresh, const std::filesystem::path& folder,
+                 const Files& files) {
+  struct stat earlier_folder = {};  // keeps_mode() opens the new one when it is whole
+  const mode_t mode = ::stat(folder.c_str(), &earlier_folder) == 0 ? 0700 : 0777;
+  if (::mkdir(fresh.c_str(), mode) != 0) io::fail_write(folder, errno);
+  const auto write = [&](const char* name, const std::string& text) {
+    struct stat earlier = {};
+    const bool exists = ::stat((folder / name).c_str(), &earlier) == 0;
+    io::write_new_file(fresh / name, text, folder / name, exists ? &earlier : nullptr);
+  };
+  write(kGraphFile, files.json);
+  write(kCodesFile, files.codes);
+  write(kSumsFile, files.sums);
+}
+
+/// Gives a new folder the mode of the one that it will replace, if there is one.
+bool keeps_mode(const io::Descriptor& fresh, const std::filesystem::path& folder) {
+  struct stat earlier = {};
+  return ::stat(folder.c_str(), &earlier) != 0 || io::give_mode(fresh.get(), earlier);
+}
+
 }  // namespace
 
 void save_package(const Graph& graph, const std::filesystem::path& folder_in) {
   check(graph);
-  const std::filesystem::path folder = without_slash(folder_in);
+  const std::filesystem::path folder = io::link_target(without_slash(folder_in));
   check_replaceable(folder);
   PackageText text;
   try {
@@ -133,12 +155,10 @@ void save_package(const Graph& graph, const std::filesystem::path& folder_in) {
   const std::string codes = io::safetensors_bytes(text.arrays, folder / kCodesFile);
   const io::Descriptor parent = io::open_folder_of(folder);
   const TemporaryFolder fresh{io::temporary_beside(folder)};
-  if (::mkdir(fresh.path.c_str(), 0777) != 0) io::fail_write(folder, errno);
-  io::write_new_file(fresh.path / kGraphFile, text.json, folder / kGraphFile);
-  io::write_new_file(fresh.path / kCodesFile, codes, folder / kCodesFile);
-  io::write_new_file(fresh.path / kSumsFile, sums_of(codes, text.json), folder / kSumsFile);
+  write_files(fresh.path, folder, {text.json, codes, sums_of(codes, text.json)});
   const io::Descriptor inside = io::open_folder_of(fresh.path / kGraphFile);
-  if (::fsync(inside.get()) != 0 || !swap_in(fresh.path, folder) || ::fsync(parent.get()) != 0)
+  if (!keeps_mode(inside, folder) || ::fsync(inside.get()) != 0 || !swap_in(fresh.path, folder) ||
+      ::fsync(parent.get()) != 0)
     io::fail_write(folder, errno);
 }
 

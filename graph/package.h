@@ -9,7 +9,8 @@
 
 namespace samebits::graph {
 
-/// Writes the package as a temporary folder beside `folder` and renames it; an earlier package is replaced.
+/// Writes the package as a temporary folder beside `folder` and renames it; an earlier package is replaced,
+/// and its modes are kept. Of a link the folder is replaced that it leads to.
 /// Throws std::runtime_error that names the path.
 void save_package(const Graph& graph, const std::filesystem::path& folder);
 

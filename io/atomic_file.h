@@ -17,6 +17,11 @@ struct WriteError : std::runtime_error {
 /// the folder. On any error WriteError says "[write] PATH: cause" ("No space left on device", …), the
 /// temporary file is removed and `path` stays as it was; only when the folder alone cannot be synced is the
 /// new file there.
+///
+/// What stands at `path` stays what it is: of a link the file is replaced that it leads to, an earlier file's
+/// mode is kept (and its owner, for who may give files away), and pipes, terminals and devices like /dev/null
+/// are written to, as is what this process has for its standard output or error. A socket or a block device
+/// is refused.
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents);
 
 }  // namespace samebits::io

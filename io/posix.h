@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -60,8 +61,15 @@ inline std::filesystem::path temporary_beside(const std::filesystem::path& path)
 }
 
 /// Writes and syncs `contents` to `file`, which must not exist yet. On an error `file` is removed again and
-/// the message names `path`.
+/// the message names `path`. `earlier`: of the file that it will replace, whose mode it gets before anything
+/// is in it.
 void write_new_file(const std::filesystem::path& file, std::string_view contents,
-                    const std::filesystem::path& path);
+                    const std::filesystem::path& path, const struct stat* earlier = nullptr);
+
+/// Where a link leads in the end, to an existing file or not; `path` itself when it is none.
+std::filesystem::path link_target(const std::filesystem::path& path);
+
+/// Mode and, if this process may, owner of `earlier`. False, with errno set, when the mode cannot be given.
+bool give_mode(int fd, const struct stat& earlier);
 
 }  // namespace samebits::io

@@ -8,14 +8,17 @@
 namespace samebits {
 namespace {
 
+void check_state(const QATLayer* layer, const std::string& path) {
+  if (layer == nullptr || layer->is_skipped()) return;
+  TORCH_CHECK(layer->state() == QuantizerState::kQuantizing || layer->state() == QuantizerState::kFrozen,
+              "[export] ", path, ": expected state quantizing or frozen, got ", state_name(layer->state()),
+              "; train past qat.observe_steps or call freeze()");
+}
+
 void check_states(const ModelRef& model) {
-  for (const auto& module : model.module.named_modules("", /*include_self=*/false)) {
-    const auto layer = as_qat_layer(module.value());
-    if (layer == nullptr || layer->is_skipped()) continue;
-    TORCH_CHECK(layer->state() == QuantizerState::kQuantizing || layer->state() == QuantizerState::kFrozen,
-                "[export] ", module.key(), ": expected state quantizing or frozen, got ",
-                state_name(layer->state()), "; train past qat.observe_steps or call freeze()");
-  }
+  check_state(dynamic_cast<const QATLayer*>(&model.module), model.module.name());
+  for (const auto& module : model.module.named_modules("", /*include_self=*/false))
+    check_state(as_qat_layer(module.value()).get(), module.key());
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "torch_ext/onnx_process.h"
 
+#include <dlfcn.h>
 #include <stdlib.h>
 
 #include <cstring>
@@ -10,9 +11,9 @@
 #include <system_error>
 #include <vector>
 
-#include "io/atomic_file.h"
 #include "io/child_process.h"
 #include "io/safetensors.h"
+#include "io/temporary_folder.h"
 #include "torch_ext/verify.h"
 
 namespace samebits {
@@ -20,30 +21,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder that is removed with everything in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "samebits-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr)
-      throw io::WriteError("[onnx] " + pattern + ": expected to make a folder, got: " + std::strerror(errno));
-    path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 std::string python() {
   if (const char* chosen = std::getenv("SAMEBITS_PYTHON")) return chosen;
   return fs::exists(SAMEBITS_DEFAULT_PYTHON) ? SAMEBITS_DEFAULT_PYTHON : "python3";
+}
+
+/// Where python/samebits lies: beside the library as it was installed, else in the sources.
+std::string python_path() {
+  Dl_info library = {};
+  if (dladdr(reinterpret_cast<const void*>(&python_path), &library) == 0) return SAMEBITS_PYTHON_PATH;
+  const fs::path installed = fs::absolute(library.dli_fname).parent_path() / "samebits" / "python";
+  return fs::exists(installed / "samebits" / "onnx_runner.py") ? installed.string() : SAMEBITS_PYTHON_PATH;
 }
 
 /// The environment of this process with the project's Python first, and Python told to leave out the folder
@@ -51,14 +39,18 @@ std::string python() {
 std::vector<std::string> child_environment() {
   const char* earlier = std::getenv("PYTHONPATH");
   return io::environment_with(
-      {"PYTHONSAFEPATH=1", std::string("PYTHONPATH=") + SAMEBITS_PYTHON_PATH +
+      {"PYTHONSAFEPATH=1", "PYTHONPATH=" + python_path() +
                                (earlier == nullptr || *earlier == '\0' ? "" : std::string(":") + earlier)});
 }
 
-std::string file_text(const fs::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
+/// What a program said, without the "error: " that whoever reports it writes too.
+std::string message_in(const fs::path& log) {
+  std::ostringstream stream;
+  stream << std::ifstream(log).rdbuf();
+  std::string text = stream.str();
+  if (text.starts_with("error: ")) text.erase(0, std::strlen("error: "));
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
 }
 
 /// Runs Python in `folder`, where nothing lies that it could import instead of ours, with its messages in
@@ -110,7 +102,7 @@ torch::Tensor tensor_of(const io::TensorData& y, const fs::path& file) {
 /// What python/samebits/onnx_runner.py writes for `input`.
 io::SafetensorsFile run_file(const fs::path& file, const io::SafetensorsFile& input,
                              const std::vector<std::string>& options) {
-  const TemporaryFolder folder;
+  const io::TemporaryFolder folder;
   const fs::path input_path = folder.path() / "x.safetensors", output_path = folder.path() / "y.safetensors";
   io::write_safetensors(input_path, input);
   const fs::path log = folder.path() / "log.txt";
@@ -123,10 +115,10 @@ io::SafetensorsFile run_file(const fs::path& file, const io::SafetensorsFile& in
                                         output_path.string()};
   arguments.insert(arguments.end(), options.begin(), options.end());
   const int code = run(std::move(arguments), folder.path(), log);
-  if (code == 3) throw MissingDependency(file_text(log));
+  if (code == 3) throw MissingDependency(message_in(log));
   if (code != 0)
     throw std::runtime_error("[onnx] " + file.string() + ": expected onnxruntime to run it, got exit code " +
-                             std::to_string(code) + ": " + file_text(log));
+                             std::to_string(code) + ": " + message_in(log));
   return io::read_safetensors(output_path);
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <sstream>
+#include <typeinfo>
 #include <utility>
 
 #include "torch_ext/config/yaml_reader.h"
@@ -47,19 +48,22 @@ struct Plan {
   std::vector<std::string> problems;
 };
 
-bool is_float_layer(const torch::nn::Module& module) {
-  return dynamic_cast<const torch::nn::LinearImpl*>(&module) != nullptr ||
-         dynamic_cast<const torch::nn::Conv2dImpl*>(&module) != nullptr;
+/// Which layer of torch the module is, or is derived from; empty: none.
+std::string float_kind(const torch::nn::Module& module) {
+  if (dynamic_cast<const torch::nn::LinearImpl*>(&module) != nullptr) return "nn::Linear";
+  return dynamic_cast<const torch::nn::Conv2dImpl*>(&module) != nullptr ? "nn::Conv2d" : "";
+}
+
+/// A class derived from one computes by a forward of its own, which no QAT layer would call.
+bool is_derived(const torch::nn::Module& float_layer) {
+  return typeid(float_layer) != typeid(torch::nn::LinearImpl) &&
+         typeid(float_layer) != typeid(torch::nn::Conv2dImpl);
 }
 
 std::shared_ptr<QATLayer> converted(torch::nn::Module& module) {
   if (auto* linear = dynamic_cast<torch::nn::LinearImpl*>(&module))
     return std::make_shared<QATLinearImpl>(*linear);
   return std::make_shared<QATConv2dImpl>(dynamic_cast<torch::nn::Conv2dImpl&>(module));
-}
-
-std::string kind_of(const torch::nn::Module& module) {
-  return dynamic_cast<const torch::nn::LinearImpl*>(&module) != nullptr ? "nn::Linear" : "nn::Conv2d";
 }
 
 /// The module as a batch norm that the layer right before it may join; null: it may not.
@@ -87,19 +91,22 @@ void collect(const std::shared_ptr<torch::nn::Module>& shared, torch::nn::Module
       } else {
         plan.layers.emplace_back(child_path, layer);
       }
-    } else if (is_float_layer(*child.value())) {
+    } else if (const std::string kind = float_kind(*child.value()); !kind.empty()) {
       if (skip) {
-        plan.skipped.push_back(
-            {child_path, kind_of(*child.value()), "", "", false, "the configuration skips it"});
-        if (sequential != nullptr) {  // so that it computes the bits that ship
+        plan.skipped.push_back({child_path, kind, "", "", false, "the configuration skips it"});
+        if (sequential != nullptr && !is_derived(*child.value())) {  // so that it computes the bits that ship
           plan.replacements.push_back({sequential, index, child.key(), converted(*child.value())});
           plan.floats.push_back(previous = plan.replacements.back().layer);
         }
+      } else if (is_derived(*child.value())) {
+        plan.problems.push_back(child_path + ": expected " + kind +
+                                " itself, got a class derived from it, whose forward "
+                                "a samebits layer would not call; derive from samebits::QAT" +
+                                kind.substr(4) + "Impl, capture() the model, or skip it");
       } else if (sequential != nullptr) {
         plan.replacements.push_back({sequential, index, child.key(), converted(*child.value())});
         plan.layers.emplace_back(child_path, previous = plan.replacements.back().layer);
       } else {
-        const std::string kind = kind_of(*child.value());
         plan.problems.push_back(child_path + ": expected a samebits layer or a member of a Sequential, got " +
                                 kind + " in a typed member; declare it samebits::QAT" + kind.substr(4) +
                                 " or skip it");
@@ -112,6 +119,18 @@ void collect(const std::shared_ptr<torch::nn::Module>& shared, torch::nn::Module
     if (previous != nullptr) plan.paths[previous.get()] = child_path;
     ++index;
   }
+}
+
+/// A model that is one layer. No module holds it under a name: it has its own, in convert() too.
+void collect_root(const std::shared_ptr<QATLayer>& layer, const QConfig& config, Plan& plan) {
+  const std::string& path = layer->name();
+  if (config.layer(path).skip) {
+    plan.floats.push_back(layer);
+    plan.skipped.push_back({path, layer->kind(), "", "", false, "the configuration skips it"});
+  } else {
+    plan.layers.emplace_back(path, layer);
+  }
+  plan.paths[layer.get()] = path;
 }
 
 /// Both of the Sequential's lists: the one that forward walks, and the one that parameters() walks.
@@ -281,7 +300,12 @@ Prepared prepare(const ModelRef& model, const QConfig& config, const Tensors& ex
     add_refused(*graph, plan);
     add_embeddings(*graph, config.embedding_bits, plan);
   }
-  collect(model.module.weak_from_this().lock(), model.module, "", config, plan);
+  const std::shared_ptr<torch::nn::Module> root = model.module.weak_from_this().lock();
+  if (auto layer = root == nullptr ? nullptr : as_qat_layer(root)) {
+    collect_root(layer, config, plan);
+  } else {
+    collect(root, model.module, "", config, plan);
+  }
   TORCH_CHECK(plan.problems.empty(), "[prepare] ", joined(plan.problems));
   const std::vector<std::string> unmatched = unmatched_exceptions(config, plan);
   TORCH_CHECK(unmatched.empty(), "[prepare] ", joined(unmatched));

@@ -32,12 +32,12 @@ Tensor pool_meta(const Tensor& x, IntArrayRef output_size) {
   check_dtype("adaptive_avg_pool2d", "x", x, at::kFloat);
   TORCH_CHECK(output_size.size() == 2 && output_size[0] >= 1 && output_size[1] >= 1,
               "[adaptive_avg_pool2d] output_size: expected 2 integers >= 1, got ", output_size);
-  TORCH_CHECK((x.dim() == 3 || x.dim() == 4) && x.size(-1) > 0 && x.size(-2) > 0,
+  TORCH_CHECK((x.dim() == 3 || x.dim() == 4) && x.sym_size(-1) > 0 && x.sym_size(-2) > 0,
               "[adaptive_avg_pool2d] x: expected [..., channels, height, width] of sizes >= 1, got shape ",
-              x.sizes());
-  std::vector<int64_t> sizes = x.sizes().vec();
+              x.sym_sizes());
+  std::vector<c10::SymInt> sizes = x.sym_sizes().vec();
   std::copy(output_size.begin(), output_size.end(), sizes.end() - 2);
-  return at::empty(sizes, x.options());
+  return at::empty_symint(sizes, x.options());
 }
 
 Tensor pool_cpu(const Tensor& x_any, IntArrayRef output_size) {

@@ -90,7 +90,7 @@ struct EvalBatchNormFunction : torch::autograd::Function<EvalBatchNormFunction> 
     const variable_list saved = context->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1], &grad = grads[0];
     std::vector<int64_t> per_channel(static_cast<std::size_t>(x.dim()), 1), others = {0};
-    per_channel[1] = x.size(1);
+    per_channel[1] = -1;
     for (int64_t dim = 2; dim < x.dim(); ++dim) others.push_back(dim);
     const Tensor rstd = (saved[3] + context->saved_data["eps"].toDouble()).rsqrt().reshape(per_channel);
     const Tensor scale = weight.defined() ? rstd * weight.reshape(per_channel) : rstd;

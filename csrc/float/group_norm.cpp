@@ -46,13 +46,14 @@ namespace {
 Tensors group_norm_meta(const Tensor& x, int64_t num_groups, const OptionalTensor& weight,
                         const OptionalTensor& bias, double /*eps*/) {
   check_channels("group_norm", x);
-  TORCH_CHECK(num_groups >= 1 && x.size(1) % num_groups == 0,
-              "[group_norm] num_groups: expected a divisor of ", x.size(1), " channels, got ", num_groups);
+  TORCH_CHECK(num_groups >= 1 && x.sym_size(1) % num_groups == 0,
+              "[group_norm] num_groups: expected a divisor of ", x.sym_size(1), " channels, got ",
+              num_groups);
   check_channel_parameter("group_norm", "weight", x, weight);
   check_channel_parameter("group_norm", "bias", x, bias);
-  const std::vector<int64_t> of_groups = {x.size(0), num_groups};
-  return {at::empty_like(x, at::MemoryFormat::Contiguous), at::empty(of_groups, x.options()),
-          at::empty(of_groups, x.options())};
+  const std::vector<c10::SymInt> of_groups = {x.sym_size(0), num_groups};
+  return {at::empty_like(x, at::MemoryFormat::Contiguous), at::empty_symint(of_groups, x.options()),
+          at::empty_symint(of_groups, x.options())};
 }
 
 Tensors group_norm_cpu(const Tensor& x_any, int64_t num_groups, const OptionalTensor& weight_any,
@@ -98,9 +99,10 @@ struct GroupNormFunction : torch::autograd::Function<GroupNormFunction> {
     // The context counts tensors that are there.
     const bool wants_weight = weight.defined() && context->needs_input_grad(1),
                wants_bias = bias.defined() && context->needs_input_grad(weight.defined() ? 2 : 1);
-    const auto [grad_x, grad_weight, grad_bias] = at::native_group_norm_backward(
-        grads[0].contiguous(), x.contiguous(), saved[1], saved[2], optional_of(weight), x.size(0), x.size(1),
-        x.numel() / std::max<int64_t>(x.size(0) * x.size(1), 1), groups,
+    const c10::SymInt planes = x.sym_size(0) * x.sym_size(1);
+    const auto [grad_x, grad_weight, grad_bias] = at::native_group_norm_backward_symint(
+        grads[0].contiguous(), x.contiguous(), saved[1], saved[2], optional_of(weight), x.sym_size(0),
+        x.sym_size(1), planes == 0 ? x.sym_numel() : x.sym_numel() / planes, groups,
         {context->needs_input_grad(0), wants_weight, wants_bias});
     return {grad_x, Tensor(), grad_weight, grad_bias, Tensor()};
   }
@@ -109,18 +111,19 @@ struct GroupNormFunction : torch::autograd::Function<GroupNormFunction> {
   static variable_list differentiable(AutogradContext* context, const variable_list& saved,
                                       const Tensor& grad) {
     const Tensor &x = saved[0], &weight = saved[3], &bias = saved[4];
-    const std::vector<int64_t> grouped = {x.size(0), context->saved_data["num_groups"].toInt(), -1};
+    const std::vector<c10::SymInt> grouped = {x.sym_size(0), context->saved_data["num_groups"].toInt(), -1};
     std::vector<int64_t> per_channel(static_cast<std::size_t>(x.dim()), 1), others = {0};
-    per_channel[1] = x.size(1);
+    per_channel[1] = -1;
     for (int64_t dim = 2; dim < x.dim(); ++dim) others.push_back(dim);
-    const Tensor rows = x.reshape(grouped), centered = rows - rows.mean(-1, true);
+    const Tensor rows = x.reshape_symint(grouped), centered = rows - rows.mean(-1, true);
     const Tensor rstd = (centered.square().mean(-1, true) + context->saved_data["eps"].toDouble()).rsqrt();
     const Tensor normalized = centered * rstd;
-    const Tensor scaled = (weight.defined() ? grad * weight.reshape(per_channel) : grad).reshape(grouped);
+    const Tensor scaled =
+        (weight.defined() ? grad * weight.reshape(per_channel) : grad).reshape_symint(grouped);
     const Tensor grad_x =
         rstd * (scaled - scaled.mean(-1, true) - normalized * (scaled * normalized).mean(-1, true));
-    return {grad_x.reshape(x.sizes()), Tensor(),
-            weight.defined() ? (grad * normalized.reshape(x.sizes())).sum(others) : Tensor(),
+    return {grad_x.reshape_symint(x.sym_sizes()), Tensor(),
+            weight.defined() ? (grad * normalized.reshape_symint(x.sym_sizes())).sum(others) : Tensor(),
             bias.defined() ? grad.sum(others) : Tensor(), Tensor()};
   }
 };

@@ -47,10 +47,10 @@ namespace {
 Tensors layer_norm_meta(const Tensor& x, IntArrayRef normalized_shape, const OptionalTensor& weight,
                         const OptionalTensor& bias, double /*eps*/) {
   check_normalized("layer_norm", x, normalized_shape, weight, bias);
-  std::vector<int64_t> of_rows = x.sizes().vec();
+  std::vector<c10::SymInt> of_rows = x.sym_sizes().vec();
   std::fill(of_rows.end() - static_cast<int64_t>(normalized_shape.size()), of_rows.end(), 1);
-  return {at::empty_like(x, at::MemoryFormat::Contiguous), at::empty(of_rows, x.options()),
-          at::empty(of_rows, x.options())};
+  return {at::empty_like(x, at::MemoryFormat::Contiguous), at::empty_symint(of_rows, x.options()),
+          at::empty_symint(of_rows, x.options())};
 }
 
 Tensors layer_norm_cpu(const Tensor& x_any, IntArrayRef normalized_shape, const OptionalTensor& weight_any,

@@ -60,7 +60,7 @@ Tensor sum_meta(const Tensor& x, OptionalIntArrayRef dim, bool keepdim, Optional
   constexpr const char* kOp = kMean ? "mean" : "sum";
   check_dtype(kOp, "x", x, at::kFloat);
   check_no_cast(kOp, dtype);
-  return at::empty(ReducedDims(kOp, x, dim.value_or(IntArrayRef())).sizes(x, keepdim), x.options());
+  return at::empty_symint(ReducedDims(kOp, x, dim.value_or(IntArrayRef())).sizes(x, keepdim), x.options());
 }
 
 template <bool kMean>
@@ -76,7 +76,7 @@ Tensor amax_meta(const Tensor& x, IntArrayRef dim, bool keepdim) {
   check_dtype("amax", "x", x, at::kFloat);
   const ReducedDims dims("amax", x, dim);
   dims.check_not_empty("amax", x);
-  return at::empty(dims.sizes(x, keepdim), x.options());
+  return at::empty_symint(dims.sizes(x, keepdim), x.options());
 }
 
 Tensor amax_cpu(const Tensor& x, IntArrayRef dim, bool keepdim) {
@@ -94,7 +94,7 @@ Tensor argmax_meta(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
   check_dtype("argmax", "x", x, at::kFloat);
   const ReducedDims dims = dims_of_argmax(x, dim);
   dims.check_not_empty("argmax", x);
-  return at::empty(dims.sizes(x, keepdim), x.options().dtype(at::kLong));
+  return at::empty_symint(dims.sizes(x, keepdim), x.options().dtype(at::kLong));
 }
 
 Tensor argmax_cpu(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
@@ -111,7 +111,7 @@ Tensor argmax_cpu(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
 
 /// `of_rows`, a tensor without the dimensions that were reduced unless keepdim, in the shape of x.
 Tensor expanded(const Tensor& of_rows, const ReducedDims& dims, const Tensor& x) {
-  return of_rows.reshape(dims.sizes(x, true)).expand(x.sizes());
+  return of_rows.reshape_symint(dims.sizes(x, true)).expand_symint(x.sym_sizes());
 }
 
 template <bool kMean>
@@ -120,18 +120,20 @@ struct SumFunction : torch::autograd::Function<SumFunction<kMean>> {
                         OptionalType dtype) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     const ReducedDims dims(kMean ? "mean" : "sum", x, dim.value_or(IntArrayRef()));
-    context->saved_data["sizes"] = x.sizes().vec();
-    context->saved_data["reduced"] = dims.sizes(x, true);
+    context->saved_data["sizes"] = c10::IValue(x.sym_sizes());
+    context->saved_data["reduced"] = c10::IValue(c10::SymIntArrayRef(dims.sizes(x, true)));
     return kMean ? ops::mean(x, dim, keepdim, dtype) : ops::sum(x, dim, keepdim, dtype);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
-    const std::vector<int64_t> sizes = context->saved_data["sizes"].toIntVector(),
-                               reduced = context->saved_data["reduced"].toIntVector();
-    Tensor grad = grads[0].reshape(reduced).expand(sizes);
-    const int64_t count =
-        c10::multiply_integers(sizes) / std::max<int64_t>(c10::multiply_integers(reduced), 1);
-    if (kMean) grad = grad / count;
+    const std::vector<c10::SymInt> sizes = context->saved_data["sizes"].toSymIntVector(),
+                                   reduced = context->saved_data["reduced"].toSymIntVector();
+    Tensor grad = grads[0].reshape_symint(reduced).expand_symint(sizes);
+    // Sizes of x over those of y, which are 1 where x was reduced.
+    c10::SymInt count = 1;
+    for (std::size_t dim = 0; dim < sizes.size(); ++dim)
+      if (reduced[dim] == 1) count *= sizes[dim];
+    if (kMean) grad = grad / at::Scalar(count);
     return {grad, Tensor(), Tensor(), Tensor()};
   }
 };

@@ -23,15 +23,15 @@ class ReducedDims {
   /// Throws c10::Error when there is nothing to take the largest of.
   void check_not_empty(const char* op, const at::Tensor& x) const {
     for (int64_t dim = 0; dim < x.dim(); ++dim)
-      TORCH_CHECK(!is_reduced_[dim] || x.size(dim) > 0, "[", op, "] x: expected elements along dimension ",
-                  dim, ", got shape ", x.sizes());
+      TORCH_CHECK(!is_reduced_[dim] || x.sym_size(dim) > 0, "[", op,
+                  "] x: expected elements along dimension ", dim, ", got shape ", x.sym_sizes());
   }
 
-  std::vector<int64_t> sizes(const at::Tensor& x, bool keepdim) const {
-    std::vector<int64_t> sizes;
+  std::vector<c10::SymInt> sizes(const at::Tensor& x, bool keepdim) const {
+    std::vector<c10::SymInt> sizes;
     for (int64_t dim = 0; dim < x.dim(); ++dim) {
-      if (!is_reduced_[dim]) sizes.push_back(x.size(dim));
-      if (is_reduced_[dim] && keepdim) sizes.push_back(1);
+      if (!is_reduced_[dim]) sizes.push_back(x.sym_size(dim));
+      if (is_reduced_[dim] && keepdim) sizes.emplace_back(1);
     }
     return sizes;
   }

@@ -29,7 +29,8 @@ namespace {
 
 Tensor pack_int4_meta(const Tensor& codes) {
   check_dtype("pack_int4", "codes", codes, at::kChar);
-  return at::empty({kernels::packed_int4_bytes(codes.numel())}, codes.options().dtype(at::kByte));
+  const c10::SymInt bytes = (codes.sym_numel() + 1) / 2;  // two a byte
+  return at::empty_symint({bytes}, codes.options().dtype(at::kByte));
 }
 
 Tensor pack_int4_cpu(const Tensor& codes_any) {
@@ -45,9 +46,9 @@ Tensor pack_int4_cpu(const Tensor& codes_any) {
 
 Tensor unpack_int4_meta(const Tensor& packed, int64_t n) {
   check_dtype("unpack_int4", "packed", packed, at::kByte);
-  TORCH_CHECK(n >= 0 && kernels::packed_int4_bytes(n) == packed.numel(), "[unpack_int4] n: expected ",
-              2 * packed.numel() - 1, " or ", 2 * packed.numel(), " codes of ", packed.numel(),
-              " bytes, got ", n);
+  const c10::SymInt bytes = packed.sym_numel();
+  TORCH_CHECK(n >= 0 && bytes == n / 2 + n % 2, "[unpack_int4] n: expected ", 2 * bytes - 1, " or ",
+              2 * bytes, " codes of ", bytes, " bytes, got ", n);
   return at::empty({n}, packed.options().dtype(at::kChar));
 }
 

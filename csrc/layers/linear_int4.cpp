@@ -98,7 +98,8 @@ Packing pack_cpu(const Tensor& codes_any, const Tensor& scale, const OptionalTen
 
 template <class Call>
 kernels::Int4Shape shape_of(const Call& call) {
-  return {call.weight.out_features, call.x.size(-1), call.weight.group_size};
+  return {call.weight.out_features, call.x.sym_size(-1).guard_int(__FILE__, __LINE__),
+          call.weight.group_size};
 }
 
 void check_packed(const char* op, const PackedInt4Weight& weight, const kernels::Int4Shape& shape) {
@@ -130,9 +131,9 @@ Tensor checked_empty_output(const Call& call, const char* x_name) {
     TORCH_CHECK(call.bias->numel() == shape.n, "[", Call::kOp, "] bias: expected ", shape.n, " values, got ",
                 call.bias->numel());
   }
-  std::vector<int64_t> sizes = call.x.sizes().vec();
+  std::vector<c10::SymInt> sizes = call.x.sym_sizes().vec();
   sizes.back() = shape.n;
-  return at::empty(sizes, call.x.options().dtype(at::kFloat));
+  return at::empty_symint(sizes, call.x.options().dtype(at::kFloat));
 }
 
 /// The weight and the output as the kernels take them, and what keeps their arrays alive.

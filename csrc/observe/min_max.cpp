@@ -41,15 +41,16 @@ namespace {
 
 Range min_max_meta(const Tensor& x, int64_t rows, int64_t group_size) {
   float_type("min_max", "x", x);
-  TORCH_CHECK(rows >= 1 && x.numel() % rows == 0, "[min_max] rows: expected a divisor of the ", x.numel(),
-              " elements, got ", rows);
+  TORCH_CHECK(rows >= 1 && x.sym_numel() % rows == 0, "[min_max] rows: expected a divisor of the ",
+              x.sym_numel(), " elements, got ", rows);
   TORCH_CHECK(group_size >= 0, "[min_max] group_size: expected 0 (none) or more, got ", group_size);
-  const int64_t row_length = x.numel() / rows;
-  const std::vector<int64_t> shape =
-      group_size == 0 ? std::vector<int64_t>{rows}
-                      : std::vector<int64_t>{rows, (row_length + group_size - 1) / group_size};
+  std::vector<c10::SymInt> shape = {rows};
+  const c10::SymInt row_length = x.sym_numel() / rows;
+  // Rounded up, without a sum that could overflow.
+  if (group_size > 0) shape.push_back(row_length == 0 ? row_length : (row_length - 1) / group_size + 1);
   const at::TensorOptions options = x.options().dtype(at::kFloat);
-  return {at::empty(shape, options), at::empty(shape, options), at::empty({}, options.dtype(at::kBool))};
+  return {at::empty_symint(shape, options), at::empty_symint(shape, options),
+          at::empty({}, options.dtype(at::kBool))};
 }
 
 /// Of elements [begin, end) of any type that the kernels read.

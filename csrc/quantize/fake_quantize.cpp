@@ -63,8 +63,9 @@ FakeQuantized fake_quantize_cpu(const Tensor& x_any, const Tensor& scale, const 
 Tensor fake_quantize_backward_meta(const Tensor& grad_y, const Tensor& clip_mask) {
   float_type("fake_quantize_backward", "grad_y", grad_y);
   check_dtype("fake_quantize_backward", "clip_mask", clip_mask, at::kByte);
-  TORCH_CHECK(clip_mask.numel() == (grad_y.numel() + 7) / 8, "[fake_quantize_backward] clip_mask: expected ",
-              (grad_y.numel() + 7) / 8, " bytes for ", grad_y.numel(), " elements, got ", clip_mask.numel());
+  const c10::SymInt elements = grad_y.sym_numel(), bytes = (elements + 7) / 8;
+  TORCH_CHECK(clip_mask.sym_numel() == bytes, "[fake_quantize_backward] clip_mask: expected ", bytes,
+              " bytes for ", elements, " elements, got ", clip_mask.sym_numel());
   return at::empty_like(grad_y, at::MemoryFormat::Contiguous);
 }
 

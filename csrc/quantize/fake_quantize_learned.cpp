@@ -97,9 +97,9 @@ Gradients backward_meta(const Tensor& grad_y, const Tensor& x, const Tensor& sca
                         int64_t qmin, int64_t qmax, int64_t axis, int64_t group_size) {
   check_learned_shapes(x, scale, zero_point, qmin, qmax, axis, group_size);
   check_dtype("fake_quantize_learned_backward", "grad_y", grad_y, x.scalar_type());
-  TORCH_CHECK(grad_y.sizes() == x.sizes(),
-              "[fake_quantize_learned_backward] grad_y: expected the shape of x, ", x.sizes(), ", got ",
-              grad_y.sizes());
+  TORCH_CHECK(grad_y.sym_sizes() == x.sym_sizes(),
+              "[fake_quantize_learned_backward] grad_y: expected the shape of x, ", x.sym_sizes(), ", got ",
+              grad_y.sym_sizes());
   return {at::empty_like(x, at::MemoryFormat::Contiguous),
           at::empty_like(scale, at::MemoryFormat::Contiguous),
           at::empty_like(scale, at::MemoryFormat::Contiguous)};

@@ -8,8 +8,8 @@
 namespace samebits::ops {
 namespace {
 
-int64_t row_length(const at::Tensor& x) {
-  return x.dim() == 0 || x.size(0) == 0 ? x.numel() : x.numel() / x.size(0);
+c10::SymInt row_length(const at::Tensor& x) {
+  return x.dim() == 0 || x.sym_size(0) == 0 ? x.sym_numel() : x.sym_numel() / x.sym_size(0);
 }
 
 int64_t wrapped_axis(const GridArguments& a, const at::Tensor& x) {
@@ -19,10 +19,12 @@ int64_t wrapped_axis(const GridArguments& a, const at::Tensor& x) {
 }
 
 void check_group_shape(const GridArguments& a, const at::Tensor& x) {
-  const int64_t groups = (row_length(x) + a.group_size - 1) / a.group_size;
-  TORCH_CHECK(x.dim() >= 1 && a.scale.numel() == x.size(0) * groups, "[", a.op, "] ", a.prefix,
-              "scale: expected ", x.dim() == 0 ? 1 : x.size(0), " x ", groups, " values for groups of ",
-              a.group_size, ", got ", a.scale.numel());
+  const c10::SymInt length = row_length(x), rows = x.dim() == 0 ? 1 : x.sym_size(0);
+  // Rounded up, without a sum that could overflow.
+  const c10::SymInt groups = length == 0 ? length : (length - 1) / a.group_size + 1;
+  TORCH_CHECK(x.dim() >= 1 && a.scale.sym_numel() == rows * groups, "[", a.op, "] ", a.prefix,
+              "scale: expected ", rows, " x ", groups, " values for groups of ", a.group_size, ", got ",
+              a.scale.sym_numel());
 }
 
 kernels::GridTable table_shape(const GridArguments& a, const at::Tensor& x) {
@@ -30,7 +32,7 @@ kernels::GridTable table_shape(const GridArguments& a, const at::Tensor& x) {
   kernels::GridTable table{nullptr, nullptr, static_cast<int32_t>(a.qmin), static_cast<int32_t>(a.qmax), n,
                            n,       1};
   if (a.group_size > 0) {
-    table.row_length = std::max<int64_t>(row_length(x), 1);
+    table.row_length = std::max<int64_t>(row_length(x).expect_int(), 1);
     table.group_size = a.group_size;
     table.rows = std::max<int64_t>(x.size(0), 1);
   } else if (a.scale.numel() != 1) {
@@ -66,15 +68,16 @@ void check_grid_shapes(const GridArguments& a, const at::Tensor& x) {
   TORCH_CHECK(a.group_size >= 0, "[", a.op, "] group_size: expected 0 (none) or more, got ", a.group_size);
   if (a.group_size > 0) {
     check_group_shape(a, x);
-  } else if (a.scale.numel() != 1) {
-    const int64_t channels = x.dim() == 0 ? 1 : x.size(wrapped_axis(a, x));
-    TORCH_CHECK(a.scale.numel() == channels, "[", a.op, "] ", a.prefix, "scale: expected 1 value or ",
-                channels, " (one a channel of axis ", a.axis, "), got ", a.scale.numel());
+  } else if (a.scale.sym_numel() != 1) {
+    const c10::SymInt channels = x.dim() == 0 ? 1 : x.sym_size(wrapped_axis(a, x));
+    TORCH_CHECK(a.scale.sym_numel() == channels, "[", a.op, "] ", a.prefix, "scale: expected 1 value or ",
+                channels, " (one a channel of axis ", a.axis, "), got ", a.scale.sym_numel());
   }
   if (!a.zero_point.defined()) return;
   check_dtype(a.op, (prefix + "zero_point").c_str(), a.zero_point, at::kInt);
-  TORCH_CHECK(a.zero_point.numel() == a.scale.numel(), "[", a.op, "] ", a.prefix, "zero_point: expected ",
-              a.scale.numel(), " values, as many as scale, got ", a.zero_point.numel());
+  TORCH_CHECK(a.zero_point.sym_numel() == a.scale.sym_numel(), "[", a.op, "] ", a.prefix,
+              "zero_point: expected ", a.scale.sym_numel(), " values, as many as scale, got ",
+              a.zero_point.sym_numel());
 }
 
 kernels::GridTable grid_table_shape(const GridArguments& a, const at::Tensor& x) {

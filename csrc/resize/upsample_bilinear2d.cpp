@@ -102,7 +102,7 @@ struct UpsampleFunction : torch::autograd::Function<UpsampleFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& x, at::OptionalSymIntArrayRef output_size,
                         bool align_corners, Factors scale_factors) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
-    context->saved_data["sizes"] = x.sizes().vec();
+    context->saved_data["sizes"] = c10::IValue(x.sym_sizes());
     context->saved_data["align_corners"] = align_corners;
     if (scale_factors.has_value()) context->saved_data["factors"] = scale_factors->vec();
     return ops::upsample_bilinear2d(x, output_size, align_corners, scale_factors);
@@ -116,12 +116,13 @@ struct UpsampleFunction : torch::autograd::Function<UpsampleFunction> {
       height = factors[0];
       width = factors[1];
     }
-    const int64_t size[] = {grad_y.size(2), grad_y.size(3)};
-    return {at::upsample_bilinear2d_backward(grad_y, size, context->saved_data["sizes"].toIntVector(),
-                                             context->saved_data["align_corners"].toBool(), height, width),
-            {},
-            {},
-            {}};
+    const std::vector<c10::SymInt> size = {grad_y.sym_size(2), grad_y.sym_size(3)};
+    return {
+        at::upsample_bilinear2d_backward_symint(grad_y, size, context->saved_data["sizes"].toSymIntVector(),
+                                                context->saved_data["align_corners"].toBool(), height, width),
+        {},
+        {},
+        {}};
   }
 };
 

@@ -1,7 +1,8 @@
 """samebits for Python: importing it loads the operators, torch.ops.samebits.*.
 
 The operators, their Meta kernels and their gradients are registered by libsamebits_ops.so, the library that C++
-programs link; this package only finds it. `python -m samebits.onnx_runner` is the one use that loads no torch.
+programs link; this package only finds it. `python -m samebits --version` and `python -m samebits.onnx_runner` load
+no torch.
 """
 
 from __future__ import annotations
@@ -11,30 +12,38 @@ import sys
 from pathlib import Path
 
 _LIBRARY = "libsamebits_ops.so"
-_SOURCE_TREE = Path(__file__).resolve().parents[2]
+_HERE = Path(__file__).resolve().parent
+_IS_INSTALLED = (_HERE / "version.txt").is_file()  # by cmake --install, into PREFIX/lib/samebits/python
+_SOURCE_TREE = _HERE.parents[1]
+__version__ = ((_HERE if _IS_INSTALLED else _SOURCE_TREE) / "version.txt").read_text().strip()
 
 
 def library_path() -> Path:
-    """The operator library: $SAMEBITS_OPS_LIBRARY, or the first that exists of the file beside this package,
-    $SAMEBITS_BUILD_DIR/lib and build/cpu/lib of the source tree. ImportError when there is none."""
+    """The operator library: $SAMEBITS_OPS_LIBRARY; or the first that exists of the file in this package,
+    $SAMEBITS_BUILD_DIR/lib, and where this package was installed with it, or build/cpu/lib of the source tree.
+    ImportError when there is none."""
     named = os.environ.get("SAMEBITS_OPS_LIBRARY")
     if named:
         candidates = [Path(named)]
     else:
-        build = os.environ.get("SAMEBITS_BUILD_DIR") or _SOURCE_TREE / "build" / "cpu"
-        candidates = [Path(__file__).resolve().parent / _LIBRARY, Path(build) / "lib" / _LIBRARY]
+        installed = _HERE.parents[2] if _IS_INSTALLED else _SOURCE_TREE / "build" / "cpu" / "lib"
+        build = os.environ.get("SAMEBITS_BUILD_DIR")
+        candidates = [_HERE / _LIBRARY, (Path(build) / "lib" if build else installed) / _LIBRARY]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
     looked = ", ".join(str(candidate) for candidate in candidates)
     raise ImportError(
-        f"[samebits] {_LIBRARY}: expected one of {looked}, got none; run make build, or set SAMEBITS_OPS_LIBRARY"
+        f"[samebits] {_LIBRARY}: expected one of {looked}, got none; "
+        + ("" if _IS_INSTALLED else "run make build, or ")
+        + "set SAMEBITS_OPS_LIBRARY"
     )
 
 
-def _is_onnx_runner() -> bool:
+def _needs_torch() -> bool:
     # `-m` imports this package first; torch would take longer to load than most models take to run.
-    return "samebits.onnx_runner" in sys.orig_argv
+    run = sys.orig_argv[sys.orig_argv.index("-m") + 1 :] if "-m" in sys.orig_argv else []
+    return run[:1] not in (["samebits"], ["samebits.onnx_runner"])
 
 
 def _load() -> None:
@@ -45,9 +54,10 @@ def _load() -> None:
         torch.ops.load_library(path)
     except OSError as error:
         raise ImportError(
-            f"[samebits] {path}: expected a library built for torch {torch.__version__}, got {error}; run make build"
+            f"[samebits] {path}: expected a library built for torch {torch.__version__}, got {error}; "
+            + ("build samebits for it" if _IS_INSTALLED else "run make build")
         ) from error
 
 
-if not _is_onnx_runner():
+if _needs_torch():
     _load()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 VALUE = "value:"  # begins the names of values in files
 TYPES = {"F32": "tensor(float)", "I64": "tensor(int64)", "BOOL": "tensor(bool)"}  # of inputs
-MISSING = "[onnx] {}: not installed here; pip install -r requirements.txt"
+MISSING = "[onnx] {0}: not installed here; pip install {0}"
 
 
 class WrongUse(Exception):

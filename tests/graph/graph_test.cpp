@@ -251,6 +251,8 @@ TEST(CheckGraph, RefusesGridsThatAreNone) {
        "conv: input_grid: expected a finite value >= 2^-126, got 0"},
       {"an infinite scale", [](Graph& g) { conv(g).weight.scale[3] = kInf; },
        "conv: weight_scale: expected a finite value >= 2^-126, got inf"},
+      {"a bias that is NaN", [](Graph& g) { conv(g).bias[1] = std::nanf(""); },
+       "conv: bias: expected numbers, got NaN; look at the steps that trained it"},
       {"a scale that is NaN", [](Graph& g) { conv(g).weight.scale[0] = std::nanf(""); },
        "conv: weight_scale: expected a finite value >= 2^-126, got nan"},
       {"a denormal scale", [](Graph& g) { conv(g).weight.scale[0] = 0x1p-127f; },

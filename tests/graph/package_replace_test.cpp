@@ -72,6 +72,29 @@ TEST_F(ReplacePackage, PutsTheNewOneInItsPlaceAndRemovesTheOld) {
   }
 }
 
+TEST_F(ReplacePackage, OfALinkReplacesWhatItLeadsTo) {
+  std::filesystem::create_symlink("net.samebits", folder_ / "link");
+  std::filesystem::create_symlink("other.samebits", folder_ / "dangling");
+  save_package(graph_named("new"), folder_ / "link/");
+  save_package(graph_named("other"), folder_ / "dangling");
+  EXPECT_EQ(load_package(path_).name, "new");
+  EXPECT_EQ(load_package(folder_ / "other.samebits").name, "other");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_ / "link"));
+  EXPECT_THAT(names_in(folder_.path()), ElementsAre("dangling", "link", "net.samebits", "other.samebits"));
+}
+
+TEST_F(ReplacePackage, KeepsModesOfTheOldOne) {
+  const auto mode_of = [](const std::filesystem::path& path) {
+    return static_cast<unsigned>(std::filesystem::status(path).permissions());
+  };
+  ASSERT_EQ(::chmod(path_.c_str(), 0750), 0);
+  ASSERT_EQ(::chmod((path_ / "codes.safetensors").c_str(), 0600), 0);
+  save_package(graph_named("new"), path_);
+  EXPECT_EQ(load_package(path_).name, "new");
+  EXPECT_EQ(mode_of(path_), 0750u);
+  EXPECT_EQ(mode_of(path_ / "codes.safetensors"), 0600u);
+}
+
 TEST_F(ReplacePackage, KeepsTheOldOneWhenExchangingFails) {
   exchange_error = EIO;
   EXPECT_EQ(error_of([&] { save_package(graph_named("new"), path_); }),

@@ -94,15 +94,51 @@ def test_the_c_interface_gives_the_same_bits_without_the_cpp_library(package, bu
     assert "libsamebits_runtime.so" in libraries
     assert not any(name in libraries for name in ("libstdc++", "libhwy", "libtorch"))
 
-def test_the_plugin_is_trained_by_the_installed_executable(prefix, build_dir, build_example):
-    """Model and data are those of examples/plugin: built, trained on integers, exported, verified."""
+
+@pytest.fixture(scope="module")
+def plugin_run(prefix, build_dir, build_example):
+    """What the installed samebits printed when it trained examples/plugin, and the run's folder."""
     library = build_example("plugin", cached(build_dir, "SAMEBITS_TORCH_DIR")).parent / "libmynet.so"
     assert library.is_file()
     shutil.copy(EXAMPLES / "plugin" / "rings.yaml", library.parent)
-    lines = run(prefix / "bin" / "samebits", "train", "rings.yaml", "--set", "export=[package]", cwd=library.parent).splitlines()
+    text = run(prefix / "bin" / "samebits", "train", "rings.yaml", "--set", "export=[package]", cwd=library.parent)
+    return text, next(library.parent.glob("runs/*/latest"))
+
+
+def test_the_plugin_is_trained_by_the_installed_executable(plugin_run):
+    """Model and data are those of examples/plugin: built, trained on integers, exported, verified."""
+    lines = plugin_run[0].splitlines()
     assert float(re.match(r"fp32 +([\d.]+)%", lines[0])[1]) > 95
     assert lines[2].split()[1] == lines[3].split()[1]  # qat and exported
     assert lines[4] == "model.samebits: 0 of 256 logits differ (128 images)"
+
+
+def test_the_installed_verify_runs_the_python_package_beside_it(prefix, plugin_run, tmp_path):
+    copy = tmp_path / "prefix"
+    shutil.copytree(prefix, copy, symlinks=True)
+    (runner,) = copy.glob("lib*/**/samebits/onnx_runner.py")
+    runner.write_text("import sys\nsys.exit('error: [onnx] the runner of the copy')\n")
+    run(copy / "bin" / "samebits", "export", plugin_run[1], "--format", "onnx", cwd=plugin_run[1].parents[2])
+    environment = os.environ | {"SAMEBITS_PYTHON": sys.executable}
+    command = [copy / "bin" / "samebits", "verify", plugin_run[1]]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=plugin_run[1].parents[2])
+    assert result.returncode == 2
+    assert result.stderr.endswith("got exit code 1: [onnx] the runner of the copy\n")
+
+
+def test_what_is_installed_needs_neither_the_build_tree_nor_highway(prefix, build_dir):
+    files = [*(prefix / "bin").iterdir(), *prefix.glob("lib*/*.so")]
+    assert {file.name for file in files} >= {"samebits", "samebits-run", "libsamebits.so", "libsamebits_ops.so"}
+    for file in files:
+        dynamic = run("readelf", "-d", file)
+        assert str(build_dir) not in dynamic and "libhwy" not in dynamic, file
+
+
+def test_the_installed_python_package_says_its_version(prefix):
+    (package,) = prefix.glob("lib*/**/samebits/__main__.py")
+    environment = {"PYTHONPATH": str(package.parents[1]), "PATH": os.environ["PATH"]}
+    result = subprocess.run([sys.executable, "-m", "samebits", "--version"], capture_output=True, text=True, env=environment)
+    assert result.stdout == (EXAMPLES.parent / "version.txt").read_text(), result.stderr
 
 
 def test_the_runtime_example_says_how_to_call_it(build_example):

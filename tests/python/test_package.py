@@ -1,6 +1,7 @@
 """import samebits: where it finds the operators, and what it says when it does not."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -38,10 +39,33 @@ def test_a_named_library_goes_before_the_build(build_dir, tmp_path):
 def test_a_library_beside_the_package_goes_before_the_build(tmp_path):
     package = tmp_path / "samebits"
     package.mkdir()
-    (package / "__init__.py").write_text((ROOT / "python" / "samebits" / "__init__.py").read_text())
+    shutil.copy(ROOT / "python" / "samebits" / "__init__.py", package)
+    shutil.copy(ROOT / "version.txt", package)
     (package / "libsamebits_ops.so").write_text("not a library")
     result = run_python("import samebits", PYTHONPATH=str(tmp_path))
     assert last_line(result).startswith(f"ImportError: [samebits] {package}/libsamebits_ops.so: expected a library")
+    assert last_line(result).endswith("; build samebits for it")
+
+
+def test_an_installed_package_looks_where_it_was_installed(tmp_path):
+    package = tmp_path / "lib" / "samebits" / "python" / "samebits"
+    package.mkdir(parents=True)
+    shutil.copy(ROOT / "python" / "samebits" / "__init__.py", package)
+    shutil.copy(ROOT / "version.txt", package)
+    result = run_python("import samebits", PYTHONPATH=str(package.parent))
+    assert last_line(result) == (
+        f"ImportError: [samebits] libsamebits_ops.so: expected one of {package}/libsamebits_ops.so, "
+        f"{tmp_path}/lib/libsamebits_ops.so, got none; set SAMEBITS_OPS_LIBRARY"
+    )
+
+
+def test_says_its_version_without_torch_and_operators(tmp_path):
+    version = (ROOT / "version.txt").read_text()
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "python"), "SAMEBITS_OPS_LIBRARY": str(tmp_path / "none")}
+    command = [sys.executable, "-X", "importtime", "-m", "samebits", "--version"]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (result.returncode, result.stdout) == (0, version)
+    assert "torch" not in result.stderr
 
 
 def test_says_where_it_looked_for_the_library(tmp_path):

@@ -349,6 +349,17 @@ TEST_F(Convert, NamesALayerThatIsStillObserving) {
   EXPECT_EQ(error_of([&] { convert(model, torch::randn({3, 12})); }), "no error");
 }
 
+TEST_F(Convert, RefusesAParameterThatIsNaN) {
+  Mlp model;
+  freeze(model, {1, 12});
+  {
+    const torch::NoGradGuard no_grad;
+    model.fc2->bias[1] = std::nanf("");
+  }
+  EXPECT_EQ(error_of([&] { convert(model, torch::randn({2, 12})); }),
+            "[graph] fc2: bias: expected numbers, got NaN; look at the steps that trained it");
+}
+
 TEST_F(Convert, NeedsABatchAsExample) {
   Mlp model;
   freeze(model, {1, 12});

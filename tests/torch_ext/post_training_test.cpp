@@ -112,6 +112,19 @@ TEST_F(PostTraining, CutsOutliersByThreeRules) {
   }
 }
 
+TEST_F(PostTraining, TakesPercentilesOfTheDataHoweverFarAnOutlierIs) {
+  Mlp model;
+  Prepared prepared = prepare(model, QConfig(), torch::randn({1, 12}), 0);
+  std::vector<torch::Tensor> batches;
+  for (int i = 0; i < 4; ++i) batches.push_back(torch::rand({4200, 12}) * 2 - 1);
+  batches[2][0][0] = 1e6f;
+  const torch::Tensor all = std::get<0>(torch::cat(batches).flatten().sort());  // 201,600 values
+  quantize(model, prepared, batches, {.range = RangeRule::kPercentile, .percentile = 0.9999});
+  EXPECT_EQ(records_[0].max, 1e6f);
+  EXPECT_EQ(records_[0].range.low, all[20].item<float>());
+  EXPECT_EQ(records_[0].range.high, all[201600 - 1 - 20].item<float>());
+}
+
 TEST_F(PostTraining, GptqLosesLessOfTheOutputsThanTheNearestCodes) {
   const torch::Tensor x = dependent(256);
   double lost[2] = {};

@@ -5,6 +5,7 @@
 
 #include "tests/torch_ext/models.h"
 #include "torch_ext/config/qconfig_yaml.h"
+#include "torch_ext/convert.h"
 
 namespace samebits {
 namespace {
@@ -232,6 +233,33 @@ TEST(Prepare, RefusesAFloatLayerInATypedMemberAndChangesNothing) {
             "nn::Linear in a typed member; declare it samebits::QATLinear or skip it");
 }
 
+/// Layers with a forward of their own.
+struct DoubledImpl : nn::LinearImpl {
+  using nn::LinearImpl::LinearImpl;
+  Tensor forward(const Tensor& x) { return 2 * nn::LinearImpl::forward(x); }
+};
+TORCH_MODULE(Doubled);
+struct ShiftedNormImpl : nn::BatchNorm1dImpl {
+  using nn::BatchNorm1dImpl::BatchNorm1dImpl;
+  Tensor forward(const Tensor& x) { return nn::BatchNorm1dImpl::forward(x) + 1; }
+};
+TORCH_MODULE(ShiftedNorm);
+
+TEST(Prepare, LeavesClassesDerivedFromLayersTheirForward) {
+  nn::Sequential model{nn::Linear(12, 12), ShiftedNorm(12), Doubled(12, 3)};
+  const Tensor x = torch::randn({8, 12});
+  model->eval();
+  const Tensor before = model->forward(x);
+  EXPECT_EQ(error_of([&] { prepare(model, QConfig(), x); }),
+            "[prepare] 2: expected nn::Linear itself, got a class derived from it, whose forward a samebits "
+            "layer would not call; derive from samebits::QATLinearImpl, capture() the model, or skip it");
+  EXPECT_TRUE(same_bits(model->forward(x), before));
+  prepare(model, skipping("2"), x);
+  EXPECT_TRUE(same_bits(model->forward(x), before));
+  EXPECT_NE(std::dynamic_pointer_cast<ShiftedNormImpl>(model->ptr(1)), nullptr);
+  EXPECT_NE(std::dynamic_pointer_cast<DoubledImpl>(model->ptr(2)), nullptr);
+}
+
 TEST(Prepare, RefusesALayerThatTheExampleDoesNotReach) {
   struct Unused : Mlp {
     QATLinear extra{12, 3};
@@ -246,6 +274,22 @@ TEST(Prepare, RefusesALayerThatTheExampleDoesNotReach) {
   EXPECT_TRUE(same_bits(model.forward(x), before));
   EXPECT_EQ(model.fc1->state(), QuantizerState::kFloat);
   EXPECT_EQ(error_of([&] { prepare(model, skipping("extra"), x); }), "no error");
+}
+
+TEST(Prepare, TakesALayerThatIsTheModel) {
+  QATLinear model(12, 5);
+  const torch::Tensor x = torch::randn({16, 12});
+  Prepared prepared = prepare(model, QConfig(), x);
+  EXPECT_EQ(prepared.report(),
+            "layer      kind    weight            input        result\n"
+            "QATLinear  linear  int8 per channel  int8 affine  converted\n");
+  EXPECT_EQ(error_of([&] { convert(model, x); }),
+            "[export] QATLinear: expected state quantizing or frozen, got observing; train past "
+            "qat.observe_steps or call freeze()");
+  calibrate(model, prepared, {x});
+  const QuantizedModel quantized = convert(model, x);
+  ASSERT_EQ(quantized.graph().nodes.size(), 1u);
+  EXPECT_EQ(quantized.graph().nodes[0].name, "QATLinear");
 }
 
 TEST(Prepare, RefusesAModelWithoutLayersAndAWrongConfiguration) {

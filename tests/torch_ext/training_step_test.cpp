@@ -125,6 +125,65 @@ TEST_F(TrainingStep, HasTheSameGradientsWhenBackwardComputesTheForwardAgain) {
   }
 }
 
+/// The state of a model after two steps, plain or with every forward computed again in backward.
+std::vector<Tensor> trained(Net& net, const std::vector<Tensor>& batches, bool again, QuantizerState from) {
+  for (const auto& module : net.modules(false))
+    if (auto layer = as_qat_layer(module)) {
+      layer->configure(LayerConfig(), "layer", /*observe_steps=*/2);
+      layer->set_state(QuantizerState::kObserving);
+    }
+  net.train();
+  if (from == QuantizerState::kQuantizing)
+    for (int i = 0; i < 2; ++i) net.forward(batches[0]);
+  const Checkpoint::Body features = [&](const Tensor& in) { return net.features(in); };
+  const Checkpoint::Body classify = [&](const Tensor& in) { return net.classify(in); };
+  std::vector<Tensor> state;
+  const auto forward = [&](const Tensor& batch) {
+    const Tensor x = batch.clone().requires_grad_();
+    const Tensor y = again ? Checkpoint::apply(Checkpoint::apply(x, &features), &classify) : net.forward(x);
+    state.push_back(y.detach().clone());
+    return y.pow(2).sum();
+  };
+  for (const Tensor& batch : batches) forward(batch).backward();
+  const Tensor first = forward(batches[0]), second = forward(batches[1]);  // two before their backward
+  first.backward();
+  second.backward();
+  for (const Tensor& parameter : net.parameters()) state.push_back(parameter.grad().clone());
+  for (const Tensor& buffer : net.buffers()) state.push_back(buffer.clone());
+  return state;
+}
+
+TEST_F(TrainingStep, MovesNoGridTwiceWhenBackwardComputesTheForwardAgain) {
+  std::vector<Tensor> batches;
+  for (const double size : {1.0, 2.0, 0.5}) batches.push_back(size * torch::randn({6, 3, 9, 9}));
+  for (const QuantizerState from : {QuantizerState::kObserving, QuantizerState::kQuantizing}) {
+    SCOPED_TRACE(state_name(from));
+    Net net, other;
+    for (std::size_t i = 0; i < net.parameters().size(); ++i)
+      other.parameters()[i].data().copy_(net.parameters()[i].data());
+    const auto expected = trained(net, batches, false, from), got = trained(other, batches, true, from);
+    ASSERT_EQ(expected.size(), got.size());
+    for (std::size_t i = 0; i < got.size(); ++i) EXPECT_TRUE(torch::equal(got[i], expected[i])) << i;
+  }
+}
+
+TEST_F(TrainingStep, SaysWhenTwoForwardsCannotBeToldApartInBackward) {
+  QATLinear layer(4, 2);
+  layer->configure(LayerConfig(), "fc", 1);
+  layer->set_state(QuantizerState::kObserving);
+  layer->forward(torch::tensor({{-1.0f, 0.0f, 0.5f, 1.0f}}));
+  const Checkpoint::Body body = [&](const Tensor& in) { return layer->forward(in); };
+  const auto forward = [&](std::vector<float> values) {
+    return Checkpoint::apply(torch::tensor(values).view({1, 4}).requires_grad_(), &body).sum();
+  };
+  // One range twice, and a grid that moved between them.
+  const Tensor first = forward({-3, 0, 1, 3}), second = forward({-3, 2, -2, 3});
+  EXPECT_EQ(error_of([&] { first.backward(); }),
+            "[qat] fc: expected forwards of different ranges before a backward pass that computes them "
+            "again, got two of one range on grids that moved; freeze() the grids, or run backward after each "
+            "forward");
+}
+
 QATLinear frozen_linear() {
   QATLinear layer(40, 17);
   layer->configure(LayerConfig(), "fc1", 0);

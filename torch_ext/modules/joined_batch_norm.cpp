@@ -3,6 +3,7 @@
 #include <torch/nn.h>
 
 #include <string_view>
+#include <typeinfo>
 
 namespace samebits {
 
@@ -110,7 +111,8 @@ namespace {
 
 template <class BatchNorm>
 std::shared_ptr<JoinedBatchNormImpl> joined_if(const torch::nn::Module& module, std::int64_t channels) {
-  const auto* found = dynamic_cast<const BatchNorm*>(&module);
+  // Not of a class derived from it, which may have a forward of its own.
+  const auto* found = typeid(module) == typeid(BatchNorm) ? dynamic_cast<const BatchNorm*>(&module) : nullptr;
   if (found == nullptr || found->options.num_features() != channels || !found->options.track_running_stats())
     return nullptr;
   return std::make_shared<JoinedBatchNormImpl>(*found);

@@ -11,14 +11,16 @@
 #include "quant/ptq/kl_range.h"
 #include "quant/ptq/on_grid.h"
 #include "torch_ext/modules/layer_watch.h"
+#include "torch_ext/ptq/tails.h"
 #include "torch_ext/quantizer/layer_quantizer.h"
 
 namespace samebits {
 
 using torch::Tensor;
 
-/// Sums over the inputs of a layer's products, one a group of a convolution.
+/// Sums over the inputs of a layer's products, one a group of a convolution; and the outermost inputs.
 struct PostTrainingQuantizer::Moments {
+  Tails tails;                  // only for percentiles
   std::int64_t inputs = 0;      // rows of x
   std::vector<Tensor> sum;      // double [features]
   std::vector<Tensor> squares;  // double [features, features]: sum of x xᵀ; only for GPTQ
@@ -55,10 +57,19 @@ std::vector<double> doubles_of(const Tensor& tensor) {
   return {values, values + plain.numel()};
 }
 
-kernels::HistogramRange chosen_range(const kernels::Histogram& histogram, const PtqConfig& config,
-                                     const ActivationConfig& activation) {
+/// By the histogram where that tells it, else by the values themselves.
+kernels::HistogramRange percentile_range(const ActivationRecord& record, const Tails& tails, double p) {
+  const kernels::HistogramRange range = kernels::percentile_range(record.histogram, p);
+  if (tells(record.histogram, range)) return range;
+  const std::optional<kernels::HistogramRange> seen = tails.range(p, record.values);
+  return seen.has_value() && seen->low < seen->high ? *seen : range;
+}
+
+kernels::HistogramRange chosen_range(const ActivationRecord& record, const Tails& tails,
+                                     const PtqConfig& config, const ActivationConfig& activation) {
+  const kernels::Histogram& histogram = record.histogram;
   const std::int32_t qmin = activation.activation_qmin(), qmax = activation.qmax();
-  if (config.range == RangeRule::kPercentile) return kernels::percentile_range(histogram, config.percentile);
+  if (config.range == RangeRule::kPercentile) return percentile_range(record, tails, config.percentile);
   if (config.range == RangeRule::kKl) return quant::kl_range(histogram, qmin, qmax);
   const kernels::ClippingRange least =
       kernels::least_error_range(histogram, qmin, qmax, activation.symmetric);
@@ -121,7 +132,7 @@ void PostTrainingQuantizer::calibrate(std::int64_t num_batches,
                 " throughout ", num_batches, " batches; calibrate on real examples");
     each.range = config_.range == RangeRule::kMinMax
                      ? kernels::HistogramRange{each.min, each.max}
-                     : chosen_range(each.histogram, config_, layers[i]->config().activation);
+                     : chosen_range(each, moments_[i]->tails, config_, layers[i]->config().activation);
     each.clipped_percent = clipped_percent(each.histogram, each.range);
   }
 }
@@ -140,6 +151,7 @@ void PostTrainingQuantizer::record(std::size_t index, const Tensor& x) {
   each.max = each.batches == 0 ? seen.max : std::max(each.max, seen.max);
   each.histogram = kernels::widened(each.histogram, seen);
   kernels::count(values, 0, plain.numel(), each.histogram, kernels::FloatType::kFloat32);
+  if (config_.range == RangeRule::kPercentile) moments_[index]->tails.add(plain);
   each.values += plain.numel();
   ++each.batches;
   if (needs_moments()) add_moments(index, x);

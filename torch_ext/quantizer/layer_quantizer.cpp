@@ -115,15 +115,34 @@ bool LayerQuantizer::is_on_integers() const {
 }
 
 bool LayerQuantizer::computes_what_ships() const {
+  if (RecentForwards::is_again() && recent_.were_float()) return false;
   return is_on_integers() || (is_skipped_ && !input_->is_training());
 }
 
 Tensor LayerQuantizer::run(const Tensor& x, const LayerParameters& parameters) {
+  const auto input_of_product = [&] { return product_.has_relu_input ? std::get<0>(ops::relu(x)) : x; };
+  if (RecentForwards::is_again()) {
+    const auto range = [&] {
+      const auto [min, max, saw_nan] = ops::min_max(input_of_product().detach());
+      return torch::cat({min, max});
+    };
+    if (const auto* earlier = recent_.find(range, path_)) return run_again(*earlier, x, parameters);
+  }
+  if (!input_->is_moving()) recent_.forget();
   if (is_on_integers()) return multiply_codes(x, parameters);
-  const Tensor input = product_.has_relu_input ? std::get<0>(ops::relu(x)) : x;
+  const Tensor input = input_of_product();
+  const bool is_moving = input_->is_moving();
   input_->observe(input, path_, *flags_);
-  return computes_what_ships() ? multiply_floats_exactly(input, parameters)
-                               : multiply_floats(input, parameters);
+  const bool is_exact = computes_what_ships();
+  if (is_moving) recent_.remember_float(is_exact);
+  return is_exact ? multiply_floats_exactly(input, parameters) : multiply_floats(input, parameters);
+}
+
+Tensor LayerQuantizer::run_again(const RecentForwards::Forward& earlier, const Tensor& x,
+                                 const LayerParameters& parameters) {
+  if (earlier.grid.has_value()) return multiply_codes_on(*earlier.grid, /*observes=*/false, x, parameters);
+  const Tensor input = product_.has_relu_input ? std::get<0>(ops::relu(x)) : x;
+  return earlier.is_exact ? multiply_floats_exactly(input, parameters) : multiply_floats(input, parameters);
 }
 
 Tensor LayerQuantizer::run_float(const Tensor& x, const LayerParameters& parameters) const {
@@ -148,18 +167,25 @@ Tensor LayerQuantizer::multiply_floats_exactly(const Tensor& x, const LayerParam
 
 Tensor LayerQuantizer::multiply_codes(const Tensor& x, const LayerParameters& parameters) {
   // The grid is that of the batches before; this batch's range moves the next one.
-  const bool observes = input_->is_moving() && x.numel() > 0;
+  return multiply_codes_on(input_->grid(), input_->is_moving() && x.numel() > 0, x, parameters);
+}
+
+Tensor LayerQuantizer::multiply_codes_on(const ops::ActivationGrid& grid, bool observes, const Tensor& x,
+                                         const LayerParameters& parameters) {
   const ops::EncodedLayerOutput out = call({.x = x,
                                             .weight = parameters.weight,
                                             .bias = optional(parameters.bias),
-                                            .x_grid = input_->grid(),
+                                            .x_grid = grid,
                                             .encoding = weight_encoding(),
                                             .options = {product_.has_relu_input, observes, config_.backward},
                                             .channel_scale = optional(parameters.channel_scale)});
   flags_->add({out.weight_not_finite, "[qat] " + path_ + kNaNInWeight, ops::kSawNaN});
   flags_->add({out.weight_not_finite, "[qat] " + path_ + kInfinityInWeight, ops::kSawInfinity});
   flags_->add({out.layer.saw_nan, "[qat] " + path_ + kNaNAtInput});
-  if (observes) input_->record(out.layer.x_range, path_, *flags_);
+  if (observes) {
+    recent_.remember(grid, out.layer.x_range);
+    input_->record(out.layer.x_range, path_, *flags_);
+  }
   if (flags_->pending() > 0 && out.layer.y.requires_grad())
     out.layer.y.register_hook([flags = flags_](const Tensor& grad) -> Tensor {
       flags->end_step();

@@ -13,6 +13,7 @@
 #include "quant/quantized_tensor.h"
 #include "torch_ext/config/qconfig.h"
 #include "torch_ext/quantizer/activation_quantizer.h"
+#include "torch_ext/quantizer/recent_forwards.h"
 #include "torch_ext/quantizer/step_flags.h"
 
 namespace samebits {
@@ -86,6 +87,11 @@ class LayerQuantizer {
   torch::Tensor multiply_floats(const torch::Tensor& x, const LayerParameters& parameters) const;
   torch::Tensor multiply_floats_exactly(const torch::Tensor& x, const LayerParameters& parameters) const;
   torch::Tensor multiply_codes(const torch::Tensor& x, const LayerParameters& parameters);
+  torch::Tensor multiply_codes_on(const ops::ActivationGrid& grid, bool observes, const torch::Tensor& x,
+                                  const LayerParameters& parameters);
+  /// What an earlier forward computed, in the backward pass that wants it again.
+  torch::Tensor run_again(const RecentForwards::Forward& earlier, const torch::Tensor& x,
+                          const LayerParameters& parameters);
   ops::EncodedLayerOutput call(const ops::LayerCall& call) const;
 
   LayerProduct product_;
@@ -93,6 +99,7 @@ class LayerQuantizer {
   std::string path_;
   bool is_skipped_ = false;
   std::shared_ptr<ActivationQuantizer> input_;
+  RecentForwards recent_;  // while the range moves
   std::shared_ptr<StepFlags> flags_ = std::make_shared<StepFlags>();
 };
 

@@ -101,7 +101,7 @@ RunLock::~RunLock() {
 
 void RunDirectory::lock() {
   lock_.emplace(path_);
-  for (const fs::path& folder : {path_, path_ / "checkpoints", path_ / "export"}) {
+  for (const fs::path& folder : {path_, path_ / "checkpoints", path_ / "export", path_ / "ptq"}) {
     std::error_code ignored;  // what cannot be removed is in nobody's way
     for (const auto& entry : fs::directory_iterator(folder, ignored))
       if (entry.path().filename().string().starts_with(kTemporaryPrefix))

@@ -17,7 +17,7 @@ using Launch = const char* (*)(const kernels::ReduceArgs&, std::int64_t, CUstrea
 Tensor reduced(const char* op, const Tensor& x, const ReducedDims& dims, bool keepdim, bool is_mean,
                Launch launch) {
   const c10::cuda::CUDAGuard guard(x.device());
-  const Tensor y = at::empty(dims.sizes(x, keepdim), x.options());
+  const Tensor y = at::empty_symint(dims.sizes(x, keepdim), x.options());
   const RowsOf rows = dims.rows(x);
   const kernels::ReduceArgs args{rows.x.const_data_ptr<float>(), y.mutable_data_ptr<float>(), rows.shape,
                                  is_mean};
