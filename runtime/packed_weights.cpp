@@ -3,14 +3,15 @@
 #include "quant/pack.h"
 
 namespace samebits::runtime {
+
 const float* data_or_null(const std::vector<float>& values) {
   return values.empty() ? nullptr : values.data();
 }
 
-PackedLinear::PackedLinear(const graph::Linear& linear)
-    : weights_(quant::pack(linear.weight, quant::linear_order(linear.weight.encoding))),
-      terms_(kernels::layer_terms(weights_, linear.input_grid, data_or_null(linear.bias),
-                                  data_or_null(linear.channel_scale))) {}
+PackedLinear::PackedLinear(const quant::QuantizedTensor& weight, const kernels::AffineGrid& x_grid,
+                           const std::vector<float>& bias, const std::vector<float>& channel_scale)
+    : weights_(quant::pack(weight, quant::linear_order(weight.encoding))),
+      terms_(kernels::layer_terms(weights_, x_grid, data_or_null(bias), data_or_null(channel_scale))) {}
 
 bool PackedLinear::multiply(const std::int8_t* x_codes, const LayerOutput& y,
                             const kernels::GemmRegion& region) const {

@@ -26,7 +26,10 @@ struct LayerOutput {
 /// Points into the attributes, which must outlive it.
 class PackedLinear {
  public:
-  explicit PackedLinear(const graph::Linear& linear);
+  explicit PackedLinear(const graph::Linear& linear)
+      : PackedLinear(linear.weight, linear.input_grid, linear.bias, linear.channel_scale) {}
+  PackedLinear(const quant::QuantizedTensor& weight, const kernels::AffineGrid& x_grid,
+               const std::vector<float>& bias, const std::vector<float>& channel_scale = {});
   std::int64_t out_features() const { return weights_.n; }
   std::int64_t in_features() const { return weights_.k; }
   /// A region of y of x_codes [m][in_features]. Returns whether a y was NaN, when it writes codes.

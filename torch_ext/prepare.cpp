@@ -10,6 +10,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include "torch_ext/config/ends.h"
 #include "torch_ext/config/yaml_reader.h"
 #include "torch_ext/graph/graph_preparation.h"
 #include "torch_ext/modules/layer_watch.h"
@@ -165,7 +166,7 @@ std::vector<std::string> unmatched_exceptions(const QConfig& config, const Plan&
   for (const auto& [glob, layer] : config.layers) {
     if (lines.size() == kMostShown) break;
     const auto matches = [&, glob = glob](const std::string& path) { return glob_matches(glob, path); };
-    if (paths.empty() || std::any_of(paths.begin(), paths.end(), matches)) continue;
+    if (paths.empty() || glob == kEnds || std::any_of(paths.begin(), paths.end(), matches)) continue;
     lines.push_back("layers." + path_step(glob) +
                     ": expected the name of a layer or a glob that matches one, got no " +
                     "match; the nearest layer is \"" + nearest_name_of_any(glob, paths) + "\"");
@@ -241,13 +242,14 @@ class Replacements {
   std::vector<std::pair<Join, std::shared_ptr<torch::nn::Module>>> batch_norms_;
 };
 
-/// The QAT layers that a forward of the example meets. Changes nothing: evaluation mode, no gradients.
-std::set<const QATLayer*> reached_layers(const ModelRef& model, const Tensors& examples) {
-  std::set<const QATLayer*> reached;
+/// The QAT layers that a forward of the example meets, in its order. Changes nothing: evaluation mode, no
+/// gradients.
+std::vector<const QATLayer*> reached_layers(const ModelRef& model, const Tensors& examples) {
+  std::vector<const QATLayer*> reached;
   const EvalGuard eval(model.module);
   const torch::NoGradGuard no_grad;
   const LayerWatch watch(
-      [&](const QATLayer& layer, const torch::Tensor&, const torch::Tensor&) { reached.insert(&layer); });
+      [&](const QATLayer& layer, const torch::Tensor&, const torch::Tensor&) { reached.push_back(&layer); });
   model.call(examples);
   return reached;
 }
@@ -279,19 +281,36 @@ void add_embeddings(const GraphPreparation& graph, int bits, Plan& plan) {
                    : LayerStatus{path, "embedding", "int" + std::to_string(bits) + " per row", "", true, ""});
 }
 
-void check_reached(const Plan& plan, const std::set<const QATLayer*>& reached) {
+void check_reached(const Plan& plan, const std::vector<const QATLayer*>& reached) {
   std::vector<std::string> unreached;
   for (const auto& [path, layer] : plan.layers)
-    if (reached.count(layer.get()) == 0) unreached.push_back(path);
+    if (std::ranges::find(reached, layer.get()) == reached.end()) unreached.push_back(path);
   TORCH_CHECK(
       unreached.empty(), "[prepare] ", joined(unreached),
       ": expected to be reached by the example input, got no call; use the layer in forward, or skip it");
 }
 
+/// The configuration with the paths of the ends in the place of their exception.
+QConfig with_ends(QConfig config, const Plan& plan, std::vector<const QATLayer*> reached) {
+  std::erase_if(reached, [&](const QATLayer* each) {
+    return std::ranges::none_of(plan.layers, [&](const auto& layer) { return layer.second.get() == each; });
+  });
+  std::vector<std::pair<std::string, LayerConfig>> layers;
+  for (const auto& [glob, layer] : config.layers) {
+    if (glob != kEnds) layers.emplace_back(glob, layer);
+    if (glob != kEnds || reached.empty()) continue;
+    layers.emplace_back(plan.paths.at(reached.front()), layer);
+    layers.emplace_back(plan.paths.at(reached.back()), layer);
+  }
+  config.layers = std::move(layers);
+  return config;
+}
+
 }  // namespace
 
-Prepared prepare(const ModelRef& model, const QConfig& config, const Tensors& examples,
+Prepared prepare(const ModelRef& model, const QConfig& asked_config, const Tensors& examples,
                  const PrepareOptions& options) {
+  QConfig config = asked_config;
   config.check();
   Plan plan;
   std::optional<GraphPreparation> graph;
@@ -309,14 +328,18 @@ Prepared prepare(const ModelRef& model, const QConfig& config, const Tensors& ex
   TORCH_CHECK(plan.problems.empty(), "[prepare] ", joined(plan.problems));
   const std::vector<std::string> unmatched = unmatched_exceptions(config, plan);
   TORCH_CHECK(unmatched.empty(), "[prepare] ", joined(unmatched));
-  TORCH_CHECK(!plan.layers.empty(),
+  TORCH_CHECK(!plan.layers.empty() || !plan.floats.empty(),
               "[prepare] model: expected at least one layer to convert, got none; build it of QATLinear and "
               "QATConv2d");
   for (const auto& [path, layer] : plan.layers)
     layer->quantizer().check(config_for(*layer, path, config), path, layer->weight);
 
   Replacements replacements(plan);
-  check_reached(plan, reached_layers(model, examples));
+  const std::vector<const QATLayer*> reached = reached_layers(model, examples);
+  check_reached(plan, reached);
+  config = with_ends(std::move(config), plan, reached);
+  for (const auto& [path, layer] : plan.layers)
+    layer->quantizer().check(config_for(*layer, path, config), path, layer->weight);
   Prepared prepared;
   prepared.unshippable_ = unshippable_operators(model, examples);
   if (options.strict && graph.has_value()) check_shippable(prepared.unshippable_);

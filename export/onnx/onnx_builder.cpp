@@ -50,6 +50,12 @@ void OnnxBuilder::set_float(const char* name, float value) {
   proto.set_f(value);
 }
 
+onnx::GraphProto& OnnxBuilder::set_graph(const char* name) {
+  onnx::AttributeProto& proto = attribute(name);
+  proto.set_type(onnx::AttributeProto::GRAPH);
+  return *proto.mutable_g();
+}
+
 void OnnxBuilder::set(const char* name, std::span<const std::int64_t> values) {
   onnx::AttributeProto& proto = attribute(name);
   proto.set_type(onnx::AttributeProto::INTS);

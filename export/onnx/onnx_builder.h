@@ -35,6 +35,8 @@ class OnnxBuilder {
   void set_text(const char* attribute, const char* value);
   void set(const char* attribute, std::span<const std::int64_t> values);
   void set_float(const char* attribute, float value);
+  /// An empty graph as an attribute.
+  onnx::GraphProto& set_graph(const char* attribute);
 
   /// Constants "LAYER/what"; an empty shape is a scalar.
   std::string constant(const std::string& what, std::span<const float> values, const graph::Sizes& shape);

@@ -13,6 +13,7 @@
 #include "tests/graph/cases/lookup.h"
 #include "tests/graph/cases/matmul.h"
 #include "tests/graph/cases/normalize.h"
+#include "tests/graph/cases/recurrent.h"
 #include "tests/graph/cases/reduce.h"
 #include "tests/graph/cases/resize.h"
 #include "tests/graph/cases/shape.h"
@@ -187,8 +188,9 @@ inline const std::vector<OpRow>& op_rows() {
   };
   static const std::vector<OpRow> kAll = [] {
     std::vector<OpRow> rows = kRows;
-    for (const auto& theme : {function_rows(), normalize_rows(), reduce_rows(), arithmetic_rows(),
-                              logic_rows(), shape_rows(), lookup_rows(), resize_rows(), matmul_rows()})
+    for (const auto& theme :
+         {function_rows(), normalize_rows(), reduce_rows(), arithmetic_rows(), logic_rows(), shape_rows(),
+          lookup_rows(), resize_rows(), matmul_rows(), recurrent_rows()})
       rows.insert(rows.end(), theme.begin(), theme.end());
     return rows;
   }();

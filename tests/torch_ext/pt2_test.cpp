@@ -7,6 +7,7 @@
 
 #include "io/safetensors.h"
 #include "tests/torch_ext/models.h"
+#include "tests/torch_ext/runs.h"
 #include "torch_ext/graph/program/program.h"
 
 namespace samebits {
@@ -138,6 +139,20 @@ TEST_P(LoadPt2, TrainsAsPythonTrains) {
     loss.backward();
     optimizer.step();
   }
+}
+
+TEST_P(LoadPt2, ShipsTheBitsThatItTrainedOn) {
+  if (std::string(GetParam()) == "mixed") return;  // has operators that do not ship
+  const Reference reference = read_reference(GetParam());
+  GraphModule graph = load_pt2(archives() / (std::string(GetParam()) + ".pt2"));
+  const Tensors example = {reference.at("exported.x")}, other = {reference.at("other.x")};
+  Prepared prepared = prepare(graph, QConfig::preset("w4a8"), example, {.observe_steps = 1});
+  EXPECT_TRUE(prepared.unshippable().empty()) << prepared.report();
+  train_steps(graph, 2, 0.001, [&] { return example; });
+  ASSERT_EQ(prepared.state(), QuantizerState::kQuantizing);
+  const QuantizedModel quantized = convert(graph, example);
+  EXPECT_EQ(differing(graph, quantized, example, 2), 0);
+  EXPECT_EQ(differing(graph, quantized, other, 1), 0);
 }
 
 class LoadPt2File : public ModelTest {};

@@ -81,9 +81,17 @@ TEST(QConfig, PresetsAreWhatTheirNamesSay) {
   EXPECT_FALSE(QConfig::preset("int8").defaults.activation.symmetric);
   EXPECT_EQ(QConfig::preset("w4a8"),
             read("weight: {bits: 4, granularity: per_group, group_size: 32, symmetric: true}"));
-  for (const char* name : {"int8", "w4a8"}) EXPECT_NO_THROW(QConfig::preset(name).check()) << name;
+  const LayerConfig int4 = QConfig::preset("int4").defaults, int2 = QConfig::preset("int2").defaults;
+  EXPECT_EQ(scheme_text(int4), "int4 per channel, input int4 affine");
+  EXPECT_EQ(scheme_text(int2), "int2 per channel, input int2 affine");
+  EXPECT_EQ(QConfig::preset("first_last_8").defaults, int4);
+  EXPECT_EQ(QConfig::preset("first_last_8").layer("@ends"), LayerConfig());
+  EXPECT_TRUE(QConfig::preset("fp32").defaults.skip);
+  for (const char* name : {"int8", "int4", "int2", "w4a8", "first_last_8", "fp32"})
+    EXPECT_NO_THROW(QConfig::preset(name).check()) << name;
   EXPECT_THAT([] { QConfig::preset("int9"); }, testing::ThrowsMessage<std::invalid_argument>(
-                                                   "[qconfig] preset: expected int8 or w4a8, got \"int9\""));
+                                                   "[qconfig] preset: expected int8, int4, int2, w4a8, "
+                                                   "first_last_8 or fp32, got \"int9\""));
 }
 
 TEST(QConfig, CheckNamesTheFieldThatIsWrong) {

@@ -48,6 +48,19 @@ TEST_F(ReadOperators, OfNumbers) {
       {"constant add", [](Any& model, const Tensors& x) { return x[0] + model.scale; }},
       {"constant sub", [](Any&, const Tensors& x) { return x[0] - 0.1; }},
       {"constant sub", [](Any&, const Tensors& x) { return torch::rsub(x[0], 1); }},
+      {"constant sub", [](Any&, const Tensors& x) { return 1 - x[0]; }},
+      {"constant sub mul", [](Any&, const Tensors& x) { return (0.5 - x[0]) * x[1]; }},
+      {"constant expand cat",
+       [](Any&, const Tensors& x) {
+         return torch::cat({x[0], torch::ones_like(x[1])});
+       }},
+      {"constant expand mul constant expand maximum",
+       [](Any&, const Tensors& x) {
+         const Tensor product = x[0] * torch::full_like(x[0], 0.3);
+         return torch::maximum(product, torch::zeros_like(x[0]));
+       }},
+      {"compare constant logical", [](Any&, const Tensors& x) { return torch::logical_not(x[0] > x[1]); }},
+      {"compare constant logical", [](Any&, const Tensors& x) { return ~(x[0] > x[1]); }},
       {"constant mul", [](Any& model, const Tensors& x) { return x[0] * model.scale; }},
       {"constant mul", [](Any&, const Tensors& x) { return x[0] * torch::tensor(0.1, torch::kDouble); }},
       {"div", [](Any&, const Tensors& x) { return x[0] / x[1]; }},

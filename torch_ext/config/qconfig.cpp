@@ -4,6 +4,8 @@
 #include <set>
 #include <stdexcept>
 
+#include "torch_ext/config/ends.h"
+
 namespace samebits {
 namespace {
 
@@ -53,12 +55,20 @@ void check_layer(const LayerConfig& layer, const std::string& prefix) {
 
 QConfig QConfig::preset(const std::string& name) {
   QConfig config;
-  if (name == "int8") return config;
-  if (name != "w4a8") fail("preset", "expected int8 or w4a8, got \"" + name + "\"");
   WeightConfig& weight = config.defaults.weight;
-  weight.bits = 4;
-  weight.granularity = Granularity::kPerGroup;
-  weight.group_size = 32;
+  if (name == "int8") return config;
+  if (name == "fp32") {
+    config.defaults.skip = true;
+  } else if (name == "w4a8") {
+    weight.bits = 4;
+    weight.granularity = Granularity::kPerGroup;
+    weight.group_size = 32;
+  } else if (name == "int4" || name == "int2" || name == "first_last_8") {
+    if (name == "first_last_8") config.layers.emplace_back(kEnds, config.defaults);
+    weight.bits = config.defaults.activation.bits = name == "int2" ? 2 : 4;
+  } else {
+    fail("preset", "expected int8, int4, int2, w4a8, first_last_8 or fp32, got \"" + name + "\"");
+  }
   return config;
 }
 

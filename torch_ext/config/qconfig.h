@@ -58,9 +58,10 @@ struct QConfig {
   std::vector<std::pair<std::string, LayerConfig>> layers;
   int embedding_bits = 0;  // of the rows of a graph's embeddings, 2..8, a symmetric grid a row; 0: float
 
-  /// "int8": W8A8 per channel. "w4a8": 4-bit weights in groups of 32 for linear layers, per channel for
-  /// convolutions (prepare() narrows groups to channels there). Throws std::invalid_argument that lists the
-  /// names.
+  /// "int8": W8A8 per channel. "int4", "int2": weights per channel and inputs of as many bits. "w4a8": 4-bit
+  /// weights in groups of 32 for linear layers, per channel for convolutions (prepare() narrows groups to
+  /// channels there). "first_last_8": int4 with int8 ends (config/ends.h). "fp32": nothing is quantized, and
+  /// everything ships as it computes. Throws std::invalid_argument that lists the names.
   static QConfig preset(const std::string& name);
 
   /// The configuration of the layer at `path`.

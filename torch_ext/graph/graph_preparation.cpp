@@ -2,7 +2,9 @@
 
 #include <set>
 
+#include "torch_ext/graph/program/attention.h"
 #include "torch_ext/graph/program/layers.h"
+#include "torch_ext/graph/program/recurrent.h"
 #include "torch_ext/graph/trace_reader.h"
 #include "torch_ext/modules/layer_watch.h"
 #include "torch_ext/modules/qat_layer.h"
@@ -31,12 +33,15 @@ std::set<const QATLayer*> layers_of_channels(GraphModuleImpl& graph, const Tenso
 
 GraphPreparation::GraphPreparation(GraphModuleImpl& graph, const Tensors& examples, const QConfig& config)
     : graph_(graph), before_(std::make_unique<Program>(graph.program())) {
-  const std::vector<LayerSite> sites = find_layers(graph.program(), graph);
+  Program changed = with_recurrent_layers(graph.program(), refused_);
+  use_flat_convolutions(changed);
+  use_plain_attention(changed);
+  const std::vector<LayerSite> sites = find_layers(changed, graph);
   for (const LayerSite& site : sites)
     if (!site.refusal.empty())
-      refused_.push_back({site.path, graph.program().nodes[site.nodes.front()].op, site.refusal});
-  Program changed = with_layers(graph.program(), sites);
-  remove_unread_views(changed);
+      refused_.push_back({site.path, changed.nodes[site.nodes.front()].op, site.refusal});
+  changed = with_layers(changed, sites);
+  remove_unread(changed);
   embeddings_ = quantize_embeddings(changed, config);
   graph.set_program(changed);
   joined_ = join_batch_norms(changed, layers_of_channels(graph, examples));

@@ -3,21 +3,16 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "torch_ext/config/qconfig.h"
 #include "torch_ext/graph/program/batch_norms.h"
+#include "torch_ext/graph/program/layers.h"
 #include "torch_ext/graph/program/program.h"
 #include "torch_ext/graph/program/rewrite.h"
 #include "torch_ext/graph_module.h"
 
 namespace samebits {
-
-/// A product that stays what it is, and why.
-struct RefusedLayer {
-  std::string path, op, why;
-};
 
 class GraphPreparation {
  public:

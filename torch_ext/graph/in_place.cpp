@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "torch_ext/graph/traced_layer.h"
+
 namespace samebits {
 namespace {
 
@@ -63,6 +65,8 @@ class InPlaceCheck {
     const auto call = node->outputs().empty() ? traced_.calls.end() : traced_.calls.find(node->output(0));
     if (call != traced_.calls.end()) {
       if (is_needed) read(call->second.input, "a layer");
+      if (is_needed)
+        for (const jit::Value* state : states_of_call(node)) read(state, "a layer");
       return define(node->output(0), {node->output(0)});
     }
     if (traced_.within_calls.count(node) != 0) return;

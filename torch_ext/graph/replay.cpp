@@ -10,7 +10,7 @@
 #include "runtime/interpreter.h"
 #include "torch_ext/graph/trace.h"
 #include "torch_ext/modules/layer_watch.h"
-#include "torch_ext/modules/qat_layer.h"
+#include "torch_ext/modules/qat_recurrent.h"
 
 namespace samebits {
 namespace {
@@ -93,8 +93,9 @@ std::map<std::string, graph::FloatTensor> layer_outputs(const ModelRef& model, c
   const EvalGuard eval(model.module);
   const torch::NoGradGuard no_grad;
   std::size_t call = 0;
-  const LayerWatch watch([&](const QATLayer&, const torch::Tensor&, const torch::Tensor& y) {
+  const LayerWatch watch([&](const QATLayer& layer, const torch::Tensor&, const torch::Tensor& y) {
     if (call >= names.size()) return;
+    if (dynamic_cast<const QATRecurrentImpl*>(&layer) != nullptr) return void(++call);  // y is its product
     runtime::Array array = array_of(y);
     outputs[names[call++]] = {std::move(array.shape), std::move(array.values)};
   });

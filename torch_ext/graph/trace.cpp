@@ -2,7 +2,9 @@
 
 #include <torch/csrc/jit/frontend/tracer.h>
 
+#include "torch_ext/graph/traced_layer.h"
 #include "torch_ext/modules/layer_watch.h"
+#include "torch_ext/modules/qat_recurrent.h"
 
 namespace samebits {
 namespace {
@@ -38,6 +40,7 @@ std::map<std::size_t, const jit::Value*> values_by_number(const jit::Graph& grap
 
 /// Marks what lies between a call's output and its input.
 void mark_within(const jit::Value* output, const LayerCall& call, std::set<const jit::Node*>& within) {
+  if (traced_layer(output->node()) != nullptr) return void(within.insert(output->node()));
   std::vector<const jit::Value*> open = {output};
   while (!open.empty()) {
     const jit::Value* value = open.back();
@@ -125,10 +128,19 @@ TraceInputs inputs_of(const ModelRef& model, const Tensors& examples) {
 struct CallRecorder {
   std::vector<RecordedCall> calls;
   LayerWatch watch{[this](const QATLayer& layer, const torch::Tensor& x, const torch::Tensor& y) {
+    if (dynamic_cast<const QATRecurrentImpl*>(&layer) != nullptr) return;  // a node of its own says it
     calls.push_back(
         {&layer, jit::tracer::getValueTrace(x)->unique(), jit::tracer::getValueTrace(y)->unique()});
   }};
 };
+
+/// The layers that are one node each.
+void add_traced_layers(TracedModel& traced) {
+  for (const jit::Node* node : traced.graph->nodes()) {
+    if (const QATLayer* const layer = traced_layer(node))
+      traced.calls[node->output()] = {layer, node->input(0)};
+  }
+}
 
 /// The example, another batch and, when sequences are free, another sequence, and both.
 std::vector<TracePoint> trace_points(const ModelRef& model, const Tensors& examples, TracedModel& traced) {
@@ -187,6 +199,7 @@ TracedModel trace(const ModelRef& model, const Tensors& examples) {
   for (const RecordedCall& call : calls)
     if (values.contains(call.input) && values.contains(call.output))
       traced.calls[values.at(call.output)] = {call.layer, values.at(call.input)};
+  add_traced_layers(traced);
   for (const auto& [output, call] : traced.calls) mark_within(output, call, traced.within_calls);
   traced.alignment = Alignment(trace_points(model, examples, traced), traced.parameters);
   return traced;

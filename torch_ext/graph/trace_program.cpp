@@ -7,6 +7,7 @@
 #include <set>
 
 #include "torch_ext/graph/program/scopes.h"
+#include "torch_ext/graph/traced_layer.h"
 #include "torch_ext/modules/qat_layer.h"
 
 namespace samebits {
@@ -173,6 +174,8 @@ class Builder {
     TORCH_CHECK(added.layer != nullptr, "[capture] ", call.layer->path(),
                 ": expected every QAT layer to be a registered submodule, got one that is not");
     added.arguments = {argument(call.input)};
+    if (traced_layer(node) != nullptr)
+      for (const jit::Value* state : node->inputs().slice(1)) added.arguments.push_back(argument(state));
     added.results = {{define(node->output(0))}};
     program_.nodes.push_back(std::move(added));
   }

@@ -4,6 +4,7 @@
 #include "graph/ops/elementwise/relu.h"
 #include "torch_ext/graph/in_place.h"
 #include "torch_ext/graph/trace_reader.h"
+#include "torch_ext/graph/traced_layer.h"
 
 namespace samebits {
 namespace {
@@ -93,6 +94,7 @@ void TraceWalk::mark_needed() {
     const auto call = traced_.calls.find(value);
     if (call != traced_.calls.end()) {
       open.push_back(call->second.input);
+      for (const Value* state : states_of_call(node)) open.push_back(state);
       continue;
     }
     for (const Value* input : activations_of(node)) open.push_back(input);
@@ -100,8 +102,12 @@ void TraceWalk::mark_needed() {
 }
 
 std::vector<const jit::Value*> TraceWalk::activations_of(const Node* node) const {
+  // Of these the first input is a shape.
+  static const std::set<std::string> kOfShape = {"aten::full_like", "aten::ones_like", "aten::zeros_like",
+                                                 "aten::fill_"};
   std::vector<const Value*> inputs;
-  for (const Value* input : node->inputs())
+  const std::size_t first = kOfShape.contains(node->kind().toQualString()) ? 1 : 0;
+  for (const Value* input : node->inputs().slice(first))
     if (input->type()->isSubtypeOf(*c10::TensorType::get()) ||
         input->type()->isSubtypeOf(*c10::ListType::ofTensors()))
       inputs.push_back(input);
@@ -141,7 +147,8 @@ std::vector<Unshippable> TraceWalk::problems() {
   };
   collect(nullptr, [&] { check_in_place(traced_, needed_); });
   for (const Node* node : steps()) {
-    if (traced_.calls.contains(node->output(0))) {
+    if (const auto call = traced_.calls.find(node->output(0)); call != traced_.calls.end()) {
+      if (const auto states = states_of_call(node); !states.empty()) collect(node, [&] { names_of(states); });
       name_results(node);
       continue;
     }
@@ -215,6 +222,7 @@ void TraceWalk::add_call(const Node* node, const LayerCall& call) {
                   .inputs = {input_of(call, name)},
                   .outputs = {},
                   .attributes = std::move(attributes)};
+  for (const std::string& state : names_of(states_of_call(node))) out.inputs.push_back(state);
   taken_.erase(name);  // it is its own
   add(std::move(out), std::vector<const Value*>{node->output(0)});
 }

@@ -15,6 +15,10 @@ LayerWatch::~LayerWatch() {
   current_watch = earlier_;
 }
 
+bool LayerWatch::is_watching() {
+  return current_watch != nullptr;
+}
+
 void LayerWatch::report(const QATLayer& layer, const torch::Tensor& x, const torch::Tensor& y) {
   if (current_watch != nullptr) current_watch->callback_(layer, x, y);
 }

@@ -21,6 +21,8 @@ class LayerWatch {
   LayerWatch(const LayerWatch&) = delete;
   LayerWatch& operator=(const LayerWatch&) = delete;
 
+  /// Whether someone watches this thread.
+  static bool is_watching();
   /// Called by layers; does nothing when no one watches.
   static void report(const QATLayer& layer, const torch::Tensor& x, const torch::Tensor& y);
 

@@ -32,7 +32,7 @@ class QATLayer : public torch::nn::Module {
   torch::Tensor weight;  // [out, …], float32
   torch::Tensor bias;    // [out], or undefined
 
-  /// "linear" or "conv2d".
+  /// "linear", "conv2d", "lstm" or "gru".
   const char* kind() const;
   /// Products in one sum: in_features, or in_channels / groups * kernel size.
   std::int64_t depth() const;

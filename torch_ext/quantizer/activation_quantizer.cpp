@@ -67,7 +67,7 @@ void ActivationQuantizer::configure(const ActivationConfig& config, std::int64_t
 
 bool ActivationQuantizer::is_moving() const {
   const QuantizerState now = state();
-  return (now == QuantizerState::kObserving || now == QuantizerState::kQuantizing) &&
+  return !is_paused_ && (now == QuantizerState::kObserving || now == QuantizerState::kQuantizing) &&
          (is_training() || calibrating_);
 }
 

@@ -56,6 +56,8 @@ class ActivationQuantizer : public torch::nn::Module {
 
   /// Also records in eval mode, for post-training calibration.
   void set_calibrating(bool calibrating) { calibrating_ = calibrating; }
+  /// Records nothing meanwhile: a layer of many steps records what all of them saw at once.
+  void set_paused(bool paused) { is_paused_ = paused; }
 
   /// The grid as the operators take it.
   ops::ActivationGrid grid() const;
@@ -73,7 +75,7 @@ class ActivationQuantizer : public torch::nn::Module {
  private:
   ActivationConfig config_;
   std::int64_t observe_steps_ = 0;  // 0: observing never ends by itself
-  bool calibrating_ = false;
+  bool calibrating_ = false, is_paused_ = false;
   ops::MovingGrid moving_;            // min, max, scale float32 [1]; zero_point int32 [1]; observed int64 []
   BufferedInteger state_, observed_;  // int64 []: QuantizerState; training forwards recorded
 };

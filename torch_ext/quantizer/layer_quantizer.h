@@ -23,8 +23,9 @@ struct LayerProduct {
   std::optional<ops::Conv2dWindow> window;  // of a conv2d; none: linear
   bool has_relu_input = false;              // of max(x, 0)
   bool is_aten_linear = false;              // in float: at::linear; else what torch::nn::Linear runs
+  const char* cell = nullptr;               // "lstm" or "gru", of whose state it is; null: none
 
-  const char* kind() const { return window.has_value() ? "conv2d" : "linear"; }
+  const char* kind() const { return window.has_value() ? "conv2d" : cell != nullptr ? cell : "linear"; }
   /// What messages call depth().
   const char* depth_name() const {
     return window.has_value() ? "in_channels / groups * kernel size" : "in_features";

@@ -25,6 +25,11 @@ struct LayerSite {
   std::string refusal;      // why it cannot be one; empty: it can
 };
 
+/// A product that stays what it is, and why.
+struct RefusedLayer {
+  std::string path, op, why;
+};
+
 /// linear, addmm and matmul with a transposed weight, and conv2d, on weights that are parameters or made of
 /// parameters alone.
 std::vector<LayerSite> find_layers(const Program& program, const torch::nn::Module& root);

@@ -65,7 +65,8 @@ struct ProgramNode {
   std::string scope;                 // path of the module that it belongs to; empty: the model itself
   std::string source;                // "net.py:12", where known
   std::optional<bool> grad_enabled;  // in a block without gradients, or with
-  std::shared_ptr<QATLayer> layer;   // runs in place of an operator, on arguments {x}
+  std::shared_ptr<QATLayer> layer;   // runs in place of an operator, on arguments {x};
+                                     // of a recurrent one {gates, h or none, c or none}
 };
 
 struct ProgramTensorEntry {

@@ -13,6 +13,11 @@ std::size_t dimensions_of(const ProgramArgument& list) {
   return items != nullptr ? items->size() : list.literal()->toListRef().size();
 }
 
+ProgramArgument first_item(const ProgramArgument& list) {
+  if (const auto* items = std::get_if<ProgramList>(&list.is)) return items->at(0);
+  return {list.literal()->toListRef().at(0)};
+}
+
 /// Whether the argument is what the schema takes where nothing is written.
 bool is_default(const ProgramArgument& argument, const c10::Argument& parameter) {
   const c10::IValue* literal = argument.literal();
@@ -88,6 +93,37 @@ void use_public_convolutions(Program& program) {
   }
 }
 
+void use_flat_convolutions(Program& program) {
+  std::vector<ProgramNode> nodes;
+  const auto add = [&](const ProgramNode& like, const char* op, std::vector<ProgramArgument> arguments) {
+    const ProgramValue y = program.new_value();
+    nodes.push_back(like);
+    nodes.back().name += "_" + std::to_string(nodes.size());
+    nodes.back().op = op;
+    nodes.back().arguments = std::move(arguments);
+    nodes.back().results = {{y}};
+    return ProgramArgument{y};
+  };
+  for (ProgramNode& node : program.nodes) {
+    if (node.op != "aten::conv1d" || !node.overload.empty()) {
+      nodes.push_back(std::move(node));
+      continue;
+    }
+    enum { kX, kWeight, kBias, kStride, kPadding, kDilation, kGroups };
+    const ProgramArgument height{c10::IValue(std::int64_t{2})};
+    std::vector<ProgramArgument> a = node.arguments;
+    a[kX] = add(node, "aten::unsqueeze", {a[kX], height});
+    a[kWeight] = add(node, "aten::unsqueeze", {a[kWeight], height});
+    for (const auto& [place, of_height] : {std::pair{kStride, 1}, {kPadding, 0}, {kDilation, 1}})
+      a[place] = {ProgramList{{c10::IValue(std::int64_t{of_height})}, first_item(a[place])}};
+    const ProgramArgument y = add(node, "aten::conv2d", a);
+    add(node, "aten::squeeze", {y, height});
+    nodes.back().overload = "dim";
+    nodes.back().results = node.results;
+  }
+  program.nodes = std::move(nodes);
+}
+
 void use_exact_operators(Program& program, const std::map<std::string, std::string>& exact) {
   auto& dispatcher = c10::Dispatcher::singleton();
   for (ProgramNode& node : program.nodes) {
@@ -126,11 +162,11 @@ std::vector<EmbeddingSite> quantize_embeddings(Program& program, const QConfig& 
   return sites;
 }
 
-void remove_unread_views(Program& program) {
-  static const std::set<std::string> kViews = {"aten::t", "aten::transpose", "aten::numpy_T"};
+void remove_unread(Program& program) {
+  static const std::set<std::string> kKinds = {"aten::t", "aten::transpose", "aten::numpy_T", "aten::zeros"};
   for (std::size_t i = program.nodes.size(); i-- > 0;) {
     const ProgramNode& node = program.nodes[i];
-    if (kViews.contains(node.op) && uses(program, node.results[0][0]) == 0)
+    if (kKinds.contains(node.op) && uses(program, node.results[0][0]) == 0)
       program.nodes.erase(program.nodes.begin() + static_cast<std::ptrdiff_t>(i));
   }
 }

@@ -14,6 +14,9 @@ namespace samebits {
 /// moment of tracing.
 void use_public_convolutions(Program& program);
 
+/// conv1d as a conv2d of height 1, where its padding is written as a number.
+void use_flat_convolutions(Program& program);
+
 /// Operators whose bits are their library's, by those that have ours (`exact`: from ATen kind to operator),
 /// where the arguments say the same; in place only where nobody else sees what they write to.
 void use_exact_operators(Program& program, const std::map<std::string, std::string>& exact);
@@ -28,7 +31,7 @@ struct EmbeddingSite {
 /// those that the configuration skips. Tables with gradients of other kinds (sparse, by frequency) stay.
 std::vector<EmbeddingSite> quantize_embeddings(Program& program, const QConfig& config);
 
-/// Removes views of parameters that nobody reads any more.
-void remove_unread_views(Program& program);
+/// Removes views of parameters, and zeros, that nobody reads any more.
+void remove_unread(Program& program);
 
 }  // namespace samebits

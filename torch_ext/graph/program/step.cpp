@@ -3,7 +3,7 @@
 #include <ATen/ScalarOps.h>
 #include <torch/utils.h>
 
-#include "torch_ext/modules/qat_layer.h"
+#include "torch_ext/modules/qat_recurrent.h"
 
 namespace samebits {
 namespace {
@@ -152,10 +152,13 @@ void ProgramStep::give_results(ProgramRun& run) const {
 
 c10::IValue ProgramStep::run_layer(const Stack& arguments) const {
   QATLayer& layer = *node_->layer;
+  const auto tensor = [&](std::size_t i) {
+    return arguments[i].isNone() ? at::Tensor() : arguments[i].toTensor();
+  };
+  if (auto* recurrent = dynamic_cast<QATRecurrentImpl*>(&layer))
+    return recurrent->forward(tensor(0), tensor(1), tensor(2));
   if (arguments.size() == 1) return layer.compute(arguments[0].toTensor());
-  const c10::IValue& bias = arguments[2];
-  return layer.compute(arguments[0].toTensor(), arguments[1].toTensor(),
-                       bias.isNone() ? at::Tensor() : bias.toTensor());
+  return layer.compute(tensor(0), tensor(1), tensor(2));
 }
 
 void ProgramStep::run(ProgramRun& run) const try {

@@ -1,0 +1,10 @@
+#include "torch_ext/graph/ops/recurrent/read_recurrent.h"
+
+namespace samebits::trace_ops {
+
+const TraceReader& float_gru() {
+  static const TraceReader kReader{.kinds = {}, .from_layer = recurrent_of_layer<graph::FloatGru>};
+  return kReader;
+}
+
+}  // namespace samebits::trace_ops
