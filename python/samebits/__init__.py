@@ -1,7 +1,16 @@
-"""samebits for Python: importing it loads the operators, torch.ops.samebits.*.
+"""samebits for Python: quantization-aware training on the integers that ship.
 
-The operators, their Meta kernels and their gradients are registered by libsamebits_ops.so, the library that C++
-programs link; this package only finds it. `python -m samebits.onnx_runner` is the one use that loads no torch.
+    model = samebits.prepare(net, "int8", example)      # the graph of an nn.Module, which trains on integers
+    train(model)                                        # an nn.Module: any loop, any optimizer
+    model.freeze()
+    quantized = samebits.convert(model, example)        # codes, scales, graph
+    quantized.save("net.samebits")
+    print(samebits.verify(model, "net.samebits", batches))          # net.samebits: 0 of 1,000 logits differ
+    y = samebits.load("net.samebits")(x)                # the same bits, without autograd
+
+Importing it loads the operators, torch.ops.samebits.*: libsamebits_ops.so registers them, their Meta kernels and their
+gradients. prepare() and what follows are C++ too, of libsamebits_python.so, which is loaded when first asked for. Nothing
+is computed in Python. `python -m samebits.onnx_runner` is the one use that loads no torch.
 """
 
 from __future__ import annotations
@@ -12,6 +21,19 @@ from pathlib import Path
 
 _LIBRARY = "libsamebits_ops.so"
 _SOURCE_TREE = Path(__file__).resolve().parents[2]
+
+__all__ = ["Model", "Package", "QuantizedModel", "Verification", "capture", "convert", "load", "nn", "prepare", "save", "verify"]
+
+
+def _version() -> str:
+    """That of version.txt, beside an installed package or in the source tree."""
+    for folder in (Path(__file__).resolve().parent, _SOURCE_TREE):
+        if (folder / "version.txt").is_file():
+            return (folder / "version.txt").read_text().split()[0]
+    return "unknown"
+
+
+__version__ = _version()
 
 
 def library_path() -> Path:
@@ -51,3 +73,5 @@ def _load() -> None:
 
 if not _is_onnx_runner():
     _load()
+    from samebits import nn
+    from samebits.model import Model, Package, QuantizedModel, Verification, capture, convert, load, prepare, save, verify
