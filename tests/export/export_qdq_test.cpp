@@ -2,6 +2,8 @@
 // tests/python/test_export_qdq.py.
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <functional>
 #include <limits>
 
 #include "export/onnx/qdq_layer.h"
