@@ -7,7 +7,7 @@ BUILD  := build/$(PRESET)
 CMAKE  := .venv/bin/cmake
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: train test test-long fuzz build setup bench peers results picture ptxas mutants format tidy clean help
+.PHONY: train test test-long fuzz build package setup bench peers results interop picture ptxas mutants format tidy clean help
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -27,6 +27,10 @@ train: build
 ## make test   PRESET=cpu|cuda|asan|tsan|aarch64    every test, C++ and Python; aarch64: kernels and runtime, by qemu
 test: build
 	@.venv/bin/python tools/run_tests.py $(BUILD) $(ARGS)
+
+## make package    the runtime as .deb and as an archive, in build/cpu/packages
+package: build
+	@cd $(BUILD) && $(CURDIR)/.venv/bin/cpack
 
 ## make test-long    what takes minutes, an hour at most: all 2^32 floats through quantize and fake_quantize, arrays of
 ##                   2^31 elements
@@ -63,6 +67,13 @@ results: build
 	@.venv/bin/python tools/results.py $(BUILD)/bin/samebits build/tables
 	@.venv/bin/python tools/tables.py build/tables/make_train.txt
 	@.venv/bin/python tools/tables.py build/tables/results.json
+
+## make interop    each model in each format, and what differs: fills docs/results/interop.md (trains nine models)
+interop: build
+	@mkdir -p build/tables
+	@for each in kjv_lstm kjv_gpt digits_transformer; do .venv/bin/python tools/datasets.py configs/$$each.yaml; done
+	@.venv/bin/python tools/interop.py $(BUILD)/bin/samebits build/tables $(ARGS)
+	@.venv/bin/python tools/tables.py build/tables/interop.json
 
 ## make picture  RUN=runs/x/latest    docs/report.png from the report of a run (needs chromium)
 RUN ?= runs/fashion_mnist_cnn_int8/latest

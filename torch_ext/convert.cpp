@@ -40,8 +40,8 @@ void QuantizedModel::save(const std::filesystem::path& folder) const {
   graph::save_package(graph_, folder);
 }
 
-void QuantizedModel::export_onnx(const std::filesystem::path& path) const {
-  samebits::export_onnx(graph_, path);
+void QuantizedModel::export_onnx(const std::filesystem::path& path, OnnxStyle style) const {
+  samebits::export_onnx(graph_, path, style);
 }
 
 }  // namespace samebits

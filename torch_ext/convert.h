@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "export/onnx/export_onnx.h"
 #include "graph/graph.h"
 #include "torch_ext/forward.h"
 
@@ -17,8 +18,8 @@ class QuantizedModel {
 
   /// Writes the package folder NAME.samebits (graph/package.h). Atomic.
   void save(const std::filesystem::path& folder) const;
-  /// Writes the bit-exact integer ONNX form (export/onnx/export_onnx.h). Atomic.
-  void export_onnx(const std::filesystem::path& path) const;
+  /// Writes an ONNX file, by default in the bit-exact integer form (export/onnx/export_onnx.h). Atomic.
+  void export_onnx(const std::filesystem::path& path, OnnxStyle style = OnnxStyle::kInteger) const;
 
  private:
   graph::Graph graph_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "export/formats.h"
+#include "export/onnx/export_onnx.h"
 #include "graph/operator.h"
 #include "graph/package.h"
 #include "runtime/interpreter.h"
@@ -136,6 +137,61 @@ void verify_onnx(const ModelRef& model, std::vector<Tensors> batches, std::vecto
   if (report.differing == 0) report.first_difference.clear();
 }
 
+/// The codes of layers' inputs, by the values of a QDQ file that are these.
+std::map<std::string, std::vector<std::int32_t>> input_codes(const graph::Graph& graph,
+                                                             const Tensors& inputs) {
+  std::map<std::string, runtime::Array> values;
+  const std::vector<runtime::Array> arrays = arrays_of(inputs);
+  for (std::size_t i = 0; i < arrays.size(); ++i) values[graph.inputs.at(i).name] = arrays[i];
+  runtime::Interpreter interpreter(graph, at::get_num_threads());
+  interpreter.on_node = [&](const graph::Node& node, const runtime::Array& y) {
+    values[node.outputs[0]] = y;
+  };
+  interpreter.run(arrays);
+  std::map<std::string, std::vector<std::int32_t>> codes;
+  for (const graph::Node& node : graph.nodes) {
+    if (!graph::is_layer(node)) continue;
+    const kernels::AffineGrid& grid = graph::input_grid(node);
+    std::vector<std::int32_t>& of_layer = codes[qdq_input_codes(node.name)];
+    for (const float value : values.at(node.inputs[0]).values)
+      of_layer.push_back(kernels::code_at(kernels::grid_position(value, grid), grid));
+  }
+  return codes;
+}
+
+/// Codes that differ on one batch, which is what values of whole layers need memory for.
+void compare_codes(const ModelRef& model, const OnnxInputs& inputs, VerifyReport& report) {
+  const QuantizedModel quantized = convert(model, inputs.tensors);
+  const auto expected = input_codes(quantized.graph(), inputs.tensors);
+  std::map<std::string, torch::Tensor> wanted;
+  for (const auto& [name, ignored] : expected) wanted[name] = {};
+  for (const auto& [name, got] : run_onnx_parts(report.file, inputs, {}, wanted)) {
+    const std::vector<float> values = array_of(got).values;
+    const std::vector<std::int32_t> codes(values.begin(), values.end());
+    const std::vector<std::int32_t>& want = expected.at(name);
+    TORCH_CHECK(codes.size() == want.size(), "[verify] ", report.file.string(), ": expected ", want.size(),
+                " codes in ", name, ", got ", codes.size());
+    add_codes(want, codes, report);
+  }
+}
+
+void verify_qdq(const ModelRef& model, std::vector<Tensors> batches, std::vector<torch::Tensor> expected,
+                VerifyReport& report) {
+  TORCH_CHECK(!batches.empty(), "[verify] batches: expected at least one, got none");
+  const bool rows = are_rows(model.axes, batches[0]);
+  const Tensors first = batches[0];
+  if (rows) join_rows(batches, expected);
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    const runtime::Array want = array_of(expected[i]),
+                         got = array_of(run_onnx(report.file, {batches[i], rows}));
+    add_batch(view_of(want), view_of(got), report);
+  }
+  report.promises_bits = false;
+  report.differing_float = std::exchange(report.differing, 0);
+  report.first_difference.clear();
+  compare_codes(model, {first, rows}, report);
+}
+
 }  // namespace
 
 VerifyReport verify(const ModelRef& model, const std::filesystem::path& file,
@@ -146,10 +202,12 @@ VerifyReport verify(const ModelRef& model, const std::filesystem::path& file,
   report.file = file;
   std::vector<torch::Tensor> expected;
   for (const Tensors& batch : batches) expected.push_back(result_of(model, batch));
-  if (file.extension() == ".onnx")
+  if (file.extension() != ".onnx")
+    verify_package(model, batches, expected, report);
+  else if (onnx_style(file) == OnnxStyle::kInteger)
     verify_onnx(model, batches, expected, report);
   else
-    verify_package(model, batches, expected, report);
+    verify_qdq(model, batches, expected, report);
   return report;
 }
 

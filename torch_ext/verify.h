@@ -16,9 +16,10 @@ namespace samebits {
 /// file that holds the whole model (export/formats.h), in process by the runtime; a *.onnx file by
 /// onnxruntime in Python (SAMEBITS_PYTHON, else the project's .venv, else python3). Where an ONNX file with
 /// float layers differs, it runs again with the floats that these layers give in training put in their place,
-/// so that VerifyReport tells what the integer layers do apart. Throws std::runtime_error when the file
-/// cannot be read or run, MissingDependency when onnxruntime is not there, c10::Error when the model does not
-/// give one float32 result.
+/// so that VerifyReport tells what the integer layers do apart. A QDQ file promises no bits: the report says
+/// how far its logits, and on the first batch the codes of its layers' inputs, are from training's. Throws
+/// std::runtime_error when the file cannot be read or run, MissingDependency when onnxruntime is not there,
+/// c10::Error when the model does not give one float32 result.
 VerifyReport verify(const ModelRef& model, const std::filesystem::path& file,
                     const std::vector<Tensors>& batches);
 /// The same of a model with one input.

@@ -132,4 +132,21 @@ std::string OnnxBuilder::codes(const std::string& what, std::span<const std::int
   return proto.name();
 }
 
+std::string OnnxBuilder::int4_codes(const std::string& what, std::span<const std::int32_t> values,
+                                    const graph::Sizes& shape) {
+  onnx::TensorProto& proto = tensor(what, onnx::TensorProto::INT4, shape);
+  std::string& bytes = *proto.mutable_raw_data();
+  bytes.assign((values.size() + 1) / 2, '\0');
+  for (std::size_t i = 0; i < values.size(); ++i)
+    bytes[i / 2] = static_cast<char>(bytes[i / 2] | (values[i] & 15) << (i % 2 * 4));
+  return proto.name();
+}
+
+std::string OnnxBuilder::int32_values(const std::string& what, std::span<const std::int32_t> values,
+                                      const graph::Sizes& shape) {
+  onnx::TensorProto& proto = tensor(what, onnx::TensorProto::INT32, shape);
+  proto.set_raw_data(values.data(), values.size_bytes());
+  return proto.name();
+}
+
 }  // namespace samebits

@@ -53,6 +53,11 @@ class OnnxBuilder {
   /// The bytes value + offset, as UINT8 or INT8.
   std::string codes(const std::string& what, std::span<const std::int32_t> values, std::int32_t offset,
                     bool is_unsigned, const graph::Sizes& shape);
+  /// The values as INT4, two a byte, the first in the low bits; as INT32.
+  std::string int4_codes(const std::string& what, std::span<const std::int32_t> values,
+                         const graph::Sizes& shape);
+  std::string int32_values(const std::string& what, std::span<const std::int32_t> values,
+                           const graph::Sizes& shape);
 
  private:
   /// factor · symbol + offset, an array of one.

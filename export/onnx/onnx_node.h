@@ -2,6 +2,7 @@
 // graph/operators.inc. docs/reference/onnx.md says why each form is what it is.
 #pragma once
 
+#include "export/onnx/export_onnx.h"
 #include "export/onnx/onnx_builder.h"
 #include "graph/operator.h"
 
@@ -13,9 +14,12 @@ struct OnnxNode {
   const graph::TensorType& output;
   OnnxBuilder& onnx;
   graph::Types inputs = {};  // types of them
+  OnnxStyle style = OnnxStyle::kInteger;
 
   /// Input i.
   const std::string& x(std::size_t i = 0) const { return node.inputs[i]; }
+  /// Whether the form promises bits; else it is the one that engines know best.
+  bool is_exact() const { return style == OnnxStyle::kInteger; }
 };
 
 using OnnxForm = void(const OnnxNode& out);

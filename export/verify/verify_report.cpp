@@ -37,9 +37,29 @@ std::int64_t other_decisions(const FloatsView& expected, const FloatsView& got) 
   return count;
 }
 
+float largest_of_differences(std::span<const float> expected, std::span<const float> got) {
+  float largest = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    if (std::isfinite(expected[i]) && std::isfinite(got[i]))
+      largest = std::max(largest, std::abs(expected[i] - got[i]));
+  return largest;
+}
+
+std::string inexact_text(const VerifyReport& report) {
+  std::ostringstream largest;
+  largest.precision(3);
+  largest << report.largest_difference;
+  return report.file.filename().string() + ": promises no bits; " + with_commas(report.differing_float) +
+         " of " + with_commas(report.logits) + " logits differ (" + with_commas(report.images) +
+         " images), by " + largest.str() + " at most; " + with_commas(report.differing_codes) + " of " +
+         with_commas(report.codes) + " codes differ, by " + with_commas(report.largest_code_difference) +
+         " at most; " + with_commas(report.other_decisions) + " images are decided otherwise";
+}
+
 }  // namespace
 
 std::string VerifyReport::text() const {
+  if (!promises_bits) return inexact_text(*this);
   std::string line = file.filename().string() + ": " + with_commas(differing) + " of " + with_commas(logits) +
                      " logits differ (" + with_commas(images) + " images)";
   if (differing_float > 0)
@@ -77,6 +97,18 @@ void add_batch(const FloatsView& expected, const FloatsView& got, VerifyReport& 
   report.logits += logits;
   report.differing += d.count;
   report.other_decisions += other_decisions(expected, got);
+  report.largest_difference =
+      std::max(report.largest_difference, largest_of_differences(expected.values, got.values));
+}
+
+void add_codes(std::span<const std::int32_t> expected, std::span<const std::int32_t> got,
+               VerifyReport& report) {
+  report.codes += static_cast<std::int64_t>(expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const std::int64_t distance = std::abs(std::int64_t{expected[i]} - got[i]);
+    report.differing_codes += distance > 0;
+    report.largest_code_difference = std::max(report.largest_code_difference, distance);
+  }
 }
 
 void NodeComparison::see(const std::string& node, const FloatsView& got) {

@@ -21,9 +21,14 @@ struct VerifyReport {
                                      // float layers in an order of its own; where integer layers are fed what
                                      // they promise to take, `differing` tells what they give
   std::int64_t other_decisions = 0;  // images whose largest logit is another
+  float largest_difference = 0;      // of two finite logits
+  bool promises_bits = true;         // false: a QDQ file; all of its differences are differing_float
+  std::int64_t codes = 0, differing_codes = 0;  // of a QDQ file: inputs of integer layers
+  std::int64_t largest_code_difference = 0;
   std::string first_difference;  // "image 3, logit 7: expected …, got …; node 2 (conv2) …"; empty: none
 
-  /// "net.onnx: 0 of 100,000 logits differ", or where the first one is.
+  /// "net.onnx: 0 of 100,000 logits differ", or where the first one is; of a QDQ file by how much and what
+  /// became of codes and decisions.
   std::string text() const;
 };
 
@@ -42,6 +47,10 @@ Differences differences(std::span<const float> expected, std::span<const float> 
 
 /// Adds one batch. Throws std::runtime_error that names the file when the shapes differ.
 void add_batch(const FloatsView& expected, const FloatsView& got, VerifyReport& report);
+
+/// Counts the codes of a layer's input that a QDQ file gives another code. Of as many elements each.
+void add_codes(std::span<const std::int32_t> expected, std::span<const std::int32_t> got,
+               VerifyReport& report);
 
 /// Finds the first node whose output is not what it should be. Nodes that nothing is expected of are passed
 /// over.

@@ -1,8 +1,17 @@
-"""samebits for Python: importing it loads the operators, torch.ops.samebits.*.
+"""samebits for Python: quantization-aware training on the integers that ship.
 
-The operators, their Meta kernels and their gradients are registered by libsamebits_ops.so, the library that C++
-programs link; this package only finds it. `python -m samebits --version` and `python -m samebits.onnx_runner` load
-no torch.
+    model = samebits.prepare(net, "int8", example)      # the graph of an nn.Module, which trains on integers
+    train(model)                                        # an nn.Module: any loop, any optimizer
+    model.freeze()
+    quantized = samebits.convert(model, example)        # codes, scales, graph
+    quantized.save("net.samebits")
+    print(samebits.verify(model, "net.samebits", batches))          # net.samebits: 0 of 1,000 logits differ
+    y = samebits.load("net.samebits")(x)                # the same bits, without autograd
+
+Importing it loads the operators, torch.ops.samebits.*: libsamebits_ops.so registers them, their Meta kernels and their
+gradients. prepare() and what follows are C++ too, of libsamebits_python.so, which is loaded when first asked for. Nothing
+is computed in Python. `python -m samebits --version` and `python -m
+samebits.onnx_runner` load no torch.
 """
 
 from __future__ import annotations
@@ -16,6 +25,9 @@ _HERE = Path(__file__).resolve().parent
 _IS_INSTALLED = (_HERE / "version.txt").is_file()  # by cmake --install, into PREFIX/lib/samebits/python
 _SOURCE_TREE = _HERE.parents[1]
 __version__ = ((_HERE if _IS_INSTALLED else _SOURCE_TREE) / "version.txt").read_text().strip()
+
+__all__ = ["Model", "Package", "QuantizedModel", "Verification", "capture", "convert", "load", "nn", "prepare", "save", "verify"]
+
 
 
 def library_path() -> Path:
@@ -61,3 +73,5 @@ def _load() -> None:
 
 if _needs_torch():
     _load()
+    from samebits import nn
+    from samebits.model import Model, Package, QuantizedModel, Verification, capture, convert, load, prepare, save, verify

@@ -5,7 +5,7 @@
 
 Reads the tensor "x" (F32, I64 or BOOL [N, ...]), feeds it to the model's one input and writes the model's one output as
 "y". A model of several inputs takes "x", "x:1", "x:2", ... in their order. With --value it writes values of the model
-instead, as "value:NAME". Tensors "value:NAME" of the input stand in the place of what the model computes for these
+instead, as "value:NAME" in float32, codes too. Tensors "value:NAME" of the input stand in the place of what the model computes for these
 values.
 Exit: 0 done, 2 wrong use or a bad file, 3 onnxruntime or what it needs is not installed. Loads no torch.
 """
@@ -94,10 +94,12 @@ def with_values(path: Path, given: dict, wanted: list[str]) -> bytes:
     for name in [*given, *wanted]:
         if name not in made:
             raise WrongUse(f'[onnx] {path}: expected a value "{name}", got none of that name')
+    types = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    codes = {n.output[0]: types[n.input[2]] for n in graph.node if n.op_type == "QuantizeLinear" and len(n.input) > 2}
     kept = [node for node in graph.node if not given.keys() & set(node.output)]
     describe = onnx.helper.make_tensor_value_info
     inputs = [describe(name, onnx.TensorProto.FLOAT, [None] * value.ndim) for name, value in given.items()]
-    outputs = [describe(name, onnx.TensorProto.FLOAT, None) for name in wanted]
+    outputs = [describe(name, codes.get(name, onnx.TensorProto.FLOAT), None) for name in wanted]
     del graph.node[:], graph.output[:]
     graph.node.extend(kept)
     graph.input.extend(inputs)
@@ -175,7 +177,7 @@ def main(arguments: list[str]) -> int:
                 f"[onnx] {options.model}: expected x of shape {expected}, got {list(xs[0].shape)}: {one_line(error)}"
             ) from error
         names = [VALUE + name for name in options.value] or ["y"]
-        write_output(options.output, dict(zip(names, outputs)))
+        write_output(options.output, {name: y.astype("float32", copy=False) for name, y in zip(names, outputs)})
     except Missing as missing:
         print("error: " + MISSING.format(missing), file=sys.stderr)
         return 3

@@ -1,5 +1,6 @@
 // Writes what tests/python/test_export_onnx.py runs: random graphs of every op and quantization scheme, each
-// as NAME.onnx and as NAME.safetensors with an input "x" and the output "y" that the oracle expects of it.
+// as NAME.onnx and as NAME.safetensors with an input "x" and the output "y" that the oracle expects of it, and
+// as qdq/NAME.onnx in the style that promises no bits.
 //   export_onnx_cases FOLDER
 #include <bit>
 #include <cstring>
@@ -53,6 +54,7 @@ class Cases {
   void end(const graph::Graph& graph, const oracle::Tensors& inputs) {
     const std::filesystem::path stem = folder_ / graph.name;
     export_onnx(graph, stem.string() + ".onnx");
+    export_onnx(graph, folder_ / "qdq" / (graph.name + ".onnx"), OnnxStyle::kQdq);
     io::SafetensorsFile file;
     for (std::size_t i = 0; i < inputs.size(); ++i)
       file.tensors[graph.inputs[i].name] = tensor(inputs[i], graph.inputs[i].type.dtype);
@@ -232,6 +234,20 @@ void networks(Cases& cases) {
   residual.add(graph::Flatten{});
   residual.add_linear(int8, {1, 6});
   cases.end(residual, 9);
+  GraphBuilder normed = cases.begin("network_batch_norms", {3, 9, 9});
+  const auto with_factors = [&](std::vector<float>& factors, std::int64_t channels) {
+    for (std::int64_t c = 0; c < channels; ++c)
+      factors.push_back(normed.random.real(0.5f, 2.0f) * (c % 2 == 0 ? 1.0f : -1.0f));
+  };
+  normed.add_conv2d({.weight_bits = 4, .is_narrow = false}, {8, 3, 3, 3});
+  with_factors(normed.graph.nodes.back().as<Conv2d>().channel_scale, 8);
+  normed.add(graph::Clamp{0.0f, 6.0f});
+  normed.add_conv2d({.weight_bits = 7, .is_affine = true}, {4, 8, 3, 3}, {.stride = {2, 2}});
+  with_factors(normed.graph.nodes.back().as<Conv2d>().channel_scale, 4);
+  normed.add(graph::Flatten{});
+  normed.add_linear({}, {5, 4 * 3 * 3});
+  with_factors(normed.linear().channel_scale, 5);
+  cases.end(normed, 9);
 }
 
 /// The cases of tests/graph/op_cases.h, each as "op_NUMBER", or as "float_op_NUMBER" where engines compute an
@@ -258,7 +274,7 @@ void operators(Cases& cases) {
 }
 
 int write_cases(const std::filesystem::path& folder) {
-  std::filesystem::create_directories(folder);
+  std::filesystem::create_directories(folder / "qdq");
   Cases cases(folder);
   linear_schemes(cases);
   linear_shapes(cases);

@@ -57,6 +57,20 @@ TEST(VerifyReport, TellsDifferencesOfFloatLayersApart) {
       "net.onnx: 0 of 1,234,567 logits differ (2 images), 3,000 more by how the engine sums float layers");
 }
 
+TEST(VerifyReport, OfAFileWithoutPromiseSaysHowFarCodesAndLogitsAre) {
+  std::vector<float> got = kValues;
+  got[0] = 1.25f;
+  got[1] = HUGE_VALF;  // differs, and has no distance
+  VerifyReport report = report_of(got);
+  report.promises_bits = false;
+  std::swap(report.differing_float, report.differing);
+  add_codes(std::vector{-128, 0, 5}, std::vector{127, 0, 4}, report);
+  add_codes(std::vector{7}, std::vector{7}, report);
+  EXPECT_EQ(report.text(),
+            "net.onnx: promises no bits; 2 of 6 logits differ (2 images), by 0.25 at most; 2 of 4 codes "
+            "differ, by 255 at most; 0 images are decided otherwise");
+}
+
 TEST(VerifyReport, RefusesLogitsOfAnotherShape) {
   EXPECT_EQ(error_of([] {
               report_of(kValues, {3, 2});

@@ -253,7 +253,7 @@ WRONG_USE = [
     (["train", "--resume", "b", "--set", "seed=1"], "--set excludes --resume; samebits train --help shows an example"),
     (["eval"], "RUN is required; samebits eval --help shows an example"),
     (["export", "--format", "tflite", "a"],
-     "--format: tflite not in {package,onnx,safetensors,compressed_tensors,gguf,npz,c_header}; samebits export --help shows an example"),
+     "--format: tflite not in {package,onnx,onnx_qdq,onnx_tensorrt,safetensors,compressed_tensors,gguf,npz,c_header}; samebits export --help shows an example"),
     (["doctor", "now"],
      "The following argument was not expected: now; samebits doctor --help shows an example"),
 ]  # fmt: skip

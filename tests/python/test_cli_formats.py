@@ -42,6 +42,26 @@ def test_every_file_that_holds_the_model_is_verified(samebits, run):
     assert counts["differing"] == {"package": 0, "onnx": 0, "safetensors": 0, "npz": 0}
 
 
+def test_a_qdq_file_is_verified_without_a_promise(samebits, run):
+    result = samebits("export", run.path, "--format", "onnx_qdq")
+    assert (result.returncode, result.stdout) == (0, f"{run.path}/export/model.qdq.onnx\n"), result.stderr
+    result = samebits("verify", run.path, "--json", "verify.json")
+    assert result.returncode == 0
+    assert result.stdout.splitlines()[-1].startswith("model.qdq.onnx: promises no bits; ")
+    counts = json.loads((samebits.folder / "verify.json").read_text())
+    assert "onnx_qdq" not in counts["differing"]
+    found = counts["inexact"]["onnx_qdq"]
+    assert found["codes"] > 0 and found["largest_code_difference"] <= 1 and found["other_decisions"] <= 1
+
+
+def test_the_layers_that_tensorrt_would_refuse_are_named(samebits, run):
+    error = error_of(samebits("export", run.path, "--format", "onnx_tensorrt"), 2)
+    path = f"{run.path}/export/model.tensorrt.onnx"
+    assert error.startswith(f"error: [onnx] {path}: expected what TensorRT takes, got layers that break its rules:\n  conv1: ")
+    assert "  fc2: symmetric_input: expected input zero point 0, got -128; set activation: {symmetric: true}" in error
+    assert not (run.path / "export/model.tensorrt.onnx").exists()
+
+
 def test_verify_finds_a_changed_weight_and_its_layer(samebits, run):
     assert samebits("export", run.path, "--format", "npz").returncode == 0
     path = run.path / "export/model.npz"

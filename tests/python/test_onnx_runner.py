@@ -121,6 +121,23 @@ def test_writes_values_with_others_put_in_the_place_of_what_the_model_computes(c
     numpy.testing.assert_array_equal(written["value:y"], 2 * given, strict=True)
 
 
+def test_writes_codes_as_floats(save_input, tmp_path):
+    scale, zero = (helper.make_tensor(name, kind, [], [v]) for name, kind, v in (("s", FLOAT, 0.5), ("z", TensorProto.INT8, 3)))
+    graph = helper.make_graph(
+        [helper.make_node("QuantizeLinear", ["x", "s", "z"], ["c"]), helper.make_node("DequantizeLinear", ["c", "s", "z"], ["y"])],
+        "codes",
+        [helper.make_tensor_value_info("x", FLOAT, ["batch", 3])],
+        [helper.make_tensor_value_info("y", FLOAT, ["batch", 3])],
+        [scale, zero],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), tmp_path / "codes.onnx")
+    x = save_input(x=numpy.array([[0.75, -1, 1000]], numpy.float32))
+    assert run_module(tmp_path / "codes.onnx", x, tmp_path / "y.safetensors", "--value", "c").returncode == 0
+    [[name, codes]] = load_file(tmp_path / "y.safetensors").items()
+    assert name == "value:c"
+    numpy.testing.assert_array_equal(codes, numpy.array([[5, 1, 127]], numpy.float32), strict=True)
+
+
 def test_says_that_a_value_is_not_there(chain, save_input, tmp_path):
     result = run_module(chain, save_input(x=X), tmp_path / "y.safetensors", "--value", "half")
     message = f'error: [onnx] {chain}: expected a value "half", got none of that name\n'

@@ -3,6 +3,7 @@
 #include "torch_ext/verify.h"
 
 #include <fstream>
+#include <map>
 #include <memory>
 
 #include "graph/ops/layers/conv2d.h"
@@ -150,6 +151,44 @@ TEST_F(Verify, FindsNoDifferenceInAnOnnxFileThatOnnxruntimeRuns) {
   const VerifyReport report = verify(model, path, batches);
   EXPECT_GT(report.differing, 0);
   EXPECT_THAT(report.text(), testing::StartsWith("cnn.onnx: "));
+}
+
+TEST_F(Verify, SaysHowFarAQdqFileIsWhichPromisesNoBits) {
+  Cnn model;
+  freeze(model, {1, 2, 8, 8});
+  const fs::path path = folder_ / "cnn.onnx";
+  const QuantizedModel quantized = convert(model, torch::randn({1, 2, 8, 8}));
+  quantized.export_onnx(path, OnnxStyle::kQdq);
+  const auto batches = batches_of({20, 1, 30}, {0, 2, 8, 8});
+  VerifyReport report;
+  try {
+    report = verify(model, path, batches);
+  } catch (const MissingDependency& missing) {
+    GTEST_SKIP() << missing.what();
+  }
+  std::map<std::string, std::int64_t> elements = {{quantized.graph().inputs[0].name, batches[0].numel()}};
+  runtime::Interpreter interpreter(quantized.graph());
+  interpreter.on_node = [&](const graph::Node& node, const runtime::Array& y) {
+    elements[node.outputs[0]] = static_cast<std::int64_t>(y.values.size());
+  };
+  interpreter.run(arrays_of({batches[0]}));
+  std::int64_t codes = 0;  // of the first batch
+  for (const graph::Node& node : quantized.graph().nodes)
+    if (graph::is_layer(node)) codes += elements.at(node.inputs[0]);
+  EXPECT_FALSE(report.promises_bits);
+  EXPECT_EQ(report.differing, 0);
+  EXPECT_EQ(report.images, 51);
+  EXPECT_EQ(report.codes, codes);
+  EXPECT_LE(report.largest_code_difference, 1);
+  EXPECT_LT(report.differing_codes, codes / 100);
+  EXPECT_LT(report.largest_difference, 0.1f);
+  EXPECT_THAT(report.text(), testing::StartsWith("cnn.onnx: promises no bits; "));
+  graph::Graph wrong = quantized.graph();
+  wrong.nodes[0].as<graph::Conv2d>().bias[0] += 1;
+  QuantizedModel(wrong).export_onnx(path, OnnxStyle::kQdq);
+  report = verify(model, path, batches);
+  EXPECT_GT(report.largest_code_difference, 1);
+  EXPECT_GT(report.differing_float, 0);
 }
 
 TEST_F(Verify, SaysWhatIsMissingWhenThereIsNoPythonToRunOnnx) {

@@ -17,7 +17,8 @@ namespace samebits::training {
 /// is there or it is of another configuration.
 BuiltModel load_trained(const RunDirectory& run, const Config& config, const Task& task);
 
-/// "package", "onnx", and the others of export/formats.h; and where a run has each.
+/// "package", "onnx", "onnx_qdq", "onnx_tensorrt", and the others of export/formats.h; and where a run has
+/// each.
 std::vector<std::string> format_names();
 std::filesystem::path exported_file(const RunDirectory& run, std::string_view format);
 
@@ -32,7 +33,8 @@ std::vector<VerifyReport> verify_run(const RunDirectory& run, BuiltModel& traine
 /// The format of an exported file: "package", "onnx", "npz", …
 std::string target_name(const std::filesystem::path& file);
 
-/// {"images", "logits", "differing": {"package": n, "onnx": n, …}}.
+/// {"images", "logits", "differing": {"package": n, "onnx": n, …}}, and under "inexact" what QDQ files
+/// give.
 nlohmann::ordered_json verify_json(const std::vector<VerifyReport>& reports);
 
 /// Prints a line a file; whether none of them differs.

@@ -4,6 +4,7 @@
 
 #include "export/onnx/integer_layer.h"
 #include "export/onnx/onnx_node.h"
+#include "export/onnx/qdq_layer.h"
 
 namespace samebits::onnx_forms {
 namespace {
@@ -82,9 +83,29 @@ void write_grouped(const OnnxNode& out) {
   scale_and_bias(out.onnx, total, {&linear.input_grid.scale, 1}, linear.bias, {linear.weight.shape[0]});
 }
 
+/// Gemm on rows, the form that ONNX Runtime fuses with a bias; else MatMul and a float32 bias, which engines
+/// fuse with blocks of INT4 along the depth.
+void write_qdq(const OnnxNode& out, const graph::Linear& linear) {
+  const QdqLayer<graph::Linear> layer{out, linear};
+  const std::int64_t out_features = linear.weight.shape[0];
+  const std::string x = fake_quantized(out.onnx, out.x(), linear.input_grid);
+  const bool has_groups = linear.weight.encoding.granularity == quant::Granularity::kPerGroup;
+  if (out.output.shape.size() == 2 && !has_groups) {
+    std::vector<std::string> inputs = {x, layer.weight(QdqLayout::kChannelFirst)};
+    if (!linear.bias.empty()) inputs.push_back(layer.bias());
+    out.onnx.add("Gemm", inputs, "y");
+    out.onnx.set("transB", 1);
+    return;
+  }
+  const std::string y = out.onnx.add("MatMul", {x, layer.weight(QdqLayout::kChannelLast)}, "product");
+  if (!linear.bias.empty())
+    out.onnx.add("Add", {y, out.onnx.constant("bias", linear.bias, {out_features})}, "biased");
+}
+
 }  // namespace
 
 void linear(const OnnxNode& out) {
+  if (!out.is_exact()) return write_qdq(out, out.node.as<graph::Linear>());
   const bool has_groups =
       out.node.as<graph::Linear>().weight.encoding.granularity == quant::Granularity::kPerGroup;
   has_groups ? write_grouped(out) : write_plain(out);

@@ -1,5 +1,5 @@
 // AveragePool leaves the order of its additions to the engine. One strided slice an element of the window,
-// added in row-major order, fixes it.
+// added in row-major order, fixes it. QDQ files promise no bits, and have AveragePool.
 #include "graph/ops/pool/avg_pool2d.h"
 
 #include <algorithm>
@@ -63,10 +63,21 @@ std::string counts(const OnnxNode& out, const Axis& rows, const Axis& columns) {
   return out.onnx.constant("counts", counts, {rows.windows, columns.windows});
 }
 
+void write_average_pool(const OnnxNode& out, const graph::AvgPool2d& pool) {
+  out.onnx.add("AveragePool", {out.x()}, "mean");
+  const auto [height, width] = pool.padding;
+  out.onnx.set("kernel_shape", pool.kernel);
+  out.onnx.set("strides", pool.stride);
+  out.onnx.set("pads", std::array{height, width, height, width});
+  out.onnx.set("ceil_mode", pool.ceil_mode ? 1 : 0);
+  out.onnx.set("count_include_pad", pool.count_include_pad ? 1 : 0);
+}
+
 }  // namespace
 
 void avg_pool2d(const OnnxNode& out) {
   const auto& pool = out.node.as<graph::AvgPool2d>();
+  if (!out.is_exact()) return write_average_pool(out, pool);
   const auto [height, width] = pool.kernel;
   const Axis rows = axis_of(out, 0), columns = axis_of(out, 1);
   const bool is_padded = pool.padding != graph::Pair{0, 0} || rows.rest() > 0 || columns.rest() > 0;
