@@ -7,6 +7,7 @@
 namespace samebits::kernels {
 namespace {
 
+constexpr std::int64_t kQuadsAtOnce = 16;                // a cache line of each row
 constexpr std::int64_t kRowUnit = 32, kColumnUnit = 64;  // what one tile of the fast implementations computes
 
 /// Where part `part` begins when `size` is cut into whole units.
@@ -24,10 +25,14 @@ void pack_gemm_b(const std::int8_t* codes, std::int64_t /*n*/, std::int64_t k, s
     std::int8_t* to = packed + packed_index(block, 0, k);
     const std::int64_t rows = std::min(kColumnBlock, end - block);
     if (rows < kColumnBlock) std::memset(to, 0, kColumnBlock * padded_depth(k));
-    for (std::int64_t row = 0; row < rows; ++row) {
-      const std::int8_t* from = codes + (block + row) * k;
-      for (std::int64_t quad = 0; quad < whole_quads; ++quad)
-        std::memcpy(to + quad * 4 * kColumnBlock + row * 4, from + quad * 4, 4);
+    // Some quads of all rows at a time, so that what is written stays in the first cache.
+    for (std::int64_t first = 0; first < whole_quads; first += kQuadsAtOnce) {
+      const std::int64_t last = std::min(first + kQuadsAtOnce, whole_quads);
+      for (std::int64_t row = 0; row < rows; ++row) {
+        const std::int8_t* from = codes + (block + row) * k;
+        for (std::int64_t quad = first; quad < last; ++quad)
+          std::memcpy(to + quad * 4 * kColumnBlock + row * 4, from + quad * 4, 4);
+      }
     }
     std::int8_t* rest = to + whole_quads * 4 * kColumnBlock;
     std::memset(rest, 0, (padded_depth(k) - whole_quads * 4) * kColumnBlock);

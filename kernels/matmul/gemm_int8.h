@@ -55,7 +55,10 @@ struct GemmInt8Args {
   const std::int8_t* a;   // rows of k codes, of any alignment; nothing is read past the region's last code
   std::int64_t a_stride;  // elements between two rows of a
   const std::int8_t* b;   // packed, aligned to 64 bytes
-  std::int64_t n, k;      // columns, depth
+  /// Null, or of every column of b the sum of its codes (of every group's: [groups][n]). Who packs b once and
+  /// multiplies often spares an implementation that needs them (VNNI) from making them in each call.
+  const std::int32_t* b_sums = nullptr;
+  std::int64_t n, k;  // columns, depth
   /// > 0, a multiple of 4: t = sum over the groups of k, ascending, of float(sum_g - correction[g][c]) *
   /// scale[g][c], each step rounded; y = t * x_scale + bias (docs/numerics.md §5). Not with
   /// channels_are_rows. correction and scale are [groups][n].

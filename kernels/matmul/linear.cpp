@@ -13,6 +13,7 @@ GemmInt8Args gemm_args(const PackedWeight& weights, const LayerTerms& terms, con
   return {.a = x_codes,
           .a_stride = weights.k,
           .b = weights.codes.data(),
+          .b_sums = weights.sums.data(),
           .n = weights.n,
           .k = weights.k,
           .group_size = weights.grouped ? weights.group_size : 0,

@@ -47,6 +47,16 @@ GemmRegion any_region(Source& source, const Shape& shape) {
   return region;
 }
 
+/// The sums of b's columns, [groups][n].
+Block<std::int32_t> column_sums(const Shape& shape, const Block<std::int8_t>& weight) {
+  const std::int64_t length = shape.group_size == 0 ? shape.k : shape.group_size;
+  Block<std::int32_t> sums(shape.groups() * shape.n);
+  for (std::int64_t i = 0; i < sums.size(); ++i) sums[i] = 0;
+  for (std::int64_t i = 0; i < shape.n * shape.k; ++i)
+    sums[i % shape.k / length * shape.n + i / shape.k] += weight[i];
+  return sums;
+}
+
 /// What one call wrote, as bytes.
 struct Outputs {
   Block<std::uint8_t> bytes;
@@ -77,6 +87,8 @@ void fuzz(Source& source) {
   const kernels::AffineGrid grid{is_small ? 1.0f : any_scale(source), source.drawn(qmin, qmax), qmin, qmax};
   GemmInt8Args args{
       .a = a.data(), .a_stride = shape.k + shape.a_gap, .b = b.data(), .n = shape.n, .k = shape.k};
+  const Block<std::int32_t> sums = column_sums(shape, weight);
+  if (source.flag()) args.b_sums = sums.data();
   args.group_size = shape.group_size;
   args.x_scale = is_small ? 1.0f : any_scale(source);
   args.output_stride = shape.n + shape.output_gap;

@@ -68,7 +68,15 @@ struct Correction {
     const BlockTag f32;
     // Far outside every range of codes, and finite: the residual of an infinity would be NaN.
     const BlockFloats far = hn::Set(f32, 1024.0f);
-    const BlockFloats near = hn::Min(hn::Max(hn::Mul(x, reciprocal), hn::Neg(far)), far);
+    return corrected(hn::Min(hn::Max(hn::Mul(x, reciprocal), hn::Neg(far)), far), x, scale);
+  }
+  /// The same codes where x / scale is finite and below 2^126, without the clamp.
+  HWY_INLINE BlockFloats finite_quotient(BlockFloats x, BlockFloats scale) const {
+    return corrected(hn::Mul(x, reciprocal), x, scale);
+  }
+
+ private:
+  HWY_INLINE BlockFloats corrected(BlockFloats near, BlockFloats x, BlockFloats scale) const {
     const BlockFloats residual = hn::NegMulAdd(near, scale, x);  // fused: exact
     return hn::MulAdd(residual, reciprocal, near);
   }

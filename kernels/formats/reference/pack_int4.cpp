@@ -1,5 +1,5 @@
 // kernels/formats/pack_int4.h as plain loops; the packing for gemm_int4.h takes eight codes at a time as
-// words.
+// words, and a cache line of a column at a time: columns whose length is a power of two share a cache set.
 #include "kernels/formats/reference/pack_int4.h"
 
 #include <algorithm>
@@ -7,6 +7,8 @@
 
 namespace samebits::kernels {
 namespace {
+
+constexpr std::int64_t kLinesAtOnce = 64 / Int4Shape::kLineDepth;  // a cache line of each column
 
 /// Up to eight codes as a word of levels: the first four in the low nibbles. Codes past `count` are level 0.
 std::uint32_t packed_word(const std::int8_t* codes, std::int64_t count, std::uint32_t flip) {
@@ -23,12 +25,17 @@ std::uint32_t packed_word(const std::int8_t* codes, std::int64_t count, std::uin
   return low | high << 4;
 }
 
-/// One line: `columns` columns, `stride` codes apart, with `count` codes left in the group.
-void pack_line(const std::int8_t* codes, std::int64_t stride, std::int64_t columns, std::int64_t count,
-               std::uint32_t flip, std::uint8_t* line) {
-  std::uint32_t words[Int4Shape::kColumns] = {};
-  for (std::int64_t c = 0; c < columns; ++c) words[c] = packed_word(codes + c * stride, count, flip);
-  std::memcpy(line, words, sizeof words);
+/// `lines` lines: `columns` columns, `stride` codes apart, with `count` codes left in the group.
+void pack_lines(const std::int8_t* codes, std::int64_t stride, std::int64_t columns, std::int64_t count,
+                std::uint32_t flip, std::int64_t lines, std::uint8_t* to) {
+  if (columns < Int4Shape::kColumns) std::memset(to, 0, lines * Int4Shape::kLineBytes);
+  for (std::int64_t c = 0; c < columns; ++c) {
+    for (std::int64_t line = 0; line < lines; ++line) {
+      const std::int64_t first = Int4Shape::kLineDepth * line;
+      const std::uint32_t word = packed_word(codes + c * stride + first, count - first, flip);
+      std::memcpy(to + line * Int4Shape::kLineBytes + 4 * c, &word, sizeof word);
+    }
+  }
 }
 
 /// `pack(column, block, lane)` for every column of the blocks of [begin, end), those past n too.
@@ -58,9 +65,10 @@ void pack_gemm_int4(const Int4Shape& shape, const std::int8_t* codes, std::int32
     for (std::int64_t group = 0; group < shape.groups(); ++group) {
       const std::int8_t* from = codes + column * shape.k + group * shape.depth();
       std::uint8_t* to = packed + shape.line_offset(block, group);
-      for (std::int64_t line = 0; line < shape.lines(); ++line, to += Int4Shape::kLineBytes)
-        pack_line(from + Int4Shape::kLineDepth * line, shape.k, columns,
-                  shape.depth_of(group) - Int4Shape::kLineDepth * line, flip, to);
+      for (std::int64_t line = 0; line < shape.lines(); line += kLinesAtOnce)
+        pack_lines(from + Int4Shape::kLineDepth * line, shape.k, columns,
+                   shape.depth_of(group) - Int4Shape::kLineDepth * line, flip,
+                   std::min(kLinesAtOnce, shape.lines() - line), to + line * Int4Shape::kLineBytes);
     }
   }
 }

@@ -3,6 +3,7 @@
 #include "kernels/matmul/gemm_bf16.h"
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "kernels/matmul/pack_bf16.h"
@@ -193,6 +194,55 @@ TEST_F(GemmBf16, AClippedElementIsZeroEvenWhereTheSumIsNotFinite) {
     for (std::size_t i = 0; i < output.size(); ++i)
       ASSERT_EQ(output[i], i % 2 == 0 ? 0.0f : infinity) << entry.name << ", element " << i;
   }
+}
+
+/// The sums of one row by one column, repeated over enough of both for every tile, on each implementation.
+void expect_sums(const std::vector<float>& a, const std::vector<float>& b,
+                 const std::function<bool(float)>& is_expected, const char* why) {
+  const std::int64_t rows = 17, columns = 67, depth = std::ssize(a);
+  std::vector<float> a_rows, b_columns(depth * columns);
+  for (std::int64_t row = 0; row < rows; ++row) a_rows.insert(a_rows.end(), a.begin(), a.end());
+  for (std::int64_t i = 0; i < depth * columns; ++i) b_columns[i] = b[i / columns];
+  Product product(rows, columns, depth, a_rows, b_columns);
+  for (const auto& entry : under_test(gemm_bf16)) {
+    std::vector<float> output(rows * columns);
+    entry.run(product.args(output.data(), columns), {0, rows, 0, columns});
+    for (std::int64_t i = 0; i < rows * columns; ++i)
+      ASSERT_TRUE(is_expected(output[i])) << entry.name << ", " << why << ": " << output[i] << " at " << i;
+  }
+}
+
+TEST_F(GemmBf16, CarriesNaNsAndInfinitiesToTheirSums) {
+  const float infinity = std::numeric_limits<float>::infinity(),
+              not_a_number = std::numeric_limits<float>::quiet_NaN(), largest = 0x1.FEp127f;
+  const auto is_nan = [](float sum) { return std::isnan(sum); };
+  expect_sums({1, 2, not_a_number, 4}, {1, 1, 0, 1}, is_nan, "NaN times 0");
+  expect_sums({1, infinity, 3}, {1, 0, 1}, is_nan, "infinity times 0");
+  expect_sums({infinity, 1, 1, infinity}, {1, 1, 1, -1}, is_nan, "infinities of both signs");
+  expect_sums(
+      {1, -infinity, 3}, {1, 2, 1}, [&](float sum) { return sum == -infinity; }, "-infinity");
+  expect_sums(
+      {largest, 1, largest}, {2, 1, 1}, [&](float sum) { return sum == infinity; }, "overflow");
+}
+
+TEST_F(GemmBf16, RoundsATieOfASumToEven) {
+  // The products stand in two pairs, and whatever the order one addition rounds.
+  expect_sums(
+      {4096, 0, 1}, {4096, 0, 1}, [](float sum) { return sum == 0x1p24f; }, "2^24 + 1");
+  expect_sums(
+      {4096, 0, 1.5f}, {4096, 0, 2}, [](float sum) { return sum == 0x1p24f + 4; }, "2^24 + 3");
+  expect_sums(
+      {-4096, 0, -1}, {4096, 0, 1}, [](float sum) { return sum == -0x1p24f; }, "-2^24 - 1");
+}
+
+TEST_F(GemmBf16, ADenormalOperandOrSumIsItselfOrZero) {
+  const auto is_one_of = [](float exact) {
+    return [exact](float sum) { return sum == exact || sum == 0.0f; };
+  };
+  expect_sums({0x1p-130f}, {0x1p3f}, is_one_of(0x1p-127f), "a denormal operand");
+  expect_sums({0x1p-70f}, {0x1p-60f}, is_one_of(0x1p-130f), "a denormal product");
+  expect_sums({0x1p-130f}, {0x1p20f}, is_one_of(0x1p-110f), "a denormal operand of a normal product");
+  expect_sums({0x1.8p-126f, 0, -0x1p-126f}, {1, 0, 1}, is_one_of(0x1p-127f), "a denormal difference");
 }
 
 // A sum of n products in any order with any fusing: each product and each addition is off by at most one

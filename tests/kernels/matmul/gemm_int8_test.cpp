@@ -6,159 +6,12 @@
 #include <limits>
 
 #include "kernels/common/aligned_vector.h"
-#include "tests/kernels/guard_page.h"
-#include "tests/kernels/kernel_test.h"
+#include "tests/kernels/matmul/gemm_int8_problem.h"
 
 namespace samebits::kernels {
 namespace {
 
 class GemmInt8 : public KernelTest {};
-
-/// One call with its operands.
-struct Problem : oracle::Gemm {
-  GemmOutput output = GemmOutput::kFloat;
-  AffineGrid grid{};
-  std::int64_t a_gap = 0, output_gap = 0;  // elements between a row's end and the next row
-
-  std::int64_t element_size() const { return output == GemmOutput::kCodes ? 1 : 4; }
-  bool has_groups() const { return group_size > 0; }
-
-  /// The output's bytes from the first row on; `gap` bytes between rows are `fill`.
-  std::vector<std::uint8_t> expected(std::uint8_t fill) const {
-    std::vector<std::uint8_t> bytes((m * (n + output_gap) - output_gap) * element_size(), fill);
-    for (std::int64_t row = 0; row < m; ++row) {
-      for (std::int64_t column = 0; column < n; ++column) {
-        std::uint8_t* to = bytes.data() + (row * (n + output_gap) + column) * element_size();
-        const auto write = [to](auto value) { std::memcpy(to, &value, sizeof value); };
-        const float y = after_relu(value(row, column));
-        if (output == GemmOutput::kFloat) {
-          write(y);
-        } else {
-          write(static_cast<std::int8_t>(oracle::code(y, to_oracle(grid))));
-        }
-      }
-    }
-    return bytes;
-  }
-};
-
-std::string text(const Problem& p) {
-  std::ostringstream out;
-  out << p.m << " x " << p.n << " x " << p.k << ", group_size " << p.group_size << ", output "
-      << static_cast<int>(p.output) << (p.channels_are_rows ? ", channels are rows" : "")
-      << (p.relu ? ", relu" : "") << (p.bias.empty() ? "" : ", bias");
-  return out.str();
-}
-
-/// Codes, terms and a grid at random, for the kind of call that `p` says. Sums are spread over the grid, so
-/// that most codes are not clipped.
-Problem randomized(Random& random, Problem p) {
-  p.a = random_codes(random, p.m * p.k);
-  p.b = random_codes(random, p.n * p.k);
-  const std::int64_t groups = p.has_groups() ? (p.k + p.group_size - 1) / p.group_size : 1;
-  const std::int64_t channels = p.channels_are_rows ? p.m : p.n;
-  for (std::int64_t i = 0; i < groups * channels; ++i) {
-    p.correction.push_back(static_cast<std::int32_t>(random_int(random, -100'000, 100'000)));
-    p.scale.push_back(0.001f + random_floats(random, 1, 0.0009f)[0]);
-  }
-  p.x_scale = 0.37f;
-  if (random_int(random, 0, 2) != 0) p.bias = random_floats(random, channels, 30.0f);
-  p.grid = {.scale = 1.3f + random_floats(random, 1, 1.0f)[0],
-            .zero_point = static_cast<std::int32_t>(random_int(random, -128, 127))};
-  return p;
-}
-
-struct Kind {
-  const char* why;
-  Problem problem;
-};
-Problem kind(GemmOutput output, bool channels_are_rows, bool relu, std::int64_t group_size) {
-  Problem p;
-  p.output = output;
-  p.channels_are_rows = channels_are_rows;
-  p.relu = relu;
-  p.group_size = group_size;
-  return p;
-}
-const Kind kFloats{"floats", kind(GemmOutput::kFloat, false, false, 0)};
-const Kind kReluFloats{"floats after a relu", kind(GemmOutput::kFloat, false, true, 0)};
-const Kind kCodes{"codes", kind(GemmOutput::kCodes, false, false, 0)};
-const Kind kReluCodes{"codes after a relu", kind(GemmOutput::kCodes, false, true, 0)};
-const Kind kGroups{"groups of 32", kind(GemmOutput::kFloat, false, false, 32)};
-const Kind kTileGroups{"groups of 64", kind(GemmOutput::kFloat, false, false, 64)};
-const Kind kKinds[] = {
-    kFloats,
-    kReluFloats,
-    {"floats, a channel a row", kind(GemmOutput::kFloat, true, false, 0)},
-    {"floats after a relu, a channel a row", kind(GemmOutput::kFloat, true, true, 0)},
-    kCodes,
-    kReluCodes,
-    {"codes, a channel a row", kind(GemmOutput::kCodes, true, false, 0)},
-    {"codes after a relu, a channel a row", kind(GemmOutput::kCodes, true, true, 0)},
-    {"groups of 4", kind(GemmOutput::kFloat, false, false, 4)},
-    {"groups of 12 with a relu", kind(GemmOutput::kFloat, false, true, 12)},
-    {"groups of 16", kind(GemmOutput::kFloat, false, false, 16)},
-    kGroups,
-    kTileGroups,
-    {"groups of 96", kind(GemmOutput::kFloat, false, false, 96)},
-    {"groups of 128 with a relu", kind(GemmOutput::kFloat, false, true, 128)},
-    {"codes of groups of 32", kind(GemmOutput::kCodes, false, true, 32)},
-};
-
-Problem random_problem(Random& random, const Kind& kind, std::int64_t m, std::int64_t n, std::int64_t k) {
-  Problem p = kind.problem;
-  p.m = m;
-  p.n = n;
-  p.k = k;
-  p.a_gap = random_int(random, 0, 2) == 0 ? random_int(random, 1, 70) : 0;
-  p.output_gap = random_int(random, 0, 2) == 0 ? random_int(random, 1, 20) : 0;
-  return randomized(random, std::move(p));
-}
-
-/// A problem's operands as gemm_int8 takes them: `a` and `b` end where memory ends.
-struct Operands {
-  GuardPage<std::int8_t> a, b;
-  GemmInt8Args args;
-
-  explicit Operands(const Problem& p)
-      : a(std::max<std::int64_t>(0, p.m * (p.k + p.a_gap) - p.a_gap)), b(packed_size(p.n, p.k)) {
-    for (std::int64_t row = 0; row < p.m; ++row)
-      std::copy_n(p.a.data() + row * p.k, p.k, a.data() + row * (p.k + p.a_gap));
-    pack_gemm_b(p.b.data(), p.n, p.k, b.data(), 0, p.n);
-    args = {.a = a.data(),
-            .a_stride = p.k + p.a_gap,
-            .b = b.data(),
-            .n = p.n,
-            .k = p.k,
-            .group_size = p.group_size,
-            .x_scale = p.x_scale,
-            .output = nullptr,
-            .output_stride = p.n + p.output_gap,
-            .epilogue = {.output = p.output, .channels_are_rows = p.channels_are_rows, .relu = p.relu}};
-    args.epilogue.grid = p.grid;
-    args.epilogue.terms = {p.correction.data(), p.scale.data(), p.bias.empty() ? nullptr : p.bias.data()};
-  }
-};
-
-using Regions = std::vector<GemmRegion>;
-
-/// Runs the regions, which cover the output, with every implementation under test.
-void expect_oracle(const Problem& p, const Regions& regions) {
-  using Bytes = Guarded<std::uint8_t>;
-  const std::vector<std::uint8_t> expected = p.expected(Bytes::kFill);
-  const Operands operands(p);
-  for (const auto& entry : under_test(gemm_int8)) {
-    Bytes output(std::ssize(expected), p.element_size());
-    GemmInt8Args args = operands.args;
-    args.output = output.data();
-    for (const GemmRegion& region : regions) ASSERT_FALSE(entry.run(args, region)) << entry.name;
-    ASSERT_EQ(first_difference(output.values(), expected), "") << entry.name << ", " << text(p);
-    ASSERT_TRUE(output.guards_untouched()) << entry.name << ", " << text(p);
-  }
-}
-void expect_oracle(const Problem& p) {
-  expect_oracle(p, {{0, p.m, 0, p.n}});
-}
 
 TEST_F(GemmInt8, MatchesTheOracleOnRandomShapesForEveryKindOfOutput) {
   Random random(1);
@@ -268,7 +121,8 @@ TEST_F(GemmInt8, HoldsTheLargestSumsOfTheLargestDepth) {
 // A product of nothing leaves the bias, so that any float can be put before the quantizer.
 Problem bias_only(const std::vector<float>& values, const AffineGrid& grid) {
   Problem p = kCodes.problem;
-  p.m = 5;  // enough rows for tiles
+  p.m = 13;  // two whole tiles and a row
+  p.knows_sums = true;
   p.n = std::ssize(values);
   p.k = 0;
   p.bias = values;
@@ -324,6 +178,33 @@ TEST_F(GemmInt8, SettlesTiesOfCodesByATrueQuotientAtEveryScale) {
   }
 }
 
+// Where no term can make a value overflow, codes are made without a clamp of the quotient and 64 at a time.
+TEST_F(GemmInt8, MakesTheSameCodesOnBothSidesOfTheBoundsWithinWhichNothingOverflows) {
+  const float infinity = std::numeric_limits<float>::infinity(), largest = 3e38f;
+  const auto below = [](float bound) { return std::nextafter(bound, 0.0f); };
+  Random random(10);
+  for (const bool channels_are_rows : {false, true}) {
+    for (const float grid_scale : {below(0x1p-30f), 0x1p-30f, 1.7f, 0x1p126f}) {
+      for (const float bias : {0.5f, below(0x1p95f), 0x1p95f, largest, -largest, infinity, -infinity}) {
+        for (const float scale : {1e-3f, below(0x1p64f), -0x1p64f, largest}) {
+          if (std::isinf(bias) && scale == largest) continue;  // the difference of infinities is NaN
+          Problem p = kind(GemmOutput::kCodes, channels_are_rows, false, 0);
+          p.knows_sums = true;
+          p = random_problem_of(random, std::move(p), 13, 128, 5);
+          const std::int64_t channel = random_int(random, 0, channels_are_rows ? 11 : 127);
+          p.bias.assign(channels_are_rows ? 13 : 128, 0.25f);
+          p.bias[channel] = bias;
+          p.scale[channel] = scale;
+          p.grid = {.scale = grid_scale, .zero_point = 3};
+          SCOPED_TRACE(testing::Message() << grid_scale << ", bias " << bias << ", scale " << scale);
+          expect_oracle(p);
+          if (HasFailure()) return;
+        }
+      }
+    }
+  }
+}
+
 TEST_F(GemmInt8, ANaNTakesTheCodeOfTheRealZeroAndIsReported) {
   const std::int64_t n = 100;
   for (const auto& entry : under_test(gemm_int8)) {
@@ -352,6 +233,27 @@ TEST_F(GemmInt8, ReluKeepsMinusZeroAndNaN) {
   // The sum's part is -0: +0 before it would hide a bias of -0.
   p.scale.assign(p.n, -1.0f);
   expect_oracle(p);
+}
+
+// Outputs of a mebibyte may be written past the caches, where every row begins with a cache line.
+TEST_F(GemmInt8, WritesLargeOutputsOfEveryAlignmentToTheBit) {
+  Random random(12);
+  for (const std::int64_t n : {960, 1000}) {
+    const Problem p = randomized(random, {{.m = 290, .n = n, .k = 9}});
+    for (const auto& entry : under_test(gemm_int8)) {
+      for (const std::int64_t offset : {0, 1}) {
+        AlignedVector<float> y(p.m * n + 1);
+        Operands operands(p);
+        operands.args.output_stride = n;
+        operands.args.output = y.data() + offset;
+        entry.run(operands.args, {0, p.m, 0, n});
+        for (std::int64_t i = 0; i < p.m * n; ++i)
+          ASSERT_EQ(std::bit_cast<std::uint32_t>(y[i + offset]),
+                    std::bit_cast<std::uint32_t>(p.value(i / n, i % n)))
+              << entry.name << ", element " << i << " of " << n << " columns, offset " << offset;
+      }
+    }
+  }
 }
 
 TEST_F(GemmInt8, TheDispatchedKernelGivesTheSameBits) {

@@ -73,6 +73,27 @@ TEST_F(Quantize, MatchesTheOracleOnHardValuesOfEveryGrid) {
   }
 }
 
+// Codes are made by the line of 64 where all its values are near.
+TEST_F(Quantize, AFarValueOrANaNAnywhereInALineChangesNoOtherCode) {
+  const float kNaN = std::numeric_limits<float>::quiet_NaN();
+  Random random(11);
+  for (const AffineGrid& grid : {AffineGrid{0.37f, 5}, AffineGrid{1.0f, -3, -8, 7}, AffineGrid{0x1p-30f, 1},
+                                 AffineGrid{0x1p126f, 0}}) {
+    const float unit = grid.scale < 2 ? grid.scale : 1e36f;  // 40 of it are finite
+    for (const float steps : {std::nextafter(0x1p20f, 0.0f), 0x1p20f, 0x1p24f, 0x1p40f, kInfinity, kNaN}) {
+      for (std::int64_t place = 0; place < 64; ++place) {
+        SCOPED_TRACE(testing::Message() << grid.scale << " * " << steps << " at " << place);
+        std::vector<float> x = random_floats(random, 131, 40.0f);
+        for (float& value : x) value *= unit;
+        x[place] = steps * grid.scale;
+        x[64 + place] = std::isnan(steps) ? kInfinity : -steps * grid.scale;
+        expect_oracle(x, grid);
+        if (HasFailure()) return;
+      }
+    }
+  }
+}
+
 TEST_F(Quantize, MatchesTheOracleForEveryWidthOfCodes) {
   for (int width = 2; width <= 8; ++width) {
     SCOPED_TRACE(testing::Message() << width << " bits");
@@ -107,13 +128,17 @@ TEST_F(Quantize, WithAFoldedReluGivesTheCodesAndGradientsOfReluThenQuantize) {
     const std::vector<float> x = hard_values(c.grid);
     const Expected expected = expect_relu_then_quantize(x, c.grid);
     for (const auto& entry : under_test(quantize)) {
-      std::vector<std::int8_t> codes(x.size());
+      std::vector<std::int8_t> codes(x.size()), codes_alone(x.size());
       std::vector<std::uint8_t> clip_mask(expected.clip_mask.size());
-      const QuantizeArgs args{
+      QuantizeArgs args{
           .x = x.data(), .codes = codes.data(), .clip_mask = clip_mask.data(), .fold_relu = true};
       EXPECT_TRUE(entry.run(args, table_of(c.grid), 0, std::ssize(x)));
       EXPECT_EQ(first_difference(codes, expected.codes), "") << entry.name;
       EXPECT_EQ(first_difference(clip_mask, expected.clip_mask), "") << entry.name;
+      args.codes = codes_alone.data();
+      args.clip_mask = nullptr;
+      EXPECT_TRUE(entry.run(args, table_of(c.grid), 0, std::ssize(x)));
+      EXPECT_EQ(first_difference(codes_alone, expected.codes), "") << entry.name << ", without a mask";
     }
   }
 }

@@ -1,4 +1,4 @@
-#include "tests/benchmark/int8_peak.h"
+#include "tests/benchmark/instruction_peak.h"
 
 #include <algorithm>
 #include <chrono>
@@ -24,18 +24,20 @@ double best_rate(void (*loop)(int rounds), double operations) {
 #if defined(__x86_64__)
 // Twelve sums of their own hide the latency; all registers hold zeros, and the operands' values do not
 // matter.
+#define SAMEBITS_TWELVE_SUMS(instruction)                                                               \
+  instruction " %%zmm30, %%zmm31, %%zmm16\n\t" instruction " %%zmm30, %%zmm31, %%zmm17\n\t" instruction \
+              " %%zmm30, %%zmm31, %%zmm18\n\t" instruction " %%zmm30, %%zmm31, %%zmm19\n\t" instruction \
+              " %%zmm30, %%zmm31, %%zmm20\n\t" instruction " %%zmm30, %%zmm31, %%zmm21\n\t" instruction \
+              " %%zmm30, %%zmm31, %%zmm22\n\t" instruction " %%zmm30, %%zmm31, %%zmm23\n\t" instruction \
+              " %%zmm30, %%zmm31, %%zmm24\n\t" instruction " %%zmm30, %%zmm31, %%zmm25\n\t" instruction \
+              " %%zmm30, %%zmm31, %%zmm26\n\t" instruction " %%zmm30, %%zmm31, %%zmm27"
+
 void vnni_loop(int rounds) {
-  for (int i = 0; i < rounds; ++i)
-    __asm__ volatile(
-        "vpdpbusd %%zmm30, %%zmm31, %%zmm16\n\tvpdpbusd %%zmm30, %%zmm31, %%zmm17\n\t"
-        "vpdpbusd %%zmm30, %%zmm31, %%zmm18\n\tvpdpbusd %%zmm30, %%zmm31, %%zmm19\n\t"
-        "vpdpbusd %%zmm30, %%zmm31, %%zmm20\n\tvpdpbusd %%zmm30, %%zmm31, %%zmm21\n\t"
-        "vpdpbusd %%zmm30, %%zmm31, %%zmm22\n\tvpdpbusd %%zmm30, %%zmm31, %%zmm23\n\t"
-        "vpdpbusd %%zmm30, %%zmm31, %%zmm24\n\tvpdpbusd %%zmm30, %%zmm31, %%zmm25\n\t"
-        "vpdpbusd %%zmm30, %%zmm31, %%zmm26\n\tvpdpbusd %%zmm30, %%zmm31, %%zmm27"
-        :
-        :
-        : "memory");
+  for (int i = 0; i < rounds; ++i) __asm__ volatile(SAMEBITS_TWELVE_SUMS("vpdpbusd") : : : "memory");
+}
+
+void bf16_loop(int rounds) {
+  for (int i = 0; i < rounds; ++i) __asm__ volatile(SAMEBITS_TWELVE_SUMS("vdpbf16ps") : : : "memory");
 }
 
 void amx_loop(int rounds) {
@@ -62,6 +64,14 @@ double int8_peak(const std::string& name) {
 #if defined(__x86_64__)
   if (name == "amx") return best_rate(amx_loop, 4 * 2.0 * 16 * 16 * 64);
   if (name == "avx512_vnni") return best_rate(vnni_loop, 12 * 2.0 * 64);
+#endif
+  (void)name;
+  return 0;
+}
+
+double bf16_peak(const std::string& name) {
+#if defined(__x86_64__)
+  if (name == "avx512_bf16") return best_rate(bf16_loop, 12 * 2.0 * 32);
 #endif
   (void)name;
   return 0;
