@@ -7,7 +7,7 @@ BUILD  := build/$(PRESET)
 CMAKE  := .venv/bin/cmake
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: train test test-long fuzz build setup bench peers results picture ptxas mutants format tidy clean help
+.PHONY: train test test-long fuzz build setup bench peers results accuracy picture ptxas mutants format tidy clean help
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -61,6 +61,13 @@ results: build
 	@.venv/bin/python tools/results.py $(BUILD)/bin/samebits build/tables
 	@.venv/bin/python tools/tables.py build/tables/make_train.txt
 	@.venv/bin/python tools/tables.py build/tables/results.json
+
+## make accuracy    train cnn and resnet20 at 4 and 3 bits with each estimator, and fill docs/results/accuracy.md (hours)
+accuracy: build
+	@mkdir -p build/tables
+	@.venv/bin/python tools/accuracy.py $(BUILD)/bin/samebits build/accuracy $(ARGS)
+	@cp build/accuracy/methods.json build/tables/methods.json
+	@.venv/bin/python tools/tables.py build/tables/methods.json
 
 ## make picture  RUN=runs/x/latest    docs/report.png from the report of a run (needs chromium)
 RUN ?= runs/fashion_mnist_cnn_int8/latest
