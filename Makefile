@@ -7,7 +7,7 @@ BUILD  := build/$(PRESET)
 CMAKE  := .venv/bin/cmake
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: train test test-long fuzz build package setup bench peers results interop picture ptxas mutants format tidy clean help
+.PHONY: train test test-long fuzz build package setup bench peers results interop accuracy picture ptxas mutants format tidy clean help
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -74,6 +74,13 @@ interop: build
 	@for each in kjv_lstm kjv_gpt digits_transformer; do .venv/bin/python tools/datasets.py configs/$$each.yaml; done
 	@.venv/bin/python tools/interop.py $(BUILD)/bin/samebits build/tables $(ARGS)
 	@.venv/bin/python tools/tables.py build/tables/interop.json
+
+## make accuracy    train cnn and resnet20 at 4 and 3 bits with each estimator, and fill docs/results/accuracy.md (hours)
+accuracy: build
+	@mkdir -p build/tables
+	@.venv/bin/python tools/accuracy.py $(BUILD)/bin/samebits build/accuracy $(ARGS)
+	@cp build/accuracy/methods.json build/tables/methods.json
+	@.venv/bin/python tools/tables.py build/tables/methods.json
 
 ## make picture  RUN=runs/x/latest    docs/report.png from the report of a run (needs chromium)
 RUN ?= runs/fashion_mnist_cnn_int8/latest

@@ -100,6 +100,29 @@ QuantizedTensor encode(const float* values, std::vector<std::int64_t> shape, con
   return tensor;
 }
 
+QuantizedTensor encode_on(const float* values, std::vector<std::int64_t> shape, const Encoding& encoding,
+                          Grids grids) {
+  QuantizedTensor tensor{.encoding = encoding,
+                         .shape = std::move(shape),
+                         .scale = std::move(grids.scale),
+                         .zero_point = std::move(grids.zero_point)};
+  const std::int64_t rows = tensor.rows(), row_length = tensor.row_length();
+  if (rows * row_length == 0)
+    throw std::invalid_argument("[quant] weight: expected at least 1 element, got none");
+  const auto count = static_cast<std::size_t>(scale_count(encoding, rows, row_length));
+  const std::size_t zero_points = encoding.symmetric ? 0 : count;
+  if (tensor.scale.size() != count || tensor.zero_point.size() != zero_points)
+    throw std::invalid_argument("[quant] grids: expected " + std::to_string(count) + " scales and " +
+                                std::to_string(zero_points) + " zero points, got " +
+                                std::to_string(tensor.scale.size()) + " and " +
+                                std::to_string(tensor.zero_point.size()));
+  tensor.codes.resize(rows * row_length);
+  const WeightView weight{values, rows, row_length, tensor.scale.data(),
+                          encoding.symmetric ? nullptr : tensor.zero_point.data()};
+  encode_rows(encoding, weight, 0, rows, tensor.codes.data(), nullptr);
+  return tensor;
+}
+
 void decode(const QuantizedTensor& tensor, float* values) {
   QuantizedTensor copy = tensor;  // a view has pointers that are not const
   const WeightView weight{nullptr, tensor.rows(), tensor.row_length(), copy.scale.data(),

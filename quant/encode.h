@@ -49,6 +49,16 @@ void center_rows(const Encoding& encoding, const WeightView& weight, std::int64_
 /// or empty.
 QuantizedTensor encode(const float* values, std::vector<std::int64_t> shape, const Encoding& encoding);
 
+/// The grids of a tensor: 1, [out] or [out][groups]; zero points are empty when symmetric.
+struct Grids {
+  std::vector<float> scale;
+  std::vector<std::int32_t> zero_point;
+};
+
+/// The same on grids that are given. Throws std::invalid_argument also when their number does not fit.
+QuantizedTensor encode_on(const float* values, std::vector<std::int64_t> shape, const Encoding& encoding,
+                          Grids grids);
+
 /// The reals that the codes stand for, as many.
 void decode(const QuantizedTensor& tensor, float* values);
 

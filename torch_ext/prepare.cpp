@@ -189,6 +189,9 @@ LayerStatus status_of(const QATLayer& layer, const LayerConfig& asked) {
     status.note = "groups became channels: " + std::string(layer.kind()) + " has none";
   else if (layer.own_config().has_value())
     status.note = "scheme of its own options";
+  if (layer.config().estimator != EstimatorKind::kSte)
+    status.note += (status.note.empty() ? "trained by " : "; trained by ") +
+                   std::string(estimator_name(layer.config().estimator));
   return status;
 }
 

@@ -199,6 +199,10 @@ void visit_qat(Visitor& visitor, Part& qat) {
       visitor, qat,
       {.inherits_from = "train.optimizer", .inherited = "those of `train.optimizer`; `lr`: a fifth of its"},
       "; default: that of `train.schedule`");
+  visitor.number(
+      "scale_lr", qat.scale_lr, NumberRange{kAboveZero},
+      "learning rate of what an `estimator` trains of grids, in parts of `optimizer.lr`; without weight "
+      "decay");
   visitor.integer("observe_steps", qat.observe_steps, at_least(1, kMostSteps),
                   "steps in float at the start, while activation ranges are observed");
   visitor.number("freeze_at", qat.freeze_at, NumberRange{0, 1},

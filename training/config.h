@@ -84,6 +84,7 @@ struct QatConfig {
   std::int64_t epochs = 2;                 // 0: the run trains in float alone, and exports nothing
   OptimizerConfig optimizer{.lr = 2e-4};   // in YAML, what is not named comes from train.optimizer, lr / 5
   ScheduleConfig schedule;                 // in YAML, the name comes from train.schedule
+  double scale_lr = 1;                     // learning rate of trained scales, in parts of the optimizer's
   std::int64_t observe_steps = 200;        // steps in float, while ranges are observed
   double freeze_at = 0.75;                 // fraction of the steps after which activation scales stay
   double freeze_bn_at = 0.5;               // fraction after which batch norms keep their statistics

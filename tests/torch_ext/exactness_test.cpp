@@ -44,6 +44,7 @@ LayerConfig random_scheme(Random& random, bool takes_groups) {
   config.activation.bits = static_cast<int>(random_int(random, 4, 8));
   config.activation.symmetric = coin(random);
   config.backward = static_cast<BackwardMode>(random_int(random, 0, 2));
+  config.estimator = static_cast<EstimatorKind>(random_int(random, 0, 5));
   return config;
 }
 

@@ -73,6 +73,16 @@ TEST_F(Guides, CppModelPrintsWhatItSays) {
   EXPECT_EQ(text, expected.str());
 }
 
+TEST_F(Guides, MethodsPrintsWhatItSays) {
+  const std::string text = printed([] {
+#include "methods_1.inc"
+  });
+  std::ifstream page(SAMEBITS_GUIDES "/methods_printed.txt");
+  std::ostringstream expected;
+  expected << page.rdbuf();
+  EXPECT_EQ(text, expected.str());
+}
+
 TEST_F(Guides, PythonModelGoesThereAndBack) {
   run_python(1);
   const std::string text = printed([] {

@@ -39,14 +39,21 @@ class HostReads {
   at::CallbackHandle handle_;
 };
 
+QConfig config_of(EstimatorKind estimator) {
+  QConfig config = QConfig::preset("int8");
+  config.defaults.estimator = estimator;
+  return config;
+}
+
 /// conv2d, pool, two linear layers, quantizing.
 struct Trained {
   Cnn model;
-  Prepared prepared = prepare(model, QConfig::preset("int8"), torch::randn({2, 2, 8, 8}), 1);
+  Prepared prepared;
   torch::optim::SGD optimizer{model.parameters(), torch::optim::SGDOptions(0.01).momentum(0.9)};
   Tensor x = torch::randn({6, 2, 8, 8});
 
-  Trained() {
+  explicit Trained(EstimatorKind estimator = EstimatorKind::kSte)
+      : prepared(prepare(model, config_of(estimator), torch::randn({2, 2, 8, 8}), 1)) {
     model.train();
     model.forward(x);
     prepared.quantize();
@@ -66,14 +73,16 @@ TEST(HostReads, AreFoundWhereThereAreSome) {
 
 TEST(HostReads, AreNoneInATrainingStepOfAnyState) {
   torch::manual_seed(1);
-  Trained t;
-  for (const QuantizerState state :
-       {QuantizerState::kObserving, QuantizerState::kQuantizing, QuantizerState::kFrozen}) {
-    SCOPED_TRACE(state_name(state));
-    t.prepared.set_state(state);
-    const HostReads reads;
-    t.step();
-    EXPECT_EQ(reads.count(), 0);
+  for (int kind = 0; kind < 6; ++kind) {
+    Trained t(static_cast<EstimatorKind>(kind));
+    for (const QuantizerState state :
+         {QuantizerState::kObserving, QuantizerState::kQuantizing, QuantizerState::kFrozen}) {
+      SCOPED_TRACE(c10::str(estimator_name(static_cast<EstimatorKind>(kind)), ", ", state_name(state)));
+      t.prepared.set_state(state);
+      const HostReads reads;
+      t.step();
+      EXPECT_EQ(reads.count(), 0);
+    }
   }
 }
 

@@ -117,6 +117,10 @@ TEST(QConfig, CheckNamesTheFieldThatIsWrong) {
        "[qconfig] activation.group_size: expected 0, got 32; an activation has one scale"},
       {[](QConfig& c) { c.defaults.activation.averaging = 0; },
        "[qconfig] activation.averaging: expected a number > 0 and <= 1, got 0.000000"},
+      {[](QConfig& c) { c.defaults.activation.percentile = 0.4; },
+       "[qconfig] activation.percentile: expected a number in 0.5..1, got 0.400000"},
+      {[](QConfig& c) { c.defaults.ewgs_delta = -1; },
+       "[qconfig] ewgs_delta: expected a number in 0..1, got -1.000000"},
       {[](QConfig& c) { c.defaults.activation.averaging = std::numeric_limits<double>::quiet_NaN(); },
        "[qconfig] activation.averaging: expected a number > 0 and <= 1, got nan"},
       {[](QConfig& c) {
@@ -192,6 +196,37 @@ TEST(QConfigYaml, GranularityAndGroupSizeFollowEachOther) {
     EXPECT_EQ(config.layer("fc").weight.granularity, c.granularity);
     EXPECT_EQ(config.layer("fc").weight.group_size, c.group_size);
   }
+}
+
+TEST(QConfigYaml, EstimatorsAndObserversAreChosenByLayer) {
+  const QConfig config = read(
+      "estimator: lsq\n"
+      "activation: {observer: percentile, percentile: 0.999}\n"
+      "layers:\n"
+      "  a: {estimator: lsq_plus, activation: {observer: mse}}\n"
+      "  b: {estimator: ewgs, ewgs_delta: 0.5, activation: {observer: kl}}\n"
+      "  c: {estimator: pact}\n"
+      "  d: {estimator: dorefa}\n"
+      "  e: {estimator: ste}\n");
+  EXPECT_EQ(config.defaults.estimator, EstimatorKind::kLsq);
+  EXPECT_EQ(config.defaults.activation.observer, ObserverKind::kPercentile);
+  EXPECT_EQ(config.defaults.activation.percentile, 0.999);
+  EXPECT_EQ(config.layer("a").estimator, EstimatorKind::kLsqPlus);
+  EXPECT_EQ(config.layer("a").activation.observer, ObserverKind::kLeastError);
+  EXPECT_EQ(config.layer("b").estimator, EstimatorKind::kEwgs);
+  EXPECT_EQ(config.layer("b").ewgs_delta, 0.5);
+  EXPECT_EQ(config.layer("b").activation.observer, ObserverKind::kKl);
+  EXPECT_EQ(config.layer("c").estimator, EstimatorKind::kPact);
+  EXPECT_EQ(config.layer("d").estimator, EstimatorKind::kDorefa);
+  EXPECT_EQ(config.layer("e").estimator, EstimatorKind::kSte);
+  EXPECT_EQ(QConfig().defaults.estimator, EstimatorKind::kSte);
+}
+
+TEST(QConfig, SchemeTextNamesAnEstimatorThatIsNotSte) {
+  LayerConfig layer;
+  EXPECT_EQ(scheme_text(layer), "int8 per channel, input int8 affine");
+  layer.estimator = EstimatorKind::kLsqPlus;
+  EXPECT_EQ(scheme_text(layer), "int8 per channel, input int8 affine, lsq_plus");
 }
 
 TEST(QConfigYaml, SkipOfAllCanBeTakenBackByName) {
@@ -292,9 +327,14 @@ LayerConfig random_layer(std::mt19937& random, const LayerConfig& base) {
   layer.weight.symmetric = layer.weight.bits == 8 || below(2) == 0;
   layer.activation.bits = 2 + below(7);
   layer.activation.symmetric = below(2) == 0;
-  layer.activation.observer = static_cast<ObserverKind>(below(2));
+  layer.activation.observer = static_cast<ObserverKind>(below(5));
   if (layer.activation.observer == ObserverKind::kMovingAverage)
     layer.activation.averaging = std::uniform_real_distribution<double>(1e-9, 1)(random);
+  if (layer.activation.observer == ObserverKind::kPercentile)
+    layer.activation.percentile = std::uniform_real_distribution<double>(0.5, 1)(random);
+  layer.estimator = static_cast<EstimatorKind>(below(6));
+  if (layer.estimator == EstimatorKind::kEwgs)
+    layer.ewgs_delta = std::uniform_real_distribution<double>(0, 1)(random);
   layer.backward = static_cast<BackwardMode>(below(3));
   layer.skip = below(4) == 0;
   return layer;

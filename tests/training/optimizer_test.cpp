@@ -2,6 +2,8 @@
 #include "training/loop/optimizer.h"
 
 #include "tests/training/training_test.h"
+#include "torch_ext/modules/qat_linear.h"
+#include "torch_ext/quantizer/learned_grid.h"
 
 namespace samebits::training {
 namespace {
@@ -151,11 +153,75 @@ TEST(OptimizerState, NamesWhatDoesNotFit) {
             head + "weight.momentum_buffer: expected Float [2, 3], got none" + tail);
 }
 
+/// A layer whose scales are trained, quantizing.
+QATLinear lsq_linear() {
+  LayerConfig config;
+  config.estimator = EstimatorKind::kLsq;
+  QATLinear layer(4, 3);
+  layer->configure(config, "fc", 0);
+  layer->set_state(QuantizerState::kObserving);
+  layer->forward(torch::randn({5, 4}));
+  layer->set_state(QuantizerState::kQuantizing);
+  return layer;
+}
+
+TEST(MakeOptimizer, HasTrainedScalesInAGroupWithoutWeightDecay) {
+  for (const OptimizerConfig& config : {kOptimizers[0], kOptimizers[1]}) {
+    SCOPED_TRACE(config.name);
+    const QATLinear layer = lsq_linear();
+    const auto optimizer = make_optimizer(config, *layer);
+    ASSERT_EQ(optimizer->param_groups().size(), 2u);
+    EXPECT_EQ(optimizer->param_groups()[0].params().size(), 2u);  // weight, bias
+    EXPECT_EQ(optimizer->param_groups()[1].params().size(), 2u);  // of the weight, of the input
+    set_learning_rate(*optimizer, 0.5, /*scale_factor=*/0.1);
+    EXPECT_EQ(optimizer->param_groups()[0].options().get_lr(), 0.5);
+    EXPECT_NEAR(optimizer->param_groups()[1].options().get_lr(), 0.05, 1e-15);
+    for (const torch::Tensor& each : layer->parameters()) each.mutable_grad() = torch::zeros_like(each);
+    const torch::Tensor weight = layer->weight.detach().clone();
+    const torch::Tensor scale = grid_parameters(*layer)[0].detach().clone();
+    optimizer->step();
+    EXPECT_FALSE(same_bits(layer->weight, weight));  // decayed
+    EXPECT_TRUE(same_bits(grid_parameters(*layer)[0], scale));
+  }
+}
+
+TEST(MakeOptimizer, HasOneGroupWithoutTrainedScales) {
+  const QATLinear layer(4, 3);
+  EXPECT_EQ(make_optimizer(kOptimizers[0], *layer)->param_groups().size(), 1u);
+}
+
+TEST(OptimizerState, GoesOnBitForBitWhereTrainedScalesHaveNotSteppedYet) {
+  for (const OptimizerConfig& config : {kOptimizers[0], kOptimizers[1]}) {
+    SCOPED_TRACE(config.name);
+    const QATLinear straight = lsq_linear(), loaded = lsq_linear();
+    const auto optimizer = make_optimizer(config, *straight);
+    for (const torch::Tensor& each : {straight->weight, straight->bias})
+      each.mutable_grad() = torch::ones_like(each);
+    optimizer->step();  // as while the layer observes
+    auto state = optimizer_state(*optimizer, *straight);
+    for (auto& [name, tensor] : state) tensor = tensor.clone();
+    copy_parameters(*straight, *loaded);
+    const auto other = make_optimizer(config, *loaded);
+    load_optimizer_state(*other, *loaded, state, {"a"});
+    for (int step = 1; step < 4; ++step) {
+      train_step(*optimizer, *straight, step);
+      train_step(*other, *loaded, step);
+    }
+    expect_same_parameters(*straight, *loaded);
+    auto damaged = optimizer_state(*optimizer, *straight);
+    const std::string part = config.name == "adamw" ? ".exp_avg" : ".momentum_buffer";
+    damaged["weight_grid.log_scale" + part] = torch::zeros({7});
+    EXPECT_EQ(error_of([&] { load_optimizer_state(*other, *loaded, damaged, {"runs/a.safetensors"}); }),
+              "[checkpoint] runs/a.safetensors: optimizer.weight_grid.log_scale" + part +
+                  ": expected Float [3], got Float [7]; is it of another configuration?");
+  }
+}
+
 TEST(SetLearningRate, ReachesTheNextStep) {
   torch::nn::Linear linear(3, 2);
   const torch::Tensor before = linear->weight.detach().clone();
   const auto optimizer = make_optimizer(kOptimizers[2], *linear);
-  set_learning_rate(*optimizer, 0.5);
+  set_learning_rate(*optimizer, 0.5, /*scale_factor=*/1);
   train_step(*optimizer, *linear, 0);
   EXPECT_TRUE(torch::allclose(linear->weight, before - 0.5 * linear->weight.grad()));
 }

@@ -34,6 +34,7 @@ class RandomConfig {
     c.qat.epochs = 1 + below(100);
     c.qat.optimizer = optimizer(c.train.optimizer);
     c.qat.schedule = schedule();
+    c.qat.scale_lr = std::exp(-10 * fraction());
     c.qat.observe_steps = 1 + below(1000);
     c.qat.freeze_at = fraction();
     c.qat.freeze_bn_at = fraction();

@@ -44,14 +44,23 @@ void check_activation(const ActivationConfig& activation, const std::string& fie
          "expected 0, got " + std::to_string(activation.group_size) + "; an activation has one scale");
   if (!(activation.averaging > 0 && activation.averaging <= 1))
     fail(field + ".averaging", "expected a number > 0 and <= 1, got " + std::to_string(activation.averaging));
+  if (!(activation.percentile >= 0.5 && activation.percentile <= 1))
+    fail(field + ".percentile", "expected a number in 0.5..1, got " + std::to_string(activation.percentile));
 }
 
 void check_layer(const LayerConfig& layer, const std::string& prefix) {
   check_weight(layer.weight, prefix + "weight");
   check_activation(layer.activation, prefix + "activation");
+  if (!(layer.ewgs_delta >= 0 && layer.ewgs_delta <= 1))
+    fail(prefix + "ewgs_delta", "expected a number in 0..1, got " + std::to_string(layer.ewgs_delta));
 }
 
 }  // namespace
+
+const char* estimator_name(EstimatorKind kind) {
+  constexpr const char* kNames[] = {"ste", "lsq", "lsq_plus", "pact", "dorefa", "ewgs"};
+  return kNames[static_cast<int>(kind)];
+}
 
 QConfig QConfig::preset(const std::string& name) {
   QConfig config;
@@ -122,7 +131,9 @@ std::string scheme_text(const QScheme& scheme) {
 }
 
 std::string scheme_text(const LayerConfig& layer) {
-  return scheme_text(layer.weight) + ", input " + scheme_text(layer.activation);
+  const std::string grids = scheme_text(layer.weight) + ", input " + scheme_text(layer.activation);
+  if (layer.estimator == EstimatorKind::kSte) return grids;
+  return grids + ", " + estimator_name(layer.estimator);
 }
 
 }  // namespace samebits

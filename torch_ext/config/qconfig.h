@@ -13,7 +13,18 @@
 namespace samebits {
 
 enum class Granularity { kPerTensor, kPerChannel, kPerGroup };
-enum class ObserverKind { kMinMax, kMovingAverage };
+/// What an activation's range is made of. The last three look at the histogram of all that was observed, and
+/// keep their range from then on.
+enum class ObserverKind { kMinMax, kMovingAverage, kPercentile, kLeastError, kKl };
+constexpr bool uses_histogram(ObserverKind kind) {
+  return kind != ObserverKind::kMinMax && kind != ObserverKind::kMovingAverage;
+}
+
+/// How gradients pass a layer's quantizers, and what of their grids is trained:
+/// torch_ext/quantizer/estimators.
+enum class EstimatorKind { kSte, kLsq, kLsqPlus, kPact, kDorefa, kEwgs };
+/// "ste", "lsq", "lsq_plus", …: as in YAML.
+const char* estimator_name(EstimatorKind kind);
 
 /// The grid family of one tensor.
 struct QScheme {
@@ -37,7 +48,8 @@ struct WeightConfig : QScheme {
 
 struct ActivationConfig : QScheme {  // always per tensor
   ObserverKind observer = ObserverKind::kMovingAverage;
-  double averaging = 0.01;  // moving_average: weight of the newest batch, in (0, 1]
+  double averaging = 0.01;     // moving_average: weight of the newest batch, in (0, 1]
+  double percentile = 0.9999;  // percentile: the part of the values that is not above, in [0.5, 1]
   friend bool operator==(const ActivationConfig&, const ActivationConfig&) = default;
 };
 
@@ -46,7 +58,9 @@ struct LayerConfig {
   WeightConfig weight;
   ActivationConfig activation;
   BackwardMode backward = BackwardMode::kFloat32;
-  bool skip = false;  // stays float
+  EstimatorKind estimator = EstimatorKind::kSte;
+  double ewgs_delta = 0.2;  // ewgs: its delta, for an error in steps of the grid, in [0, 1]
+  bool skip = false;        // stays float
   friend bool operator==(const LayerConfig&, const LayerConfig&) = default;
 };
 
@@ -75,7 +89,7 @@ struct QConfig {
 
 /// "int8 per channel", "int4 groups of 32", "int7 affine".
 std::string scheme_text(const QScheme& scheme);
-/// "int4 per channel, input int8 affine".
+/// "int4 per channel, input int8 affine"; with another estimator than ste ", lsq" behind it.
 std::string scheme_text(const LayerConfig& layer);
 
 /// Whether `text` matches `glob`.

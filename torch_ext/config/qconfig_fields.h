@@ -11,7 +11,17 @@ inline const Names<Granularity> kGranularities = {{Granularity::kPerTensor, "per
                                                   {Granularity::kPerChannel, "per_channel"},
                                                   {Granularity::kPerGroup, "per_group"}};
 inline const Names<ObserverKind> kObservers = {{ObserverKind::kMinMax, "min_max"},
-                                               {ObserverKind::kMovingAverage, "moving_average"}};
+                                               {ObserverKind::kMovingAverage, "moving_average"},
+                                               {ObserverKind::kPercentile, "percentile"},
+                                               {ObserverKind::kLeastError, "mse"},
+                                               {ObserverKind::kKl, "kl"}};
+inline const Names<EstimatorKind> kEstimators = [] {
+  Names<EstimatorKind> names;
+  for (const EstimatorKind kind : {EstimatorKind::kSte, EstimatorKind::kLsq, EstimatorKind::kLsqPlus,
+                                   EstimatorKind::kPact, EstimatorKind::kDorefa, EstimatorKind::kEwgs})
+    names.emplace_back(kind, estimator_name(kind));
+  return names;
+}();
 inline const Names<BackwardMode> kBackwardModes = {
     {BackwardMode::kFloat32, "f32"}, {BackwardMode::kBfloat16, "bf16"}, {BackwardMode::kInt8, "int8"}};
 
@@ -59,12 +69,21 @@ template <class Visitor, class Activation>
 void visit_activation(Visitor& visitor, Activation& activation) {
   visitor.integer(kBits, activation.bits, between(2, 8), "");
   visitor.constant(kGranularity, "per_tensor", "an activation has one scale");
-  visitor.choice("observer", activation.observer, kObservers,
-                 "the range: of all batches, or an average that follows the newest");
-  visitor.when(activation.observer == ObserverKind::kMovingAverage, "with observer min_max",
-               "only with `moving_average`", [&](auto& average) {
+  visitor.choice(
+      "observer", activation.observer, kObservers,
+      "the range: of all batches, or an average that follows the newest; or of the histogram of what "
+      "was observed, without the values beyond a percentile, with the least squared error or the "
+      "least divergence");
+  const std::string observer = "with observer " + name_of(kObservers, activation.observer);
+  visitor.when(activation.observer == ObserverKind::kMovingAverage, observer, "only with `moving_average`",
+               [&](auto& average) {
                  average.number("averaging", activation.averaging, NumberRange{kAboveZero, 1},
                                 "weight of the newest batch");
+               });
+  visitor.when(activation.observer == ObserverKind::kPercentile, observer, "only with `percentile`",
+               [&](auto& percentile) {
+                 percentile.number("percentile", activation.percentile, NumberRange{0.5, 1},
+                                   "part of the values that is not above the range, and not below");
                });
   visitor.flag(kSymmetric, activation.symmetric, "the zero point is 0");
 }
@@ -82,6 +101,15 @@ void visit_layer(Visitor& visitor, Layer& layer) {
       "arithmetic of backward's matrix products; the forward and what ships do not depend on it. `bf16`: "
       "codes "
       "exact, the gradient rounded to bfloat16. `int8`: experimental ([performance.md](../performance.md))");
+  visitor.choice("estimator", layer.estimator, kEstimators,
+                 "how gradients pass the quantizers, and what of the grids is trained ([methods]"
+                 "(../guides/methods.md))");
+  visitor.when(layer.estimator == EstimatorKind::kEwgs,
+               "with estimator " + std::string(estimator_name(layer.estimator)), "only with `ewgs`",
+               [&](auto& ewgs) {
+                 ewgs.number("ewgs_delta", layer.ewgs_delta, NumberRange{0, 1},
+                             "how much a gradient grows or shrinks with the rounding error");
+               });
   visitor.flag("skip", layer.skip, "leave all layers in float, except those that `layers` quantizes");
 }
 

@@ -43,7 +43,7 @@ QuantizerState QATLayer::state() const {
   return quantizer_->input().state();
 }
 void QATLayer::set_state(QuantizerState state) {
-  quantizer_->input().set_state(state, path());
+  quantizer_->set_state(state, weight);
 }
 void QATLayer::skip() {
   quantizer_->skip();
@@ -66,6 +66,15 @@ quant::QuantizedTensor QATLayer::quantized_weight() const {
 
 void QATLayer::configure(const LayerConfig& config, const std::string& path, std::int64_t observe_steps) {
   quantizer_->configure(config, path, observe_steps, weight);
+  register_weight_grid();
+}
+
+/// The trained scales of the weight are a child, so that optimizers and files find them.
+void QATLayer::register_weight_grid() {
+  constexpr char kName[] = "weight_grid";
+  if (named_children().contains(kName)) unregister_module(kName);
+  if (const LearnedGrid& grid = quantizer_->learned_weight_grid(); !grid.is_empty())
+    register_module(kName, grid);
 }
 
 void QATLayer::join(std::shared_ptr<JoinedBatchNormImpl> batch_norm) {
@@ -112,8 +121,15 @@ Tensor QATLayer::compute(const Tensor& x, const Tensor& made_weight, const Tenso
 
 void QATLayer::copy_to(QATLayer& copy, const std::optional<torch::Device>& device) const {
   copy.quantizer_->adopt(*quantizer_);
-  const auto from = input().named_buffers(), to = copy.input().named_buffers();
-  for (const auto& buffer : from) to[buffer.key()].copy_(buffer.value());
+  copy.register_weight_grid();
+  const auto copy_tensors = [](const torch::nn::Module& from, const torch::nn::Module& to) {
+    const auto buffers = to.named_buffers(), parameters = to.named_parameters();
+    for (const auto& each : from.named_buffers()) buffers[each.key()].copy_(each.value());
+    for (const auto& each : from.named_parameters()) parameters[each.key()].copy_(each.value());
+  };
+  copy_tensors(input(), copy.input());
+  if (const LearnedGrid& grid = quantizer_->learned_weight_grid(); !grid.is_empty())
+    copy_tensors(*grid, *copy.quantizer_->learned_weight_grid());
   copy.train(is_training());
   copy.weight.set_requires_grad(weight.requires_grad());
   if (bias.defined()) copy.bias.set_requires_grad(bias.requires_grad());

@@ -101,6 +101,7 @@ class QATLayer : public torch::nn::Module {
   void copy_to(QATLayer& copy, const std::optional<torch::Device>& device) const;
 
  private:
+  void register_weight_grid();
   torch::Tensor normalized(const torch::Tensor& x);
 
   std::optional<LayerConfig> own_config_;

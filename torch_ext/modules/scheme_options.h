@@ -33,6 +33,11 @@ class SchemeOptions {
     own().weight.group_size = value;
     return self();
   }
+  /// How gradients pass the quantizers, and what of the grids is trained.
+  Options& estimator(EstimatorKind value) {
+    own().estimator = value;
+    return self();
+  }
   /// Everything at once.
   Options& scheme(const LayerConfig& value) {
     own() = value;

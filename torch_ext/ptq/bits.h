@@ -18,6 +18,13 @@ inline LayerConfig at_bits(LayerConfig config, int bits) {
   return config;
 }
 
+/// `config` with every layer's grids following ranges: for what is quantized and not trained.
+inline QConfig straight_through(QConfig config) {
+  config.defaults.estimator = EstimatorKind::kSte;
+  for (auto& [path, layer] : config.layers) layer.estimator = EstimatorKind::kSte;
+  return config;
+}
+
 /// `config` with an entry for each of `paths`: its scheme there at the bits of the same index. Entries for
 /// other layers stay before them.
 inline QConfig with_bits(QConfig config, const std::vector<std::string>& paths,

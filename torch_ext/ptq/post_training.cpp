@@ -95,6 +95,11 @@ PostTrainingQuantizer::PostTrainingQuantizer(const ModelRef& model, const Prepar
     : model_(model), prepared_(prepared), config_(config) {
   TORCH_CHECK(config.percentile >= 0.5 && config.percentile <= 1,
               "[ptq] percentile: expected a part in 0.5..1, got ", config.percentile);
+  for (const auto& layer : prepared.layers())
+    TORCH_CHECK(
+        layer->config().estimator != EstimatorKind::kDorefa, "[ptq] ", layer->path(),
+        ": expected an estimator that quantizes the weight itself, got dorefa, which quantizes its tanh; "
+        "prepare the model with ste");
 }
 
 PostTrainingQuantizer::~PostTrainingQuantizer() = default;

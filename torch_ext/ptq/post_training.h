@@ -58,7 +58,7 @@ struct WeightResult {
 class PostTrainingQuantizer {
  public:
   /// `prepared` is what prepare() gave of this model, observing. Both must outlive the quantizer. Throws
-  /// c10::Error when the percentile is not in [0.5, 1].
+  /// c10::Error when the percentile is not in [0.5, 1], or a layer's estimator is dorefa.
   PostTrainingQuantizer(const ModelRef& model, const Prepared& prepared, const PtqConfig& config);
   ~PostTrainingQuantizer();
   PostTrainingQuantizer(const PostTrainingQuantizer&) = delete;

@@ -99,6 +99,7 @@ LayerSensitivity SensitivityAnalyzer::analyze(std::size_t index, const std::vect
   const double signal = square_sum(guard.before());
   for (const int each : bits) {
     LayerConfig config = at_bits(config_.layer(paths_[index]), each);
+    config.estimator = EstimatorKind::kSte;
     if (!layer.quantizer().product().supports_groups()) {
       config.weight.granularity = Granularity::kPerChannel;
       config.weight.group_size = 0;

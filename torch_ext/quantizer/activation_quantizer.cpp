@@ -57,6 +57,13 @@ void ActivationQuantizer::configure(const ActivationConfig& config, std::int64_t
   const torch::NoGradGuard no_grad;
   config_ = config;
   observe_steps_ = observe_steps;
+  has_begun_ = false;
+  if (!histogram_.is_empty()) unregister_module("histogram");
+  histogram_ = nullptr;
+  if (uses_histogram(config.observer)) {
+    histogram_ = register_module("histogram", HistogramObserver());
+    histogram_->to(moving_.min.device());
+  }
   moving_.min.zero_();
   moving_.max.zero_();
   moving_.scale.fill_(1.0);
@@ -65,18 +72,53 @@ void ActivationQuantizer::configure(const ActivationConfig& config, std::int64_t
   observed_.set(0);
 }
 
-bool ActivationQuantizer::is_moving() const {
-  const QuantizerState now = state();
-  return !is_paused_ && (now == QuantizerState::kObserving || now == QuantizerState::kQuantizing) &&
-         (is_training() || calibrating_);
+void ActivationQuantizer::learn(LearnedPart part) {
+  if (!grid_.is_empty()) unregister_module("grid");
+  grid_ = nullptr;
+  if (part == LearnedPart::kNothing) return;
+  const LearnedGridImpl::Codes codes{config_.activation_qmin(), config_.qmax(), config_.symmetric};
+  grid_ = register_module("grid", LearnedGrid(std::vector<std::int64_t>{1}, codes, part));
+  grid_->to(moving_.min.device());
 }
 
-void ActivationQuantizer::set_state(QuantizerState state, const std::string& layer) {
+bool ActivationQuantizer::is_on_integers() const {
+  return state() == QuantizerState::kQuantizing || state() == QuantizerState::kFrozen;
+}
+
+bool ActivationQuantizer::is_moving() const {
+  const QuantizerState now = state();
+  const bool follows = now == QuantizerState::kQuantizing && grid_.is_empty() && histogram_.is_empty();
+  return !is_paused_ && (now == QuantizerState::kObserving || follows) && (is_training() || calibrating_);
+}
+
+/// The range that a histogram leads to, and what is learned from it on.
+void ActivationQuantizer::settle() {
+  const torch::NoGradGuard no_grad;
+  if (!histogram_.is_empty()) {
+    if (const kernels::Histogram histogram = histogram_->histogram(); histogram.total() > 0) {
+      const kernels::HistogramRange range = observed_range(histogram, config_);
+      moving_.min.fill_(range.low);
+      moving_.max.fill_(range.high);
+      const auto [scale, zero_point] = ops::grid_of_range(moving_.min, moving_.max, config_.activation_qmin(),
+                                                          config_.qmax(), config_.symmetric);
+      moving_.scale.copy_(scale);
+      moving_.zero_point.copy_(zero_point);
+    }
+  }
+  if (!grid_.is_empty()) grid_->set(moving_.scale, moving_.zero_point);
+}
+
+bool ActivationQuantizer::set_state(QuantizerState state, const std::string& layer) {
   const bool needs_grid = state == QuantizerState::kQuantizing || state == QuantizerState::kFrozen;
   TORCH_CHECK(!needs_grid || has_observed(), "[qat] ", layer,
               ": expected at least one observed batch before ", state_name(state),
               ", got none; run the model in training mode while it observes");
+  has_begun_ = has_begun_ || is_on_integers();  // as a checkpoint may have left it
+  const bool was_observing = this->state() == QuantizerState::kObserving;
+  const bool begins = needs_grid && (was_observing || !has_begun_);
   state_.set(static_cast<std::int64_t>(state));
+  if (begins) settle();
+  return begins;
 }
 
 void ActivationQuantizer::observe(const torch::Tensor& x, const std::string& layer, StepFlags& flags) {
@@ -85,6 +127,7 @@ void ActivationQuantizer::observe(const torch::Tensor& x, const std::string& lay
   const auto [min, max, saw_nan] = ops::min_max(x);
   flags.add({saw_nan, "[qat] " + layer + kNaN});
   record(torch::cat({min, max}), layer, flags);
+  if (!histogram_.is_empty()) histogram_->observe(x);
   if (state() == QuantizerState::kObserving && observe_steps_ > 0 && observed_.value() >= observe_steps_)
     set_state(QuantizerState::kQuantizing, layer);
 }
@@ -95,18 +138,26 @@ void ActivationQuantizer::record(const torch::Tensor& range, const std::string& 
                                  .qmin = config_.activation_qmin(),
                                  .qmax = config_.qmax(),
                                  .symmetric = config_.symmetric,
-                                 .keep_extremes = config_.observer == ObserverKind::kMinMax};
+                                 .keep_extremes = config_.observer != ObserverKind::kMovingAverage};
   const torch::Tensor is_out_of_range = ops::move_grid(range, moving_, rule);
   observed_.was_incremented();
   flags.add({is_out_of_range, "[qat] " + layer + kInfinity});
 }
 
+EstimatedGrid ActivationQuantizer::estimated_grid() const {
+  if (!is_learned()) return {moving_.scale, moving_.zero_point, config_.activation_qmin(), config_.qmax()};
+  if (state() == QuantizerState::kQuantizing) return grid_->estimated();
+  return {grid_->scale(), grid_->zero_point(), config_.activation_qmin(), config_.qmax()};
+}
+
 ops::ActivationGrid ActivationQuantizer::grid() const {
+  if (is_learned()) return {grid_->scale(), grid_->zero_point(), config_.activation_qmin(), config_.qmax()};
   return {moving_.scale, moving_.zero_point, config_.activation_qmin(), config_.qmax()};
 }
 
 kernels::AffineGrid ActivationQuantizer::affine_grid() const {
-  return {moving_.scale.item<float>(), moving_.zero_point.item<std::int32_t>(), config_.activation_qmin(),
+  const ops::ActivationGrid now = grid();
+  return {now.scale.item<float>(), now.zero_point.item<std::int32_t>(), config_.activation_qmin(),
           config_.qmax()};
 }
 

@@ -7,12 +7,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "csrc/layers/conv2d.h"
 #include "csrc/layers/linear.h"
 #include "quant/quantized_tensor.h"
 #include "torch_ext/config/qconfig.h"
 #include "torch_ext/quantizer/activation_quantizer.h"
+#include "torch_ext/quantizer/estimators/estimator.h"
+#include "torch_ext/quantizer/learned_grid.h"
 #include "torch_ext/quantizer/recent_forwards.h"
 #include "torch_ext/quantizer/step_flags.h"
 
@@ -51,8 +54,15 @@ class LayerQuantizer {
                  const torch::Tensor& weight);
   /// The part of configure() that can throw.
   void check(const LayerConfig& config, const std::string& path, const torch::Tensor& weight) const;
-  /// Only the scheme and the name: for a copy, whose buffers follow.
+  /// Only the scheme and the name: for a copy, whose tensors follow.
   void adopt(const LayerQuantizer& other);
+
+  /// Into a state. From observing to integers, what is learned of its grids begins anew: the weight's with
+  /// the grids of least squared error (quant/least_error_grids.h), the input's with the observer's. Throws
+  /// c10::Error as ActivationQuantizer::set_state() and quantized_weight() do.
+  void set_state(QuantizerState state, const torch::Tensor& weight);
+  /// The weight's grids, trained; null: they follow its ranges. The module registers them as "weight_grid".
+  const LearnedGrid& learned_weight_grid() const { return weight_grid_; }
 
   /// Leaves the layer float for good: it is exported as one, and in eval mode computes the bits that ship
   /// (docs/numerics.md §12). configure() takes it back.
@@ -61,7 +71,7 @@ class LayerQuantizer {
 
   const LayerProduct& product() const { return product_; }
   const LayerConfig& config() const { return config_; }
-  void set_config(const LayerConfig& config) { config_ = config; }
+  void set_config(const LayerConfig& config);
   const std::string& path() const { return path_; }
   ActivationQuantizer& input() const { return *input_; }
   /// Shared by the layers of a model, so that their flags are read together.
@@ -72,7 +82,8 @@ class LayerQuantizer {
   quant::Encoding weight_encoding() const;
   /// The grids of the weight as it is now. Throws c10::Error that names the layer when it is not finite.
   ops::WeightGrid weight_grid(const torch::Tensor& weight) const;
-  /// The weight as it ships: the codes that a forward would multiply. Throws as weight_grid() does.
+  /// The weight as it ships: the codes that a forward would multiply; of the tensor that the estimator puts
+  /// in its place, if it does so. Throws as weight_grid() does.
   quant::QuantizedTensor quantized_weight(const torch::Tensor& weight) const;
 
   /// Whether run() computes the bits that ship: on integers, or as a float layer in eval mode. Only then does
@@ -94,9 +105,23 @@ class LayerQuantizer {
   torch::Tensor run_again(const RecentForwards::Forward& earlier, const torch::Tensor& x,
                           const LayerParameters& parameters);
   ops::EncodedLayerOutput call(const ops::LayerCall& call) const;
+  torch::Tensor multiply_estimated(const torch::Tensor& x, const LayerParameters& parameters);
+  ops::LayerOutput call_on_grids(const ops::LayerCall& call) const;
+  EstimatedGrid estimated_weight_grid(const torch::Tensor& weight) const;
+  torch::Tensor on_grid(Operand operand, const torch::Tensor& values, const EstimatedGrid& grid) const;
+  void flag_weight(const torch::Tensor& weight);
+  void flag_scale(const torch::Tensor& scale, const char* of);
+  void flag_nan_at_input(const torch::Tensor& saw_nan);
+  void read_flags_in_backward(const torch::Tensor& y);
+  bool is_estimated() const;
+  void make_weight_grid(const torch::Tensor& weight);
+  void begin_weight_grid(const torch::Tensor& weight);
+  std::vector<float> finite_values(const torch::Tensor& weight) const;
 
   LayerProduct product_;
   LayerConfig config_;
+  std::unique_ptr<Estimator> estimator_;
+  LearnedGrid weight_grid_{nullptr};
   std::string path_;
   bool is_skipped_ = false;
   std::shared_ptr<ActivationQuantizer> input_;

@@ -132,6 +132,7 @@ void calibrate_on(const OpenedRun& opened, std::int64_t batches, PostTrainingQua
 }
 
 Config with_weight_bits(Config config, int bits) {
+  config.qat.qconfig = straight_through(config.qat.qconfig);
   if (bits == 0) return config;
   config.qat.qconfig.defaults = at_bits(config.qat.qconfig.defaults, bits);
   for (auto& [path, layer] : config.qat.qconfig.layers)

@@ -1,8 +1,10 @@
 #include "training/loop/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
+#include "torch_ext/quantizer/learned_grid.h"
 #include "training/errors.h"
 
 namespace samebits::training {
@@ -28,6 +30,12 @@ class StateReader {
                               ", got ", got, "; is it of another configuration?"));
   }
 
+  /// Whether there is any state of the parameter.
+  bool has(const std::string& parameter) const {
+    const auto first = state_.lower_bound(parameter + ".");
+    return first != state_.end() && first->first.starts_with(parameter + ".");
+  }
+
   std::int64_t steps(const std::string& name) const {
     const auto count = get(name, {}, torch::kLong).item<std::int64_t>();
     if (count < 1)
@@ -47,17 +55,34 @@ bool keeps_state(torch::optim::Optimizer& optimizer) {
   return static_cast<torch::optim::SGDOptions&>(optimizer.defaults()).momentum() != 0;
 }
 
+bool is_one_of(const torch::Tensor& tensor, const std::vector<torch::Tensor>& tensors) {
+  return std::ranges::any_of(tensors, [&](const torch::Tensor& each) { return each.is_same(tensor); });
+}
+
+template <class Optimizer, class Options>
+std::unique_ptr<torch::optim::Optimizer> make_grouped(const torch::nn::Module& module,
+                                                      const Options& options) {
+  std::vector<torch::Tensor> others, grids = grid_parameters(module);
+  for (const torch::Tensor& each : module.parameters())
+    if (!is_one_of(each, grids)) others.push_back(each);
+  auto optimizer = std::make_unique<Optimizer>(std::move(others), options);
+  if (!grids.empty())
+    optimizer->add_param_group(
+        {std::move(grids), std::make_unique<Options>(Options(options).weight_decay(0))});
+  return optimizer;
+}
+
 }  // namespace
 
 std::unique_ptr<torch::optim::Optimizer> make_optimizer(const OptimizerConfig& config,
                                                         torch::nn::Module& module) {
   if (config.name == "sgd")
-    return std::make_unique<torch::optim::SGD>(
-        module.parameters(),
+    return make_grouped<torch::optim::SGD>(
+        module,
         torch::optim::SGDOptions(config.lr).momentum(config.momentum).weight_decay(config.weight_decay));
-  return std::make_unique<torch::optim::AdamW>(module.parameters(), torch::optim::AdamWOptions(config.lr)
-                                                                        .betas({config.beta1, config.beta2})
-                                                                        .weight_decay(config.weight_decay));
+  return make_grouped<torch::optim::AdamW>(module, torch::optim::AdamWOptions(config.lr)
+                                                       .betas({config.beta1, config.beta2})
+                                                       .weight_decay(config.weight_decay));
 }
 
 double learning_rate(const OptimizerConfig& optimizer, const ScheduleConfig& schedule, std::int64_t step,
@@ -70,8 +95,9 @@ double learning_rate(const OptimizerConfig& optimizer, const ScheduleConfig& sch
   return optimizer.lr * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
 }
 
-void set_learning_rate(torch::optim::Optimizer& optimizer, double lr) {
-  for (auto& group : optimizer.param_groups()) group.options().set_lr(lr);
+void set_learning_rate(torch::optim::Optimizer& optimizer, double lr, double scale_factor) {
+  auto& groups = optimizer.param_groups();
+  for (std::size_t i = 0; i < groups.size(); ++i) groups[i].options().set_lr(i == 0 ? lr : lr * scale_factor);
 }
 
 std::map<std::string, torch::Tensor> optimizer_state(torch::optim::Optimizer& optimizer,
@@ -97,8 +123,10 @@ void load_optimizer_state(torch::optim::Optimizer& optimizer, torch::nn::Module&
   const bool is_adam = dynamic_cast<torch::optim::AdamW*>(&optimizer) != nullptr;
   if (state.empty() && (!origin.has_stepped || !keeps_state(optimizer))) return;
   const StateReader reader(state, origin.file);
+  const std::vector<torch::Tensor> grids = grid_parameters(module);
   for (const auto& parameter : module.named_parameters()) {
-    if (!parameter.value().requires_grad()) continue;  // it is never stepped
+    if (!parameter.value().requires_grad()) continue;                                   // it is never stepped
+    if (is_one_of(parameter.value(), grids) && !reader.has(parameter.key())) continue;  // not yet
     const at::IntArrayRef sizes = parameter.value().sizes();
     auto& slot = optimizer.state()[parameter.value().unsafeGetTensorImpl()];
     if (is_adam) {

@@ -13,7 +13,8 @@
 
 namespace samebits::training {
 
-/// An optimizer over all parameters of `module`.
+/// An optimizer over all parameters of `module`; trained scales and offsets of grids, if there are any, in a
+/// second group, without weight decay.
 std::unique_ptr<torch::optim::Optimizer> make_optimizer(const OptimizerConfig& config,
                                                         torch::nn::Module& module);
 
@@ -21,7 +22,8 @@ std::unique_ptr<torch::optim::Optimizer> make_optimizer(const OptimizerConfig& c
 /// constant or half a cosine down to 0.
 double learning_rate(const OptimizerConfig& optimizer, const ScheduleConfig& schedule, std::int64_t step,
                      std::int64_t steps);
-void set_learning_rate(torch::optim::Optimizer& optimizer, double lr);
+/// `scale_factor` times `lr` for the second group.
+void set_learning_rate(torch::optim::Optimizer& optimizer, double lr, double scale_factor);
 
 /// State tensors by "PARAMETER.exp_avg" and the like; empty before the first step.
 std::map<std::string, torch::Tensor> optimizer_state(torch::optim::Optimizer& optimizer,
@@ -34,7 +36,7 @@ struct StateOrigin {
 };
 
 /// The other way round. Throws UsageError when a tensor is missing or has another shape or type, or a count
-/// of steps is none.
+/// of steps is none. Trained scales may have no state: they have not stepped while their layer observes.
 void load_optimizer_state(torch::optim::Optimizer& optimizer, torch::nn::Module& module,
                           const std::map<std::string, torch::Tensor>& state, const StateOrigin& origin);
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "torch_ext/ptq/bits.h"
 #include "torch_ext/reestimate_batch_norms.h"
 #include "training/library_errors.h"
 #include "training/loop/initial_weights.h"
@@ -166,7 +167,7 @@ void Trainer::train_step(const Phase& phase, const torch::Tensor& order) {
 
   const auto start = StepTimes::Clock::now();
   const double lr = learning_rate(phase.optimizer, phase.schedule, phase_step, phase.steps);
-  set_learning_rate(*optimizer_, lr);
+  set_learning_rate(*optimizer_, lr, config_.qat.scale_lr);
   optimizer_->zero_grad();
   const torch::Tensor loss = forward_loss(batch);
   loss.backward();
@@ -256,7 +257,9 @@ void Trainer::measure_ptq() {
   const torch::NoGradGuard no_grad;
   BuiltModel copy = build_model(config_, task_, /*is_qat=*/false);
   copy_tensors(*built_.model.module, *copy.model.module);
-  start_qat(copy, config_, task_);
+  Config untrained = config_;
+  untrained.qat.qconfig = straight_through(config_.qat.qconfig);
+  start_qat(copy, untrained, task_);
   calibrate(ref_of(copy.model), *copy.qat, first_batches(config_.qat.calibration_batches));
   log_->ptq(global_step(), evaluate(copy.model, task_, config_.data.batch_size));
 }
