@@ -257,15 +257,9 @@ std::vector<const QATLayer*> reached_layers(const ModelRef& model, const Tensors
   return reached;
 }
 
-/// "aten::fold in head: expected …".
-std::string text_of(const Unshippable& each) {
-  if (each.op.empty()) return each.why;
-  return each.op + (each.scope.empty() ? "" : " in " + each.scope) + ": " + each.why;
-}
-
 void check_shippable(const std::vector<Unshippable>& unshippable) {
   std::string text;
-  for (const Unshippable& each : unshippable) text += "\n  " + text_of(each);
+  for (const Unshippable& each : unshippable) text += "\n  " + to_text(each);
   TORCH_CHECK(
       unshippable.empty(), "[prepare] model: expected operators that ship, got ", unshippable.size(),
       " that do not; compute them outside of the model, or train all the same with strict off:", text);
@@ -309,16 +303,10 @@ QConfig with_ends(QConfig config, const Plan& plan, std::vector<const QATLayer*>
   return config;
 }
 
-}  // namespace
-
-Prepared prepare(const ModelRef& model, const QConfig& asked_config, const Tensors& examples,
-                 const PrepareOptions& options) {
-  QConfig config = asked_config;
-  config.check();
+/// Every layer below the model, and what stands in the way of quantizing it.
+Plan plan_of(const ModelRef& model, const QConfig& config, const std::optional<GraphPreparation>& graph) {
   Plan plan;
-  std::optional<GraphPreparation> graph;
-  if (auto* module = dynamic_cast<GraphModuleImpl*>(&model.module)) {
-    graph.emplace(*module, examples, config);
+  if (graph.has_value()) {
     add_refused(*graph, plan);
     add_embeddings(*graph, config.embedding_bits, plan);
   }
@@ -334,15 +322,30 @@ Prepared prepare(const ModelRef& model, const QConfig& asked_config, const Tenso
   TORCH_CHECK(!plan.layers.empty() || !plan.floats.empty(),
               "[prepare] model: expected at least one layer to convert, got none; build it of QATLinear and "
               "QATConv2d");
+  return plan;
+}
+
+void check_schemes(const Plan& plan, const QConfig& config) {
   for (const auto& [path, layer] : plan.layers)
     layer->quantizer().check(config_for(*layer, path, config), path, layer->weight);
+}
+
+}  // namespace
+
+Prepared prepare(const ModelRef& model, const QConfig& asked_config, const Tensors& examples,
+                 const PrepareOptions& options) {
+  QConfig config = asked_config;
+  config.check();
+  std::optional<GraphPreparation> graph;
+  if (auto* module = dynamic_cast<GraphModuleImpl*>(&model.module)) graph.emplace(*module, examples, config);
+  Plan plan = plan_of(model, config, graph);
+  check_schemes(plan, config);
 
   Replacements replacements(plan);
   const std::vector<const QATLayer*> reached = reached_layers(model, examples);
   check_reached(plan, reached);
   config = with_ends(std::move(config), plan, reached);
-  for (const auto& [path, layer] : plan.layers)
-    layer->quantizer().check(config_for(*layer, path, config), path, layer->weight);
+  check_schemes(plan, config);
   Prepared prepared;
   prepared.unshippable_ = unshippable_operators(model, examples);
   if (options.strict && graph.has_value()) check_shippable(prepared.unshippable_);
@@ -365,71 +368,6 @@ Prepared prepare(const ModelRef& model, const QConfig& asked_config, const Tenso
   for (const auto& [layer, path] : plan.paths)
     if (layer->batch_norm() != nullptr) prepared.batch_norms_.push_back(layer->batch_norm());
   return prepared;
-}
-
-void calibrate(const ModelRef& model, Prepared& prepared, const std::vector<torch::Tensor>& batches) {
-  const EvalGuard eval(model.module);
-  const torch::NoGradGuard no_grad;
-  for (const auto& layer : prepared.layers()) layer->input().set_calibrating(true);
-  try {
-    for (const torch::Tensor& batch : batches) {
-      prepared.observe();  // a layer may have seen observe_steps batches by now
-      model.forward(batch);
-    }
-  } catch (...) {
-    for (const auto& layer : prepared.layers()) layer->input().set_calibrating(false);
-    throw;
-  }
-  for (const auto& layer : prepared.layers()) layer->input().set_calibrating(false);
-  prepared.freeze();
-}
-
-Prepared::Prepared() : flags_(std::make_shared<StepFlags>()) {}
-
-void Prepared::check_finite() {
-  flags_->check();
-}
-
-void Prepared::set_state(QuantizerState state) {
-  for (const auto& layer : layers_) layer->set_state(state);
-}
-
-void Prepared::freeze_bn(bool frozen) {
-  for (const auto& batch_norm : batch_norms_) batch_norm->freeze(frozen);
-}
-
-QuantizerState Prepared::state() const {
-  QuantizerState least = QuantizerState::kFrozen;
-  for (const auto& layer : layers_) least = std::min(least, layer->state());
-  return least;
-}
-
-std::string Prepared::report() const {
-  std::size_t path_width = 5, kind_width = 4, weight_width = 6, input_width = 5;
-  for (const LayerStatus& each : statuses_) {
-    path_width = std::max(path_width, each.path.size());
-    kind_width = std::max(kind_width, each.kind.size());
-    weight_width = std::max(weight_width, each.weight.size());
-    input_width = std::max(input_width, each.input.size());
-  }
-  std::ostringstream out;
-  const auto cell = [&](const std::string& text, std::size_t width) {
-    out << text << std::string(width - text.size() + 2, ' ');
-  };
-  const auto row = [&](const LayerStatus& each, const std::string& result) {
-    cell(each.path, path_width);
-    cell(each.kind, kind_width);
-    cell(each.weight, weight_width);
-    cell(each.input, input_width);
-    out << result << '\n';
-  };
-  row({"layer", "kind", "weight", "input", false, ""}, "result");
-  for (const LayerStatus& each : statuses_)
-    row(each, each.converted ? (each.note.empty() ? "converted" : "converted (" + each.note + ")")
-                             : "skipped (" + each.note + ")");
-  if (!unshippable_.empty()) out << "cannot ship\n";
-  for (const Unshippable& each : unshippable_) out << "  " << text_of(each) << '\n';
-  return out.str();
 }
 
 }  // namespace samebits

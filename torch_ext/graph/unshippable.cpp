@@ -15,4 +15,9 @@ std::vector<Unshippable> unshippable_operators(const ModelRef& model, const Tens
   }
 }
 
+std::string to_text(const Unshippable& each) {
+  if (each.op.empty()) return each.why;
+  return each.op + (each.scope.empty() ? "" : " in " + each.scope) + ": " + each.why;
+}
+
 }  // namespace samebits

@@ -18,4 +18,7 @@ struct Unshippable {
 /// model that cannot be traced is one entry.
 std::vector<Unshippable> unshippable_operators(const ModelRef& model, const Tensors& examples);
 
+/// "aten::fold in head: expected …".
+std::string to_text(const Unshippable& unshippable);
+
 }  // namespace samebits

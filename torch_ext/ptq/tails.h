@@ -1,5 +1,5 @@
-// The outermost values of many batches, so that a percentile near an end is a value that was seen. A histogram
-// cannot tell it when one outlier has stretched its bins beyond the data.
+// The outermost values of many batches, so that a percentile near an end is a value that was seen. A
+// histogram cannot tell it when one outlier has stretched its bins beyond the data.
 #pragma once
 
 #include <torch/types.h>

@@ -33,8 +33,8 @@ void check_layer(const Node& node, const kernels::AffineGrid& grid, const quant:
 void check_float_layer(const Node& node, const FloatTensor& weight, const ChannelValues& channels,
                        std::size_t rank, const char* layout);
 
-/// Throws GraphError unless sizes, scales and codes of a table are sound, its rank is that of `layout`, and it has
-/// a symmetric grid a row.
+/// Throws GraphError unless sizes, scales and codes of a table are sound, its rank is that of `layout`, and
+/// it has a symmetric grid a row.
 void check_table(const Node& node, const quant::QuantizedTensor& table, std::size_t rank, const char* layout);
 
 }  // namespace samebits::graph

@@ -1,5 +1,5 @@
-// quantized_embedding: rows of a table of codes at int64 places, as the reals that the codes stand for: (code -
-// zero_point) · scale, one float32 product an element. A place outside of the table is an error.
+// quantized_embedding: rows of a table of codes at int64 places, as the reals that the codes stand for: (code
+// - zero_point) · scale, one float32 product an element. A place outside of the table is an error.
 #pragma once
 
 #include "graph/operator.h"
