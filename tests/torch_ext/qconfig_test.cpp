@@ -297,7 +297,8 @@ const BadQConfig kBadQConfigs[] = {
     {"layers: [fc1]",
      "[config] q.yaml:1: layers: expected a map, got a list\n  1 | layers: [fc1]\n              ^"},
     {"layers: {fc1: {bits: 4}}",
-     "[config] q.yaml:1: layers.fc1.bits: unknown key; expected weight, activation, backward or skip\n"
+     "[config] q.yaml:1: layers.fc1.bits: unknown key; expected weight, activation, backward, estimator, "
+     "ewgs_delta or skip\n"
      "  1 | layers: {fc1: {bits: 4}}\n                     ^"},
     {"layers: {\"fc.*\": {skip: 1}}",
      "[config] q.yaml:1: layers.\"fc.*\".skip: expected true or false, got 1\n"
