@@ -164,7 +164,7 @@ void compare_codes(const ModelRef& model, const OnnxInputs& inputs, VerifyReport
   const QuantizedModel quantized = convert(model, inputs.tensors);
   const auto expected = input_codes(quantized.graph(), inputs.tensors);
   std::map<std::string, torch::Tensor> wanted;
-  for (const auto& [name, ignored] : expected) wanted[name] = {};
+  for (const auto& [name, ignored] : expected) wanted[name] = torch::Tensor();
   for (const auto& [name, got] : run_onnx_parts(report.file, inputs, {}, wanted)) {
     const std::vector<float> values = array_of(got).values;
     const std::vector<std::int32_t> codes(values.begin(), values.end());

@@ -91,7 +91,7 @@ class Rewriter {
     const ProgramValue y = program_.new_value();
     made_.push_back(node);
     ProgramNode& made = made_.back();
-    made.name += "_" + std::to_string(made_.size());
+    made.name.append("_").append(std::to_string(made_.size()));
     made.op = op;
     made.overload = overload;
     made.arguments = std::move(arguments);
