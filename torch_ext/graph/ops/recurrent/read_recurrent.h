@@ -4,6 +4,7 @@
 #include "graph/ops/recurrent/recurrent.h"
 #include "torch_ext/graph/trace_reader.h"
 #include "torch_ext/modules/qat_recurrent.h"
+#include "torch_ext/quantizer/activation_quantizer.h"
 
 namespace samebits::trace_ops {
 
