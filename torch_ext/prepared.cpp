@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "torch_ext/prepare.h"
+#include "torch_ext/quantizer/layer_quantizer.h"
 #include "torch_ext/quantizer/step_flags.h"
 
 namespace samebits {
