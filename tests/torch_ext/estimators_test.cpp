@@ -270,7 +270,9 @@ TEST(Estimators, PassNoGradientWhereAValueIsNoNumber) {
     reals.sum().backward();
     EXPECT_EQ(doubles(values.grad().slice(0, 0, 3)), (std::vector<double>{0, 0, 0}));
     EXPECT_NE(values.grad()[3].item<float>(), 0);
-    if (scale.grad().defined()) EXPECT_TRUE(std::isfinite(scale.grad().item<float>()));
+    if (scale.grad().defined()) {
+      EXPECT_TRUE(std::isfinite(scale.grad().item<float>()));
+    }
   }
 }
 

@@ -11,7 +11,8 @@ using torch::Tensor;
 namespace {
 
 constexpr char kLogScale[] = "log_scale", kOffset[] = "offset";
-constexpr double kLargestLog = 80;  // e^-80 > 2^-126, and e^80 has room for codes
+// e^-80 > 2^-126; and a sum of 2^31 times the scales of both operands, e^60, is a float32.
+constexpr double kLeastLog = -80, kLargestLog = 30;
 
 }  // namespace
 
@@ -39,7 +40,7 @@ EstimatedGrid LearnedGridImpl::estimated() const {
   const Tensor zero_point = offset.defined() ? offset * static_cast<double>(codes_.qmax - codes_.qmin) +
                                                    static_cast<double>(codes_.qmin)
                                              : fixed_zero_point_;
-  return {ops::exp(log_scale.clamp(-kLargestLog, kLargestLog)), zero_point, codes_.qmin, codes_.qmax,
+  return {ops::exp(log_scale.clamp(kLeastLog, kLargestLog)), zero_point, codes_.qmin, codes_.qmax,
           codes_.group_size};
 }
 
