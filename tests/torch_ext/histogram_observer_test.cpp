@@ -62,8 +62,9 @@ TEST_F(HistogramObservers, TakeTheRangeOfAllThatWasObservedAndKeepIt) {
     ASSERT_EQ(layer->state(), QuantizerState::kQuantizing);
     const kernels::AffineGrid expected = grid_of(expected_range(batches, kind));
     EXPECT_EQ(layer->input().affine_grid(), expected);
-    if (kind == ObserverKind::kPercentile)
+    if (kind == ObserverKind::kPercentile) {
       EXPECT_LT(expected.scale, 0.8f * (12 + 3) / 15);  // the outlier is clipped
+    }
     layer->forward(5 * batch());
     EXPECT_EQ(layer->input().affine_grid(), expected);
   }
