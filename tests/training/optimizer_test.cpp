@@ -168,7 +168,7 @@ QATLinear lsq_linear() {
 TEST(MakeOptimizer, HasTrainedScalesInAGroupWithoutWeightDecay) {
   for (const OptimizerConfig& config : {kOptimizers[0], kOptimizers[1]}) {
     SCOPED_TRACE(config.name);
-    const QATLinear layer = lsq_linear();
+    QATLinear layer = lsq_linear();
     const auto optimizer = make_optimizer(config, *layer);
     ASSERT_EQ(optimizer->param_groups().size(), 2u);
     EXPECT_EQ(optimizer->param_groups()[0].params().size(), 2u);  // weight, bias
@@ -186,14 +186,14 @@ TEST(MakeOptimizer, HasTrainedScalesInAGroupWithoutWeightDecay) {
 }
 
 TEST(MakeOptimizer, HasOneGroupWithoutTrainedScales) {
-  const QATLinear layer(4, 3);
+  QATLinear layer(4, 3);
   EXPECT_EQ(make_optimizer(kOptimizers[0], *layer)->param_groups().size(), 1u);
 }
 
 TEST(OptimizerState, GoesOnBitForBitWhereTrainedScalesHaveNotSteppedYet) {
   for (const OptimizerConfig& config : {kOptimizers[0], kOptimizers[1]}) {
     SCOPED_TRACE(config.name);
-    const QATLinear straight = lsq_linear(), loaded = lsq_linear();
+    QATLinear straight = lsq_linear(), loaded = lsq_linear();
     const auto optimizer = make_optimizer(config, *straight);
     for (const torch::Tensor& each : {straight->weight, straight->bias})
       each.mutable_grad() = torch::ones_like(each);
