@@ -190,8 +190,9 @@ def test_help_lists_the_commands_in_groups(samebits):
     text = samebits("--help").stdout
     groups = re.findall(r"^(.+):\n((?:  \w+ .*\n)+)", text[text.index("Train:") :], re.MULTILINE)
     assert [(name, re.findall(r"^  (\w+)", lines, re.MULTILINE)) for name, lines in groups] == [
-        ("Train", ["train"]), ("Look at a run", ["eval"]), ("Ship a run", ["export", "verify"]), ("Quantize without training", ["ptq"]),
-        ("Plan", ["sensitivity", "plan"]),
+        ("Train", ["train"]), ("Look at a run", ["eval", "benchmark"]),
+        ("Ship a run", ["export", "verify", "deploy"]), ("Quantize without training", ["ptq"]),
+        ("Plan", ["sensitivity", "plan", "effects"]),
         ("This machine", ["doctor"]),
     ]  # fmt: skip
     assert "Exit code 0: done; 1: the answer is no; 2: wrong use; 3: the machine lacks something." in text
