@@ -25,7 +25,7 @@ def test_effects_prints_a_line_a_model(samebits):
 
 def test_effects_refuses_groups_of_nothing(samebits):
     assert error_of(samebits("effects", "--group-size", 0), 2) == (
-        "error: [samebits] --group-size: Value 0 not in range [8 - 65536]; samebits effects --help shows an example\n"
+        "error: [samebits] --group-size: Value 0 not in range 8 to 65536; samebits effects --help shows an example\n"
     )
 
 

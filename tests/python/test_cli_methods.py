@@ -80,7 +80,7 @@ def test_an_unknown_estimator_gives_the_list_and_the_nearest(samebits, data):
     name = samebits.write_config(four_bits(data, "lsq_pls"))
     text = error_of(samebits("train", name), 2)
     assert text.startswith(
-        'error: [config] net.yaml:5: qat.estimator: expected ste, lsq, lsq_plus, pact, dorefa or ewgs, got "lsq_pls"; '
+        'error: [config] net.yaml:6: qat.estimator: expected ste, lsq, lsq_plus, pact, dorefa or ewgs, got "lsq_pls"; '
         'did you mean "lsq_plus"?\n'
     )
 

@@ -202,7 +202,10 @@ std::string RunDirectory::read_file(const std::string& name) const {
 }
 
 void RunDirectory::write_text(const std::string& name, const std::string& text) const {
-  io::write_file_atomically(path_ / name, text);
+  const fs::path path = path_ / name;
+  // A pipe in the place of a file of the run would be written into, and waited for.
+  if (fs::is_other(fs::symlink_status(path))) fs::remove(path);
+  io::write_file_atomically(path, text);
 }
 
 ordered_json environment() {
