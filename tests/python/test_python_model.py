@@ -105,7 +105,7 @@ def test_a_layer_says_its_own_scheme():
     assert isinstance(net.fc, nn.Linear)
     report = samebits.prepare(net, "int8", batch(4)).report()
     assert [" ".join(line.split()) for line in report.splitlines()[1:3]] == [
-        "conv conv2d int8 per channel int8 affine converted",
+        "conv conv2d int8 per channel int8 affine converted (with batch norm norm)",
         "fc linear int4 groups of 32 int8 affine converted",
     ]
     net.conv = samebits.nn.QATConv2d(2, 6, 3, padding=1, skip=True)
@@ -124,7 +124,7 @@ def test_every_format_is_written(tmp_path):
 @pytest.mark.parametrize(
     "action, text",
     [
-        (lambda: samebits.prepare(Net(), "int9", batch(4)), '[qconfig] preset: expected int8 or w4a8, got "int9"'),
+        (lambda: samebits.prepare(Net(), "int9", batch(4)), '[qconfig] preset: expected int8, int4, int2, w4a8, first_last_8 or fp32, got "int9"'),
         (lambda: samebits.prepare(Net(), {"weight": {"bitz": 8}}, batch(4)),
          '[config] config:1: weight.bitz: unknown key; did you mean "bits"?'),
         (lambda: samebits.capture(Net(), batch(1)),
