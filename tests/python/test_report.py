@@ -58,7 +58,7 @@ def test_charts_and_tables_hold_every_epoch_and_layer(pages, name, epochs, layer
             assert len(curve.find("path").get("d").replace("L", "M").split("M")) == epochs + 1
     assert len(page.findall(".//svg[@class='histogram']")) == layers
     assert len(page.findall(".//details//tbody/tr")) == epochs
-    assert [len(table.findall("tbody/tr")) for table in page.findall(".//table")] == [5, epochs, layers]
+    assert [len(table.findall("tbody/tr")) for table in page.findall(".//table")] == [5, epochs, 3, layers]  # results, epochs, classes, layers
 
 
 def test_marks_stay_inside_their_chart(pages):

@@ -356,7 +356,9 @@ TEST_F(Convert, RefusesAParameterThatIsNaN) {
     const torch::NoGradGuard no_grad;
     model.fc2->bias[1] = std::nanf("");
   }
-  EXPECT_EQ(error_of([&] { convert(model, torch::randn({2, 12})); }),
+  EXPECT_EQ(error_of([&] {
+              convert(model, torch::randn({2, 12}));
+            }),
             "[graph] fc2: bias: expected numbers, got NaN; look at the steps that trained it");
 }
 

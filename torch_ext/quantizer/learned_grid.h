@@ -29,7 +29,7 @@ class LearnedGridImpl : public torch::nn::Module {
   /// Goes on from a grid: scale float32 and zero_point int32 of as many elements.
   void set(const torch::Tensor& scale, const torch::Tensor& zero_point);
 
-  /// The grid with its gradients: scale = exp(log_scale), which is held between e^-80 and e^80.
+  /// The grid with its gradients: scale = exp(log_scale), which is held between e^-80 and e^30.
   EstimatedGrid estimated() const;
   /// The same as integers multiply on it: float32 and int32, no gradients.
   torch::Tensor scale() const;

@@ -68,7 +68,8 @@ std::unique_ptr<torch::optim::Optimizer> make_grouped(const torch::nn::Module& m
   auto optimizer = std::make_unique<Optimizer>(std::move(others), options);
   if (grids.empty()) return optimizer;
   optimizer->add_param_group({std::move(grids), std::make_unique<Options>(options)});
-  // Afterwards: in options that are given with a group, LibTorch takes a 0 that is the default for one that nobody set.
+  // Afterwards: in options that are given with a group, LibTorch takes a 0 that is the default for one that
+  // nobody set.
   static_cast<Options&>(optimizer->param_groups().back().options()).weight_decay(0);
   return optimizer;
 }

@@ -99,8 +99,8 @@ void write_examples(const DeployTarget& target, const fs::path& folder, const Pr
   io::write_file_atomically(folder / "expected.bin", bytes_of(proof.y));
   const std::string inputs = std::to_string(proof.x[0].numel()), outputs = std::to_string(proof.y[0].numel());
   for (const std::string_view name : target.examples)
-    io::write_file_atomically(
-        folder / name, replaced(replaced(deploy_text(name), "INPUTS", inputs), "OUTPUTS", outputs));
+    io::write_file_atomically(folder / name,
+                              replaced(replaced(deploy_text(name), "INPUTS", inputs), "OUTPUTS", outputs));
 }
 
 /// Command lines that run an example, one after another, each for its own folder.
