@@ -334,6 +334,21 @@ TEST_F(LearnedScales, GoWhenALayerIsConfiguredWithoutThem) {
   EXPECT_EQ(layer->named_parameters().size(), 2u);
 }
 
+TEST_F(LearnedScales, NameTheLayerWhoseInputHoldsNaNInTrainingToo) {
+  for (const EstimatorKind kind : {EstimatorKind::kSte, EstimatorKind::kLsq, EstimatorKind::kLsqPlus,
+                                   EstimatorKind::kPact, EstimatorKind::kDorefa, EstimatorKind::kEwgs}) {
+    QATLinear layer(8, 4);
+    Tensor x = torch::randn({3, 8});
+    begin(layer, config_of(kind), x);
+    x[1][2] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_EQ(
+        error_of([&] { layer->forward(x.requires_grad_()).sum().backward(); }),
+        "[qat] layer: expected numbers at the input, got NaN; look at the batch, the layer before and the "
+        "learning rate")
+        << estimator_name(kind);
+  }
+}
+
 TEST_F(LearnedScales, NameTheLayerWhereNumbersGoWrong) {
   const float nan = std::numeric_limits<float>::quiet_NaN(),
               infinity = std::numeric_limits<float>::infinity();

@@ -18,6 +18,7 @@ Tensor LayerQuantizer::multiply_estimated(const Tensor& x, const LayerParameters
   const Tensor weight = estimator_->transformed(parameters.weight);
   const Tensor input = product_.has_relu_input ? std::get<0>(ops::relu(x)) : x;
   flag_weight(weight);
+  flag_nan_at_input(std::get<2>(ops::min_max(input.detach())));  // the reals of codes have none
   const EstimatedGrid weight_grid = estimated_weight_grid(weight), input_grid = input_->estimated_grid();
   flag_scale(weight_grid.scale, "weight");
   flag_scale(input_grid.scale, "input");
@@ -34,7 +35,6 @@ Tensor LayerQuantizer::multiply_estimated(const Tensor& x, const LayerParameters
        .options = {/*relu_input=*/false, /*observe=*/false, config_.backward},
        .channel_scale =
            parameters.channel_scale.defined() ? std::optional(parameters.channel_scale) : std::nullopt});
-  flag_nan_at_input(out.saw_nan);
   input_->observe(input, path_, *flags_);  // for the next batch's grid
   read_flags_in_backward(out.y);
   return out.y;

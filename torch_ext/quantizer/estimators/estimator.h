@@ -35,7 +35,8 @@ class Estimator {
   /// What is quantized in the place of a weight.
   virtual torch::Tensor transformed(const torch::Tensor& weight) const { return weight; }
   /// The reals of the codes of `values` on `grid`, rounded once, with this method's gradients for the values
-  /// and for what is trained. A NaN stays one.
+  /// and for what is trained. A NaN gets that of its zero point and no gradient: layers look for it
+  /// themselves.
   virtual torch::Tensor quantized(const torch::Tensor& values, const EstimatedGrid& grid) const;
 };
 
