@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -170,3 +171,16 @@ def error_of(result, code):
     found = result.stderr.find("error: ")
     assert found >= 0, result.stderr
     return result.stderr[found:]
+
+
+def run_guide(samebits, data, page):
+    """The commands of a guide from its text alone, on a smaller experiment."""
+    text = (Path(__file__).resolve().parents[2] / page).read_text()
+    commands = re.findall(r"^samebits (.*)$", "\n".join(re.findall(r"```\n(.*?)```", text, re.S)), re.M)
+    assert len(commands) >= 4
+    (samebits.folder / "configs").mkdir()
+    name = "fashion_mnist_cnn_int8"
+    (samebits.folder / f"configs/{name}.yaml").write_text(config_text(data, name=name))
+    for command in commands:
+        result = samebits(*command.split())
+        assert result.returncode == 0, (command, result.stderr)

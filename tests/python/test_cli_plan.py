@@ -5,7 +5,7 @@ import re
 import shutil
 
 import pytest
-from cli_runs import MLP, Run, config_text, error_of
+from cli_runs import MLP, Run, config_text, error_of, run_guide
 from conftest import ROOT
 
 BITS = [4, 8]
@@ -209,13 +209,4 @@ def test_help_shows_an_example(samebits, command):
 
 
 def test_the_commands_of_the_guide_work(samebits, data):
-    """docs/guides/plan.md from its text alone, on a smaller experiment."""
-    text = (ROOT / "docs/guides/plan.md").read_text()
-    commands = re.findall(r"^samebits (.*)$", "\n".join(re.findall(r"```\n(.*?)```", text, re.S)), re.M)
-    assert len(commands) >= 4
-    (samebits.folder / "configs").mkdir()
-    name = "fashion_mnist_cnn_int8"
-    (samebits.folder / f"configs/{name}.yaml").write_text(config_text(data, name=name))
-    for command in commands:
-        result = samebits(*command.split())
-        assert result.returncode == 0, (command, result.stderr)
+    run_guide(samebits, data, "docs/guides/plan.md")

@@ -6,8 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from cli_runs import TRAIN, Run, config_text, error_of
-from conftest import ROOT
+from cli_runs import TRAIN, Run, config_text, error_of, run_guide
 from safetensors.numpy import load_file
 
 BATCH = TRAIN // 20
@@ -143,13 +142,4 @@ def test_help_shows_an_example(samebits):
 
 
 def test_the_commands_of_the_guide_work(samebits, data):
-    """docs/guides/ptq.md from its text alone, on a smaller experiment."""
-    text = (ROOT / "docs/guides/ptq.md").read_text()
-    commands = re.findall(r"^samebits (.*)$", "\n".join(re.findall(r"```\n(.*?)```", text, re.S)), re.M)
-    assert len(commands) >= 4
-    (samebits.folder / "configs").mkdir()
-    name = "fashion_mnist_cnn_int8"
-    (samebits.folder / f"configs/{name}.yaml").write_text(config_text(data, name=name))
-    for command in commands:
-        result = samebits(*command.split())
-        assert result.returncode == 0, (command, result.stderr)
+    run_guide(samebits, data, "docs/guides/ptq.md")
