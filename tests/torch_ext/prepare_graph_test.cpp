@@ -115,9 +115,10 @@ TEST_F(PrepareGraph, ChangesNothingOfAFloatModelButOperatorsThatShipOtherBits) {
       ASSERT_EQ(want[i].defined(), got[i].defined()) << i;
       if (!want[i].defined()) continue;
       EXPECT_TRUE(torch::allclose(want[i], got[i], 1e-3, 1e-5)) << i;
-      // The output; a gradient that several nodes give is summed in an order that is autograd's.
-      const bool is_output = i + 1 == want.size();
-      EXPECT_TRUE(!has_all_operators || !is_output || same_bits(with_exact[i], got[i])) << i;
+      // A trace has linear layers of more dimensions as matmul, whose product for the weight's gradient adds in
+      // another order. The output, and gradients of biases and norms, which stand behind every product's own:
+      const bool is_weight = want[i].dim() == 2 && i + 1 < want.size();
+      EXPECT_TRUE(!has_all_operators || is_weight || same_bits(with_exact[i], got[i])) << i;
     }
   }
 }
